@@ -8,13 +8,20 @@ set(CMAKE_C_STANDARD 17)
 set(CMAKE_C_STANDARD_REQUIRED ON)
 set(CMAKE_C_EXTENSIONS ON)
 
-add_library(seatrial_options INTERFACE)
-target_compile_definitions(seatrial_options INTERFACE _GNU_SOURCE)
-target_compile_options(seatrial_options INTERFACE
+# The language and the warnings alone: what a program without instrumentation needs.
+add_library(seatrial_warnings INTERFACE)
+target_compile_definitions(seatrial_warnings INTERFACE _GNU_SOURCE)
+target_compile_options(seatrial_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes
   -Wwrite-strings -Wundef -fno-common
+  # Assertions hold in every build: CMake's release flags would take them out.
+  -UNDEBUG
   $<$<BOOL:${SEATRIAL_WERROR}>:-Werror>)
-target_include_directories(seatrial_options INTERFACE "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}/generated")
+target_include_directories(seatrial_warnings INTERFACE
+  "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}/generated")
+
+add_library(seatrial_options INTERFACE)
+target_link_libraries(seatrial_options INTERFACE seatrial_warnings)
 
 if(SEATRIAL_SANITIZE)
   target_compile_options(seatrial_options INTERFACE
