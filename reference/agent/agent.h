@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agent: creates its containerizer from flags (containerizer.md 2.4), recovers it, and acts on
+ * launches as containerizer.md 1.1 says (who calls destroy after a failed launch, pending terminations).
+ */
+#pragma once
+
+#include "reference/containerizer.h"
+#include "reference/fetcher.h"
+#include "reference/flags.h"
+#include "reference/host.h"
+#include "reference/isolators/isolator.h"
+#include "reference/provisioner.h"
+
+/* Parts that replace the built-in ones (the fakes); each is owned by the agent from agent_create on. */
+struct agent_parts {
+    struct launcher *launcher;         /* NULL: by --launcher */
+    struct isolator *const *isolators; /* appended like modules */
+    size_t isolators_count;
+    struct fetcher *fetcher;         /* NULL: the real one, through host_run */
+    struct provisioner *provisioner; /* NULL: by --image_providers */
+};
+
+struct agent {
+    struct host *host; /* borrowed */
+    struct flags flags;
+    struct containerizer *containerizer;
+};
+
+/* Errors leave nothing behind; bad flags are -EINVAL. Parts are freed on error. */
+int agent_create(struct host *host, const struct flags *flags, const struct agent_parts *parts,
+    struct agent **ret_agent, struct err *err);
+/* Reads the agent's metadata below work_dir and recovers the containerizer. */
+void agent_recover(struct agent *agent, struct done done);
+/*
+ * Launches as the agent does: the config's directory is made up when absent (executor runs get
+ * meta files and `pids/forked.pid`, standalone ones `<work_dir>/containers/<id>`); a failed launch is
+ * followed by destroy. done gets the launch's own outcome, after that destroy has settled.
+ */
+void agent_launch(struct agent *agent, const char *id, const struct container_config *config,
+    struct done done);
+/* Frees without touching the world. NULL is fine. */
+void agent_free(struct agent *agent);
+
+/* <work_dir>/meta/… of an executor run; owned. */
+char *agent_run_meta_path(const struct flags *flags, const char *framework, const char *executor,
+    const char *container);
+char *agent_sandbox_path(const struct flags *flags, const char *framework, const char *executor,
+    const char *container);
+/* Reads meta/ into a state; missing is empty. */
+int agent_state_read(struct host *host, const struct flags *flags, struct agent_state *ret_state,
+    struct err *err);

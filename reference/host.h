@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The seam: all that containerizers, launchers and isolators ask of the world. host.c is the front of
+ * it: it counts effects, asks the hook about faults, traces, and calls the implementation's table
+ * (host_linux.c for the real kernel, fakes/sim_host.c for the simulated one).
+ *
+ * Effects. Every call that changes the world is an effect with a number (from 1) in the trace. The hook
+ * may let it fail, lose it, delay it, or crash the agent before or after it. Once the agent has crashed
+ * (`gone`), every call answers -ESHUTDOWN ("agent gone") and changes nothing.
+ *
+ * Requests. A call that finishes later returns a request and calls its function exactly once, never
+ * before it returns: with the result, or with -ESHUTDOWN from host_gone. A request that is cancelled
+ * never calls. So a crashed instance unwinds through its own error paths and leaks nothing.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "reference/base/done.h"
+#include "reference/base/err.h"
+#include "reference/base/list.h"
+#include "reference/base/loop.h"
+#include "reference/base/trace.h"
+#include "reference/launchers/plan.h"
+
+struct host;
+struct cgroup_hierarchies;
+
+/* One kind per way to change the world; the fault atlas (fakes/faults.h) has a row for each. */
+enum effect_kind {
+    EFFECT_SPAWN,          /* a process from a plan */
+    EFFECT_GATE_RELEASE,   /* the one byte into the control pipe */
+    EFFECT_SIGNAL,
+    EFFECT_RUN,            /* a helper command */
+    EFFECT_MKDIR,
+    EFFECT_FILE_WRITE,     /* checkpoint: temporary file and rename */
+    EFFECT_FILE_REMOVE,
+    EFFECT_TREE_REMOVE,
+    EFFECT_SYMLINK,
+    EFFECT_CHOWN,
+    EFFECT_MOUNT,
+    EFFECT_UNMOUNT,
+    EFFECT_CGROUP_CREATE,
+    EFFECT_CGROUP_REMOVE,
+    EFFECT_CGROUP_WRITE,
+    EFFECT_CGROUP_CHOWN,
+    EFFECT_EVENT,          /* delivery of a watched event; may be lost or late */
+    EFFECT_FETCH,
+    EFFECT_PROVISION,
+    EFFECT_DOCKER,
+    EFFECT_BPF,            /* device programs */
+    EFFECT_KIND_COUNT
+};
+extern const char *const effect_kind_names[EFFECT_KIND_COUNT + 1]; /* "spawn", "cgroup.write", … */
+
+struct effect {
+    uint64_t number;
+    enum effect_kind kind;
+    const char *subject; /* path, pid or command, as text */
+    const char *detail;  /* file and data …, may be NULL */
+};
+
+enum effect_action {
+    EFFECT_PROCEED,
+    EFFECT_FAIL,         /* answer `error`, do nothing */
+    EFFECT_LOSE,         /* answer success, do nothing (events: never delivered) */
+    EFFECT_CRASH_BEFORE, /* the agent is gone, nothing was done */
+    EFFECT_CRASH_AFTER,  /* done, then the agent is gone */
+};
+struct effect_verdict {
+    enum effect_action action;
+    int error;         /* EFFECT_FAIL: negative errno */
+    uint64_t delay_ns; /* requests and events only: finish that much later; UINT64_MAX = hang */
+};
+struct effect_hook {
+    struct effect_verdict (*decide)(void *arg, const struct effect *effect);
+    void *arg;
+};
+
+/* Facts about the machine, probed once when the host is made. */
+struct host_facts {
+    unsigned cpus;
+    uint64_t memory_bytes;
+    uint64_t page_bytes;
+    unsigned clock_ticks; /* per second, of /proc and cpuacct.stat */
+    bool root;            /* effective uid 0 */
+    unsigned namespaces;  /* NS_BIT mask of those that the kernel has and we may make */
+    bool systemd;
+    char *kernel;         /* release */
+};
+
+struct process_info {
+    pid_t pid;
+    pid_t ppid;
+    pid_t pgid;
+    pid_t sid;
+    char state; /* R S D T Z … */
+    uint64_t rss_bytes;
+    uint64_t user_ns;
+    uint64_t system_ns;
+};
+
+struct file_info {
+    char type; /* 'f' 'd' 'l' 'b' 'c' 'p' 's' */
+    mode_t mode;
+    uid_t uid;
+    gid_t gid;
+    uint64_t size_bytes;
+    dev_t rdev;
+};
+
+struct mount_info {
+    char *target;
+    char *source;
+    char *type;
+    bool shared;
+};
+
+struct user_info {
+    uid_t uid;
+    gid_t gid;
+    gid_t *groups;
+    size_t groups_count;
+};
+
+struct run_result {
+    int status; /* raw wait status */
+    const char *output; /* stdout, NUL-terminated, bounded by max_output_bytes */
+    size_t output_length;
+    const char *errors; /* stderr, likewise */
+    bool truncated;
+    bool timed_out;
+};
+struct run_request {
+    char *const *argv;
+    char *const *environment; /* NULL: the agent's own */
+    const char *input;        /* stdin text or NULL */
+    const char *directory;    /* NULL: the agent's */
+    uint64_t timeout_ns;      /* 0: none; then SIGKILL to its process group */
+    size_t max_output_bytes;  /* per stream; 0: 1 MiB */
+};
+
+/* One pending call. Implementations embed it; host.c owns the list. */
+struct host_request {
+    struct list node;
+    struct host *host;
+    void (*cancel)(struct host_request *request); /* frees, forgets */
+    void (*shutdown)(struct host_request *request); /* calls back with -ESHUTDOWN, frees */
+};
+
+typedef void (*host_fn)(void *arg, int result);
+/* result 0: it is gone; status_known is false for processes that are not our children. */
+typedef void (*host_exit_fn)(void *arg, int result, bool status_known, int wait_status);
+
+struct host_ops {
+    double (*wall_time)(struct host *host);
+    void (*random)(struct host *host, const char *stream, void *bytes, size_t length);
+
+    int (*spawn)(struct host *host, const struct plan *plan, pid_t *ret_pid, int *ret_gate, struct err *err);
+    int (*gate_release)(struct host *host, int gate, struct err *err);
+    void (*gate_close)(struct host *host, int gate);
+    int (*signal)(struct host *host, pid_t pid, int signal);
+    int (*process_info)(struct host *host, pid_t pid, struct process_info *ret_info);
+    int (*process_list)(struct host *host, struct process_info **ret_list, size_t *ret_count, struct err *err);
+    int (*namespace_inode)(struct host *host, pid_t pid, enum namespace_kind kind, uint64_t *ret_inode);
+    struct host_request *(*exit_watch)(struct host *host, pid_t pid, host_exit_fn fn, void *arg);
+    struct host_request *(*run)(struct host *host, const struct run_request *request, struct done done);
+
+    int (*mkdir)(struct host *host, const char *path, mode_t mode, bool parents, struct err *err);
+    int (*file_write)(struct host *host, const char *path, const void *data, size_t length, mode_t mode, struct err *err);
+    int (*file_read)(struct host *host, const char *path, char **ret_text, size_t *ret_length, struct err *err);
+    int (*file_info)(struct host *host, const char *path, bool follow, struct file_info *ret_info);
+    int (*file_remove)(struct host *host, const char *path, struct err *err);
+    int (*tree_remove)(struct host *host, const char *path, struct err *err);
+    int (*list)(struct host *host, const char *path, char ***ret_names, struct err *err);
+    int (*symlink)(struct host *host, const char *target, const char *path, struct err *err);
+    int (*real_path)(struct host *host, const char *path, char **ret_path, struct err *err);
+    int (*chown)(struct host *host, const char *path, uid_t uid, gid_t gid, bool recursive, struct err *err);
+    int (*user_lookup)(struct host *host, const char *name, struct user_info *ret_user, struct err *err);
+
+    int (*mount)(struct host *host, const struct mount_entry *mount, struct err *err);
+    int (*unmount)(struct host *host, const char *target, int flags, struct err *err);
+    int (*mounts)(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count, struct err *err);
+
+    void (*agent_gone)(struct host *host); /* the agent's descriptors close: gates, watches, listeners */
+    void (*free)(struct host *host);
+};
+
+struct host {
+    const struct host_ops *ops;
+    struct loop *loop;   /* borrowed */
+    struct trace *trace; /* borrowed, may be NULL */
+    struct effect_hook hook;
+    uint64_t effects; /* number of the last effect */
+    bool gone;
+    struct host_facts facts;
+    struct cgroup_hierarchies *cgroups; /* owned; NULL when the world has none */
+    struct list requests;
+};
+
+/* For implementations: prepares the embedded host. */
+void host_init(struct host *host, const struct host_ops *ops, struct loop *loop, struct trace *trace);
+/* Frees; the agent must be gone or idle. NULL is fine. */
+void host_free(struct host *host);
+/* Marks the agent as crashed without unwinding; calls answer -ESHUTDOWN from here on. */
+void host_crash(struct host *host);
+/* Unwinds a crashed agent: closes its gates and descriptors, calls back every pending request with
+ * -ESHUTDOWN. Call from the loop's caller, never from inside the agent's stack. */
+void host_gone(struct host *host);
+
+/*
+ * Accounts for one effect: numbers it, asks the hook. 0: go on (and call host_effect_done with its
+ * result); negative: answer that; 1: answer success without doing it. For seams with a table of
+ * their own (cgroup_fs, fetcher, docker, …).
+ */
+int host_effect(struct host *host, enum effect_kind kind, const char *subject, const char *detail,
+    struct effect_verdict *ret_verdict, struct err *err);
+/* Traces the effect and performs a crash after it; returns result, or -ESHUTDOWN after that crash. */
+int host_effect_done(struct host *host, enum effect_kind kind, const char *subject, const char *detail,
+    const struct effect_verdict *verdict, int result, struct err *err);
+
+/* Time. */
+static inline uint64_t host_now_ns(struct host *host)
+{
+    return loop_now_ns(host->loop);
+}
+double host_wall_time(struct host *host); /* seconds since the epoch */
+/* fn(arg, 0) after delay_ns (0: soon, never from here). */
+struct host_request *host_timer(struct host *host, uint64_t delay_ns, host_fn fn, void *arg);
+/* A request that only its owner completes, by host_complete: for things held somewhere else. */
+struct host_request *host_pending(struct host *host, host_fn fn, void *arg);
+void host_complete(struct host_request *request, int result);
+/* Forgets; never calls back. NULL is fine. The handle dies with its call-back too. */
+void host_cancel(struct host_request *request);
+
+/* Random bytes of the named stream; a version 4 UUID as text (owned). */
+void host_random(struct host *host, const char *stream, void *bytes, size_t length);
+char *host_uuid(struct host *host, const char *stream);
+
+/*
+ * Processes. host_spawn makes the plan's process, which waits at its gate; the gate must be released or
+ * closed. Errors name the stage. host_signal: -ESRCH when there is no such process.
+ */
+int host_spawn(struct host *host, const struct plan *plan, pid_t *ret_pid, int *ret_gate, struct err *err);
+int host_gate_release(struct host *host, int gate, struct err *err);
+void host_gate_close(struct host *host, int gate); /* -1 is fine */
+int host_signal(struct host *host, pid_t pid, int signal, struct err *err);
+int host_process_info(struct host *host, pid_t pid, struct process_info *ret_info); /* -ESRCH */
+/* All processes, by pid; caller frees the array. */
+int host_process_list(struct host *host, struct process_info **ret_list, size_t *ret_count, struct err *err);
+int host_namespace_inode(struct host *host, pid_t pid, enum namespace_kind kind, uint64_t *ret_inode);
+/* Calls fn when the process has ended (at once, from the loop, when there is none). Reaps our children. */
+struct host_request *host_exit_watch(struct host *host, pid_t pid, host_exit_fn fn, void *arg);
+/* Runs a helper command; done's value is a struct run_result. A program that can't be started: -errno. */
+struct host_request *host_run(struct host *host, const struct run_request *request, struct done done);
+
+/* Files. Paths are absolute host paths. Reads of missing files: -ENOENT. */
+int host_mkdir(struct host *host, const char *path, mode_t mode, bool parents, struct err *err);
+int host_file_write(struct host *host, const char *path, const void *data, size_t length, mode_t mode, struct err *err);
+int host_file_read(struct host *host, const char *path, char **ret_text, size_t *ret_length, struct err *err);
+int host_file_info(struct host *host, const char *path, bool follow, struct file_info *ret_info);
+bool host_file_exists(struct host *host, const char *path);
+int host_file_remove(struct host *host, const char *path, struct err *err);
+int host_tree_remove(struct host *host, const char *path, struct err *err); /* missing is fine */
+int host_list(struct host *host, const char *path, char ***ret_names, struct err *err); /* sorted, no dots */
+int host_symlink(struct host *host, const char *target, const char *path, struct err *err);
+int host_real_path(struct host *host, const char *path, char **ret_path, struct err *err);
+int host_chown(struct host *host, const char *path, uid_t uid, gid_t gid, bool recursive, struct err *err);
+int host_user_lookup(struct host *host, const char *name, struct user_info *ret_user, struct err *err);
+void user_info_release(struct user_info *user);
+
+/* Mounts. pid 0: the agent's own mount namespace. */
+int host_mount(struct host *host, const struct mount_entry *mount, struct err *err);
+int host_unmount(struct host *host, const char *target, int flags, struct err *err);
+int host_mounts(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count, struct err *err);
+void mount_info_free(struct mount_info *mounts, size_t count);
