@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The fault atlas: all that may go wrong at each kind of effect, with what the contract promises for it.
- * Scenario steps, the torture mode and the documentation come from this one table.
+ * The fault atlas: all that may go wrong at each kind of effect, with what the contract promises
+ * for it. Scenario steps, the torture mode and the documentation come from this one table.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loop of virtual time: jumps to the next timer. Timers due at the same instant run in the order
- * that the seed's stream "schedule" gives; with seed 0 in the order they were started.
+ * The loop of virtual time: jumps to the next timer. Timers due at the same instant run in the
+ * order that the seed's stream "schedule" gives; with seed 0 in the order they were started.
  */
 #pragma once
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A small in-memory file system: the host's files in simulation (runtime directory, sandboxes, meta). It
- * survives agent crashes. Directories list sorted; modes and owners are kept; symlinks are resolved.
+ * A small in-memory file system: the host's files in simulation (runtime directory, sandboxes,
+ * meta). It survives agent crashes. Directories list sorted; modes and owners are kept; symlinks
+ * are resolved.
  */
 #pragma once
 
@@ -23,8 +24,10 @@ struct vfs *vfs_new(void);
 void vfs_free(struct vfs *vfs);
 /* All return 0 or a negative errno as the system calls do. Paths are absolute. */
 int vfs_mkdir(struct vfs *vfs, const char *path, mode_t mode, bool parents);
-int vfs_write(struct vfs *vfs, const char *path, const void *data, size_t length, mode_t mode, bool append);
-int vfs_read(struct vfs *vfs, const char *path, const char **ret_text, size_t *ret_length); /* borrowed */
+int vfs_write(
+    struct vfs *vfs, const char *path, const void *data, size_t length, mode_t mode, bool append);
+int vfs_read(
+    struct vfs *vfs, const char *path, const char **ret_text, size_t *ret_length); /* borrowed */
 int vfs_info(struct vfs *vfs, const char *path, bool follow, struct vfs_info *ret_info);
 int vfs_remove(struct vfs *vfs, const char *path);       /* file, symlink or empty directory */
 int vfs_remove_tree(struct vfs *vfs, const char *path);

@@ -40,12 +40,15 @@ struct containerizer_ops {
     void (*attach)(struct containerizer *, const char *id, struct done done);
     void (*update)(struct containerizer *, const char *id, const struct resources *requests,
         const struct resource_limits *limits, struct done done);
-    void (*usage)(struct containerizer *, const char *id, struct done done);  /* const struct statistics * */
-    void (*status)(struct containerizer *, const char *id, struct done done); /* const struct container_status * */
+    void (*usage)(
+        struct containerizer *, const char *id, struct done done); /* const struct statistics * */
+    void (*status)(struct containerizer *, const char *id,
+        struct done done); /* const struct container_status * */
     /* value: const struct termination *, NULL = none */
     void (*wait)(struct containerizer *, const char *id, struct done done);
     void (*destroy)(struct containerizer *, const char *id, struct done done);
-    void (*kill)(struct containerizer *, const char *id, int signal, struct done done); /* const bool * */
+    void (*kill)(
+        struct containerizer *, const char *id, int signal, struct done done); /* const bool * */
     char **(*containers)(struct containerizer *); /* sorted, owned by the caller */
     void (*remove)(struct containerizer *, const char *id, struct done done);
     void (*prune_images)(struct containerizer *, char *const *keep, struct done done);
@@ -58,10 +61,11 @@ struct containerizer {
     json_t *metrics; /* object of numbers, named as in the spec; owned */
 };
 
-void containerizer_recover(struct containerizer *, const struct agent_state *state, struct done done);
-void containerizer_launch(struct containerizer *, const char *id, const struct container_config *config,
-    const struct environment_variable *environment, size_t environment_count,
-    const char *pid_checkpoint_path, struct done done);
+void containerizer_recover(
+    struct containerizer *, const struct agent_state *state, struct done done);
+void containerizer_launch(struct containerizer *, const char *id,
+    const struct container_config *config, const struct environment_variable *environment,
+    size_t environment_count, const char *pid_checkpoint_path, struct done done);
 void containerizer_attach(struct containerizer *, const char *id, struct done done);
 void containerizer_update(struct containerizer *, const char *id, const struct resources *requests,
     const struct resource_limits *limits, struct done done);
@@ -74,7 +78,8 @@ char **containerizer_containers(struct containerizer *);
 void containerizer_remove(struct containerizer *, const char *id, struct done done);
 void containerizer_prune_images(struct containerizer *, char *const *keep, struct done done);
 int containerizer_phase(struct containerizer *, const char *id, enum container_phase *ret_phase);
-/* Frees the instance: pending dones are called with -ESHUTDOWN; the world is not touched. NULL is fine. */
+/* Frees the instance: pending dones are called with -ESHUTDOWN; the world is not touched. NULL is
+ * fine. */
 void containerizer_free(struct containerizer *);
 
 /* Adds to a metric, made on first use. */

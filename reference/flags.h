@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The agent's flags (flags.md), those that containerizers, launchers and isolators read. One table
- * (flags.c) gives name, kind, default, check and help; it also parses `--name=value`, MESOS_* variables
- * and the JSON/YAML mapping of scenarios.
+ * (flags.c) gives name, kind, default, check and help; it also parses `--name=value`, MESOS_*
+ * variables and the JSON/YAML mapping of scenarios.
  */
 #pragma once
 
@@ -61,9 +61,11 @@ void flags_copy(struct flags *to, const struct flags *from);
 /* Sets one flag from text; errors name it, with a suggestion when it is unknown. -EINVAL. */
 int flags_set(struct flags *flags, const char *name, const char *value, struct err *err);
 /*
- * argv without the program's name; environment "NAME=value" list or NULL. The command line wins (flags.md 1).
+ * argv without the program's name; environment "NAME=value" list or NULL. The command line wins
+ * (flags.md 1).
  */
-int flags_load(struct flags *flags, char *const *arguments, char *const *environment, struct err *err);
+int flags_load(
+    struct flags *flags, char *const *arguments, char *const *environment, struct err *err);
 /* Checks across flags and against what is there (work_dir required, swap with v2 …). */
 int flags_validate(const struct flags *flags, bool unified_cgroups, struct err *err);
 /* "5secs", "100ms", "1mins" … to ns; -EINVAL. */

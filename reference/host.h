@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The seam: all that containerizers, launchers and isolators ask of the world. host.c is the front of
- * it: it counts effects, asks the hook about faults, traces, and calls the implementation's table
- * (host_linux.c for the real kernel, fakes/sim_host.c for the simulated one).
+ * The seam: all that containerizers, launchers and isolators ask of the world. host.c is the front
+ * of it: it counts effects, asks the hook about faults, traces, and calls the implementation's
+ * table (host_linux.c for the real kernel, fakes/sim_host.c for the simulated one).
  *
- * Effects. Every call that changes the world is an effect with a number (from 1) in the trace. The hook
- * may let it fail, lose it, delay it, or crash the agent before or after it. Once the agent has crashed
- * (`gone`), every call answers -ESHUTDOWN ("agent gone") and changes nothing.
+ * Effects. Every call that changes the world is an effect with a number (from 1) in the trace. The
+ * hook may let it fail, lose it, delay it, or crash the agent before or after it. Once the agent
+ * has crashed (`gone`), every call answers -ESHUTDOWN ("agent gone") and changes nothing.
  *
  * Requests. A call that finishes later returns a request and calls its function exactly once, never
- * before it returns: with the result, or with -ESHUTDOWN from host_gone. A request that is cancelled
- * never calls. So a crashed instance unwinds through its own error paths and leaks nothing.
+ * before it returns: with the result, or with -ESHUTDOWN from host_gone. A request that is
+ * cancelled never calls. So a crashed instance unwinds through its own error paths and leaks
+ * nothing.
  */
 #pragma once
 
@@ -159,33 +160,43 @@ struct host_ops {
     double (*wall_time)(struct host *host);
     void (*random)(struct host *host, const char *stream, void *bytes, size_t length);
 
-    int (*spawn)(struct host *host, const struct plan *plan, pid_t *ret_pid, int *ret_gate, struct err *err);
+    int (*spawn)(
+        struct host *host, const struct plan *plan, pid_t *ret_pid, int *ret_gate, struct err *err);
     int (*gate_release)(struct host *host, int gate, struct err *err);
     void (*gate_close)(struct host *host, int gate);
     int (*signal)(struct host *host, pid_t pid, int signal);
     int (*process_info)(struct host *host, pid_t pid, struct process_info *ret_info);
-    int (*process_list)(struct host *host, struct process_info **ret_list, size_t *ret_count, struct err *err);
-    int (*namespace_inode)(struct host *host, pid_t pid, enum namespace_kind kind, uint64_t *ret_inode);
+    int (*process_list)(
+        struct host *host, struct process_info **ret_list, size_t *ret_count, struct err *err);
+    int (*namespace_inode)(
+        struct host *host, pid_t pid, enum namespace_kind kind, uint64_t *ret_inode);
     struct host_request *(*exit_watch)(struct host *host, pid_t pid, host_exit_fn fn, void *arg);
-    struct host_request *(*run)(struct host *host, const struct run_request *request, struct done done);
+    struct host_request *(*run)(
+        struct host *host, const struct run_request *request, struct done done);
 
     int (*mkdir)(struct host *host, const char *path, mode_t mode, bool parents, struct err *err);
-    int (*file_write)(struct host *host, const char *path, const void *data, size_t length, mode_t mode, struct err *err);
-    int (*file_read)(struct host *host, const char *path, char **ret_text, size_t *ret_length, struct err *err);
+    int (*file_write)(struct host *host, const char *path, const void *data, size_t length,
+        mode_t mode, struct err *err);
+    int (*file_read)(
+        struct host *host, const char *path, char **ret_text, size_t *ret_length, struct err *err);
     int (*file_info)(struct host *host, const char *path, bool follow, struct file_info *ret_info);
     int (*file_remove)(struct host *host, const char *path, struct err *err);
     int (*tree_remove)(struct host *host, const char *path, struct err *err);
     int (*list)(struct host *host, const char *path, char ***ret_names, struct err *err);
     int (*symlink)(struct host *host, const char *target, const char *path, struct err *err);
     int (*real_path)(struct host *host, const char *path, char **ret_path, struct err *err);
-    int (*chown)(struct host *host, const char *path, uid_t uid, gid_t gid, bool recursive, struct err *err);
-    int (*user_lookup)(struct host *host, const char *name, struct user_info *ret_user, struct err *err);
+    int (*chown)(
+        struct host *host, const char *path, uid_t uid, gid_t gid, bool recursive, struct err *err);
+    int (*user_lookup)(
+        struct host *host, const char *name, struct user_info *ret_user, struct err *err);
 
     int (*mount)(struct host *host, const struct mount_entry *mount, struct err *err);
     int (*unmount)(struct host *host, const char *target, int flags, struct err *err);
-    int (*mounts)(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count, struct err *err);
+    int (*mounts)(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count,
+        struct err *err);
 
-    void (*agent_gone)(struct host *host); /* the agent's descriptors close: gates, watches, listeners */
+    /* the agent's descriptors close: gates, watches, listeners */
+    void (*agent_gone)(struct host *host);
     void (*free)(struct host *host);
 };
 
@@ -202,7 +213,8 @@ struct host {
 };
 
 /* For implementations: prepares the embedded host. */
-void host_init(struct host *host, const struct host_ops *ops, struct loop *loop, struct trace *trace);
+void host_init(
+    struct host *host, const struct host_ops *ops, struct loop *loop, struct trace *trace);
 /* Frees; the agent must be gone or idle. NULL is fine. */
 void host_free(struct host *host);
 /* Marks the agent as crashed without unwinding; calls answer -ESHUTDOWN from here on. */
@@ -218,9 +230,10 @@ void host_gone(struct host *host);
  */
 int host_effect(struct host *host, enum effect_kind kind, const char *subject, const char *detail,
     struct effect_verdict *ret_verdict, struct err *err);
-/* Traces the effect and performs a crash after it; returns result, or -ESHUTDOWN after that crash. */
-int host_effect_done(struct host *host, enum effect_kind kind, const char *subject, const char *detail,
-    const struct effect_verdict *verdict, int result, struct err *err);
+/* Traces the effect and performs a crash after it; returns result, or -ESHUTDOWN after that crash.
+ */
+int host_effect_done(struct host *host, enum effect_kind kind, const char *subject,
+    const char *detail, const struct effect_verdict *verdict, int result, struct err *err);
 
 /* Time. */
 static inline uint64_t host_now_ns(struct host *host)
@@ -241,39 +254,51 @@ void host_random(struct host *host, const char *stream, void *bytes, size_t leng
 char *host_uuid(struct host *host, const char *stream);
 
 /*
- * Processes. host_spawn makes the plan's process, which waits at its gate; the gate must be released or
- * closed. Errors name the stage. host_signal: -ESRCH when there is no such process.
+ * Processes. host_spawn makes the plan's process, which waits at its gate; the gate must be
+ * released or closed. Errors name the stage. host_signal: -ESRCH when there is no such process.
  */
-int host_spawn(struct host *host, const struct plan *plan, pid_t *ret_pid, int *ret_gate, struct err *err);
+int host_spawn(
+    struct host *host, const struct plan *plan, pid_t *ret_pid, int *ret_gate, struct err *err);
 int host_gate_release(struct host *host, int gate, struct err *err);
 void host_gate_close(struct host *host, int gate); /* -1 is fine */
 int host_signal(struct host *host, pid_t pid, int signal, struct err *err);
 int host_process_info(struct host *host, pid_t pid, struct process_info *ret_info); /* -ESRCH */
 /* All processes, by pid; caller frees the array. */
-int host_process_list(struct host *host, struct process_info **ret_list, size_t *ret_count, struct err *err);
-int host_namespace_inode(struct host *host, pid_t pid, enum namespace_kind kind, uint64_t *ret_inode);
-/* Calls fn when the process has ended (at once, from the loop, when there is none). Reaps our children. */
+int host_process_list(
+    struct host *host, struct process_info **ret_list, size_t *ret_count, struct err *err);
+int host_namespace_inode(
+    struct host *host, pid_t pid, enum namespace_kind kind, uint64_t *ret_inode);
+/* Calls fn when the process has ended (at once, from the loop, when there is none). Reaps our
+ * children. */
 struct host_request *host_exit_watch(struct host *host, pid_t pid, host_exit_fn fn, void *arg);
-/* Runs a helper command; done's value is a struct run_result. A program that can't be started: -errno. */
-struct host_request *host_run(struct host *host, const struct run_request *request, struct done done);
+/* Runs a helper command; done's value is a struct run_result. A program that can't be started:
+ * -errno. */
+struct host_request *host_run(
+    struct host *host, const struct run_request *request, struct done done);
 
 /* Files. Paths are absolute host paths. Reads of missing files: -ENOENT. */
 int host_mkdir(struct host *host, const char *path, mode_t mode, bool parents, struct err *err);
-int host_file_write(struct host *host, const char *path, const void *data, size_t length, mode_t mode, struct err *err);
-int host_file_read(struct host *host, const char *path, char **ret_text, size_t *ret_length, struct err *err);
+int host_file_write(struct host *host, const char *path, const void *data, size_t length,
+    mode_t mode, struct err *err);
+int host_file_read(
+    struct host *host, const char *path, char **ret_text, size_t *ret_length, struct err *err);
 int host_file_info(struct host *host, const char *path, bool follow, struct file_info *ret_info);
 bool host_file_exists(struct host *host, const char *path);
 int host_file_remove(struct host *host, const char *path, struct err *err);
 int host_tree_remove(struct host *host, const char *path, struct err *err); /* missing is fine */
-int host_list(struct host *host, const char *path, char ***ret_names, struct err *err); /* sorted, no dots */
+int host_list(
+    struct host *host, const char *path, char ***ret_names, struct err *err); /* sorted, no dots */
 int host_symlink(struct host *host, const char *target, const char *path, struct err *err);
 int host_real_path(struct host *host, const char *path, char **ret_path, struct err *err);
-int host_chown(struct host *host, const char *path, uid_t uid, gid_t gid, bool recursive, struct err *err);
-int host_user_lookup(struct host *host, const char *name, struct user_info *ret_user, struct err *err);
+int host_chown(
+    struct host *host, const char *path, uid_t uid, gid_t gid, bool recursive, struct err *err);
+int host_user_lookup(
+    struct host *host, const char *name, struct user_info *ret_user, struct err *err);
 void user_info_release(struct user_info *user);
 
 /* Mounts. pid 0: the agent's own mount namespace. */
 int host_mount(struct host *host, const struct mount_entry *mount, struct err *err);
 int host_unmount(struct host *host, const char *target, int flags, struct err *err);
-int host_mounts(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count, struct err *err);
+int host_mounts(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count,
+    struct err *err);
 void mount_info_free(struct mount_info *mounts, size_t count);

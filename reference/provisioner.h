@@ -17,7 +17,8 @@ struct provisioner_ops {
     void (*recover)(struct provisioner *provisioner, char *const *known, struct done done);
     void (*provision)(struct provisioner *provisioner, const char *id, const struct image *image,
         struct done done); /* const struct provision_info * */
-    void (*destroy)(struct provisioner *provisioner, const char *id, struct done done); /* const bool * */
+    void (*destroy)(
+        struct provisioner *provisioner, const char *id, struct done done); /* const bool * */
     void (*prune)(struct provisioner *provisioner, char *const *keep, struct done done);
     void (*free)(struct provisioner *provisioner);
 };
@@ -25,7 +26,8 @@ struct provisioner {
     const struct provisioner_ops *ops;
     struct host *host;
 };
-static inline void provisioner_recover(struct provisioner *provisioner, char *const *known, struct done done)
+static inline void provisioner_recover(
+    struct provisioner *provisioner, char *const *known, struct done done)
 {
     provisioner->ops->recover(provisioner, known, done);
 }
@@ -35,11 +37,13 @@ static inline void provisioner_provision(struct provisioner *provisioner, const 
     provisioner->ops->provision(provisioner, id, image, done);
 }
 /* Waits for a running provision; false when the id is unknown. */
-static inline void provisioner_destroy(struct provisioner *provisioner, const char *id, struct done done)
+static inline void provisioner_destroy(
+    struct provisioner *provisioner, const char *id, struct done done)
 {
     provisioner->ops->destroy(provisioner, id, done);
 }
-static inline void provisioner_prune(struct provisioner *provisioner, char *const *keep, struct done done)
+static inline void provisioner_prune(
+    struct provisioner *provisioner, char *const *keep, struct done done)
 {
     provisioner->ops->prune(provisioner, keep, done);
 }

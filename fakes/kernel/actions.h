@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The workload language: a container's command is `seatrial-workload ACTION…`, a list of actions played
- * in order. The simulated kernel plays it (workload.c); in a real container the static program in
- * scenarios/workload plays the same list. It is plain text so that it also reads well in a shell:
+ * The workload language: a container's command is `seatrial-workload ACTION…`, a list of actions
+ * played in order. The simulated kernel plays it (workload.c); in a real container the static
+ * program in scenarios/workload plays the same list. It is plain text so that it also reads well in
+ * a shell:
  *
  *     seatrial-workload alloc:64MiB burn:2s/40% spawn:[sleep:10s;exit:3] sleep:1s exit:0
  *
@@ -16,33 +17,39 @@
 #include <sys/types.h>
 
 enum action_kind {
-    ACTION_SLEEP,    /* sleep:DURATION */
-    ACTION_BURN,     /* burn:DURATION of CPU time; burn:forever; burn:2s/40%: that share in system calls */
-    ACTION_ALLOC,    /* alloc:SIZE, touched */
-    ACTION_FREE,     /* free:SIZE */
-    ACTION_SPAWN,    /* spawn:[ACTION;…] a child that plays them */
-    ACTION_SETSID,   /* setsid: */
-    ACTION_DAEMON,   /* daemon:[ACTION;…] double fork: a grandchild adopted by init (setsid only if told) */
-    ACTION_THREAD,   /* thread:[ACTION;…] */
-    ACTION_WAIT,     /* wait: until all its children have ended and are reaped */
-    ACTION_IGNORE,   /* ignore:TERM,INT (a signal's name without SIG) */
-    ACTION_HANDLE,   /* handle:TERM=exit:0  or handle:TERM=[…] actions played when it comes, instead of the rest */
-    ACTION_KILL,     /* kill:parent|self|PID=SIGNAL */
-    ACTION_WRITE,    /* write:PATH=TEXT  (relative: in the working directory); creates, truncates */
-    ACTION_APPEND,   /* append:PATH=TEXT */
-    ACTION_READ,     /* read:PATH  copies it to stdout; a failure ends with exit 1 and a message on stderr */
-    ACTION_PRINT,    /* print:TEXT a line to stdout; error:TEXT a line to stderr */
+    ACTION_SLEEP, /* sleep:DURATION */
+    /* burn:DURATION of CPU time; burn:forever; burn:2s/40%: that share in system calls */
+    ACTION_BURN,
+    ACTION_ALLOC,  /* alloc:SIZE, touched */
+    ACTION_FREE,   /* free:SIZE */
+    ACTION_SPAWN,  /* spawn:[ACTION;…] a child that plays them */
+    ACTION_SETSID, /* setsid: */
+    ACTION_DAEMON, /* daemon:[ACTION;…] double fork: a grandchild adopted by init (setsid only if
+                      told) */
+    ACTION_THREAD, /* thread:[ACTION;…] */
+    ACTION_WAIT,   /* wait: until all its children have ended and are reaped */
+    ACTION_IGNORE, /* ignore:TERM,INT (a signal's name without SIG) */
+    ACTION_HANDLE, /* handle:TERM=exit:0  or handle:TERM=[…] actions played when it comes, instead
+                      of the rest */
+    ACTION_KILL,   /* kill:parent|self|PID=SIGNAL */
+    ACTION_WRITE,  /* write:PATH=TEXT  (relative: in the working directory); creates, truncates */
+    ACTION_APPEND, /* append:PATH=TEXT */
+    ACTION_READ,   /* read:PATH  copies it to stdout; a failure ends with exit 1 and a message on
+                      stderr */
+    ACTION_PRINT,  /* print:TEXT a line to stdout; error:TEXT a line to stderr */
     ACTION_ERROR,
     ACTION_FORK_UNTIL, /* forks:N tries to have N sleeping children; the count reached is printed */
-    ACTION_LISTEN,   /* listen:PORT tcp */
-    ACTION_REPORT,   /* report:PATH writes what it sees as JSON (ns inodes, cgroups, mounts, ids, caps, …) */
-    ACTION_OPEN,     /* open:PATH=r|w|rw  tries; prints "open PATH: ok" or the errno's name */
-    ACTION_MKCGROUP, /* mkcgroup:NAME below its own cgroup, and moves in */
-    ACTION_EXPECT,   /* expect:env NAME=VALUE, expect:file PATH; ends with exit 1 and a message otherwise */
-    ACTION_LOOP,     /* loop:N*[ACTION;…] */
-    ACTION_STOP,     /* stop: SIGSTOP to itself */
-    ACTION_EXIT,     /* exit:STATUS */
-    ACTION_DIE,      /* die:SIGNAL */
+    ACTION_LISTEN,     /* listen:PORT tcp */
+    ACTION_REPORT,     /* report:PATH writes what it sees as JSON (ns inodes, cgroups, mounts, ids,
+                          caps, …) */
+    ACTION_OPEN,       /* open:PATH=r|w|rw  tries; prints "open PATH: ok" or the errno's name */
+    ACTION_MKCGROUP,   /* mkcgroup:NAME below its own cgroup, and moves in */
+    ACTION_EXPECT,     /* expect:env NAME=VALUE, expect:file PATH; ends with exit 1 and a message
+                          otherwise */
+    ACTION_LOOP,       /* loop:N*[ACTION;…] */
+    ACTION_STOP,       /* stop: SIGSTOP to itself */
+    ACTION_EXIT,       /* exit:STATUS */
+    ACTION_DIE,        /* die:SIGNAL */
     ACTION_KIND_COUNT
 };
 
@@ -59,7 +66,8 @@ struct action {
     uint64_t signals;      /* ignore: mask */
 };
 
-/* One row per kind: the word before the colon, what follows it, and help; for parsing and documentation. */
+/* One row per kind: the word before the colon, what follows it, and help; for parsing and
+ * documentation. */
 struct action_form {
     const char *word;
     const char *argument;
@@ -67,8 +75,8 @@ struct action_form {
 };
 extern const struct action_form action_forms[ACTION_KIND_COUNT];
 
-/* Parses arguments (NULL-terminated). On error returns -1 with a message in error (size bytes), which names
- * the argument, the position in it and what was expected; nothing is allocated then. */
+/* Parses arguments (NULL-terminated). On error returns -1 with a message in error (size bytes),
+ * which names the argument, the position in it and what was expected; nothing is allocated then. */
 int actions_parse(const char *const *arguments, struct action **ret_actions, size_t *ret_count,
     char *error, size_t error_size);
 void actions_free(struct action *actions, size_t count);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cgroup model, as the rest of the simulated kernel sees it: hooks on fork, exit, memory and CPU,
- * and the file system operations. The rules are those of shared/spec/cgroupfs.md; each controller is a file
- * with one table of its control files.
+ * The cgroup model, as the rest of the simulated kernel sees it: hooks on fork, exit, memory and
+ * CPU, and the file system operations. The rules are those of shared/spec/cgroupfs.md; each
+ * controller is a file with one table of its control files.
  *
  * Paths of the file operations are relative to a hierarchy's root, without slashes at the ends.
  */
@@ -18,10 +18,12 @@ const struct kernel_profile *kernel_profile_find(const char *name); /* NULL when
 int cgroup_init(struct kernel *kernel, const struct kernel_config *config);
 void cgroup_exit_kernel(struct kernel *kernel);
 
-/* The hierarchy that a v1 controller is bound to ("memory"), the v2 one for "", NULL when there is none. */
+/* The hierarchy that a v1 controller is bound to ("memory"), the v2 one for "", NULL when there is
+ * none. */
 struct cgroup_root *cgroup_root_find(struct kernel *kernel, const char *controller);
 unsigned cgroup_root_index(const struct cgroup_root *root);
-const char *cgroup_root_name(const struct cgroup_root *root); /* "memory", "cpu,cpuacct", "unified" */
+const char *cgroup_root_name(
+    const struct cgroup_root *root); /* "memory", "cpu,cpuacct", "unified" */
 bool cgroup_root_is_v2(const struct cgroup_root *root);
 /* NULL-terminated names of its controllers. Borrowed. */
 const char *const *cgroup_root_controllers(const struct cgroup_root *root);
@@ -37,39 +39,43 @@ extern const struct cgroup_caller cgroup_caller_root;
 
 /* The cgroup at a path; NULL when there is none. */
 struct cgroup *cgroup_lookup(struct cgroup_root *root, const char *path);
-int cgroup_mkdir(struct cgroup_root *root, const char *path, mode_t mode, const struct cgroup_caller *caller);
+int cgroup_mkdir(
+    struct cgroup_root *root, const char *path, mode_t mode, const struct cgroup_caller *caller);
 int cgroup_rmdir(struct cgroup_root *root, const char *path, const struct cgroup_caller *caller);
 /* Whole-file read (offset 0) of a control file by path + file name; caller frees the text. */
 int cgroup_file_read(struct cgroup_root *root, const char *path, const char *file,
     const struct cgroup_caller *caller, char **ret_text, size_t *ret_length);
 /* One write(2): all or an errno. */
-int cgroup_file_write(struct cgroup_root *root, const char *path, const char *file, const char *data,
-    size_t length, const struct cgroup_caller *caller);
-int cgroup_file_exists(struct cgroup_root *root, const char *path, const char *file); /* 0 or -ENOENT */
+int cgroup_file_write(struct cgroup_root *root, const char *path, const char *file,
+    const char *data, size_t length, const struct cgroup_caller *caller);
+int cgroup_file_exists(
+    struct cgroup_root *root, const char *path, const char *file); /* 0 or -ENOENT */
 /* Child cgroups, sorted; NULL-terminated, caller frees with strv_free. */
 int cgroup_children(struct cgroup_root *root, const char *path, char ***ret_names);
-int cgroup_chown_path(struct cgroup_root *root, const char *path, const char *file, uid_t uid, gid_t gid);
+int cgroup_chown_path(
+    struct cgroup_root *root, const char *path, const char *file, uid_t uid, gid_t gid);
 
-/* Notification of a v2 events file (or of removal, with -ENODEV). Called from the loop, never from inside
- * the change. Stopped with the handle. */
+/* Notification of a v2 events file (or of removal, with -ENODEV). Called from the loop, never from
+ * inside the change. Stopped with the handle. */
 struct cgroup_notify;
 typedef void (*cgroup_notify_fn)(void *arg, int result, uint64_t count);
-int cgroup_file_watch(struct cgroup_root *root, const char *path, const char *file, cgroup_notify_fn fn,
-    void *arg, struct cgroup_notify **ret_notify);
+int cgroup_file_watch(struct cgroup_root *root, const char *path, const char *file,
+    cgroup_notify_fn fn, void *arg, struct cgroup_notify **ret_notify);
 /* v1 event_control: the same errors as the kernel; fn per signal of the eventfd. */
 int cgroup_event_listen(struct cgroup_root *root, const char *path, const char *file,
     const char *arguments, cgroup_notify_fn fn, void *arg, struct cgroup_notify **ret_notify);
 void cgroup_notify_stop(struct cgroup_notify *notify);
 
 /* Hooks called by the process side. */
-int cgroup_can_fork(struct task *parent, struct cgroup *into); /* -EAGAIN at a pids limit; counts the event */
+int cgroup_can_fork(
+    struct task *parent, struct cgroup *into); /* -EAGAIN at a pids limit; counts the event */
 void cgroup_post_fork(struct task *parent, struct task *child, struct cgroup *into);
 void cgroup_task_exit(struct task *task);    /* it became dead: populated, counts */
 void cgroup_task_release(struct task *task); /* it was reaped */
 /*
- * Charges memory to the process' cgroups, reclaiming and running the OOM killer by the kernel's rules.
- * 0; -ENOMEM over a limit with nothing (else) to kill or killing disabled; the caller checks whether
- * it was itself killed.
+ * Charges memory to the process' cgroups, reclaiming and running the OOM killer by the kernel's
+ * rules. 0; -ENOMEM over a limit with nothing (else) to kill or killing disabled; the caller checks
+ * whether it was itself killed.
  */
 int cgroup_charge(struct process *process, uint64_t bytes);
 void cgroup_uncharge(struct process *process, uint64_t bytes);
@@ -90,7 +96,8 @@ uint64_t cgroup_id(const struct cgroup *cgroup);
 char *cgroup_path_of(const struct cgroup *cgroup); /* relative, owned */
 void cgroup_cpu_get(const struct cgroup *cgroup, struct cgroup_cpu *ret_cpu);
 /* Periods that passed with a quota in force, those throttled, and for how long. */
-void cgroup_cpu_throttled(struct cgroup *cgroup, uint64_t periods, uint64_t throttled, uint64_t throttled_ns);
+void cgroup_cpu_throttled(
+    struct cgroup *cgroup, uint64_t periods, uint64_t throttled, uint64_t throttled_ns);
 /* Fault injection for the model's asynchrony, by path in its hierarchy. */
 void cgroup_set_stuck_freezer(struct cgroup *cgroup, bool stuck); /* stays in FREEZING */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The simulated kernel: processes (process.h, workload.h, sched.h) and the cgroup model (cgroup.h, a
- * file per controller), as discrete events on a loop of virtual time. It knows nothing of
+ * The simulated kernel: processes (process.h, workload.h, sched.h) and the cgroup model (cgroup.h,
+ * a file per controller), as discrete events on a loop of virtual time. It knows nothing of
  * containerizers. Nothing in it depends on addresses or on the host.
  */
 #pragma once
@@ -24,7 +24,8 @@ struct kernel_config {
     uint64_t memory_bytes;   /* 0 = 8 GiB */
     uint64_t swap_bytes;
     uint64_t seed;
-    /* Comma list of what the build lacks or has beyond the profile's default; see cgroup.h. NULL = none. */
+    /* Comma list of what the build lacks or has beyond the profile's default; see cgroup.h. NULL =
+     * none. */
     const char *options;
 };
 

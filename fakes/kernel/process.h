@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Simulated processes: identity, namespaces, signals, sessions, exit and reaping. A process has one or
- * more tasks (threads); the leader's tid is its pid. What a process does is its workload (workload.h).
+ * Simulated processes: identity, namespaces, signals, sessions, exit and reaping. A process has one
+ * or more tasks (threads); the leader's tid is its pid. What a process does is its workload
+ * (workload.h).
  */
 #pragma once
 
@@ -30,7 +31,8 @@ struct task {
     struct list cgroup_nodes[KERNEL_MAX_HIERARCHIES];
     bool frozen; /* by a cgroup; then neither runs nor sees signals, but v2 lets SIGKILL through */
     bool dead;
-    /* CPU demand, by sched.c: runs until `demand_ns` is used up; 0 = sleeping. UINT64_MAX = forever. */
+    /* CPU demand, by sched.c: runs until `demand_ns` is used up; 0 = sleeping. UINT64_MAX =
+     * forever. */
     uint64_t demand_ns;
     double system_share; /* of its CPU time, 0..1 */
     uint64_t user_ns;
@@ -75,9 +77,9 @@ struct process {
 };
 
 /*
- * A new child of `parent` (NULL: of init), with copies of its namespaces, cgroups, ids and memory of 0.
- * Fails with -EAGAIN when a pids limit is hit (cgroup_can_fork) or the pid space is exhausted.
- * clone_namespaces: NS_BIT mask of new ones.
+ * A new child of `parent` (NULL: of init), with copies of its namespaces, cgroups, ids and memory
+ * of 0. Fails with -EAGAIN when a pids limit is hit (cgroup_can_fork) or the pid space is
+ * exhausted. clone_namespaces: NS_BIT mask of new ones.
  */
 int process_fork(struct kernel *kernel, struct process *parent, unsigned clone_namespaces,
     struct process **ret_child);
@@ -87,11 +89,13 @@ int process_fork_into(struct kernel *kernel, struct process *parent, unsigned cl
 int process_thread(struct process *process, struct task **ret_task); /* -EAGAIN */
 struct process *process_find(struct kernel *kernel, pid_t pid);
 struct task *task_find(struct kernel *kernel, pid_t tid);
-/* Ends a process at once with this raw wait status: a zombie until reaped; init reaps orphans at once. */
+/* Ends a process at once with this raw wait status: a zombie until reaped; init reaps orphans at
+ * once. */
 void process_exit(struct process *process, int wait_status);
 /* Reaps a zombie: the struct is gone afterwards. */
 void process_reap(struct process *process);
-/* kill(2) by the kernel's rules (frozen, stopped, pid 1 of a namespace, handlers). signal 0 only checks. */
+/* kill(2) by the kernel's rules (frozen, stopped, pid 1 of a namespace, handlers). signal 0 only
+ * checks. */
 int process_signal(struct process *process, int signal);
 void process_setsid(struct process *process);
 void process_setpgid(struct process *process, pid_t pgid);
@@ -100,8 +104,8 @@ int process_enter(struct process *process, const struct process *from, unsigned 
 /* The pid as seen from `viewer`'s pid namespace; 0 when it is not visible there. */
 pid_t process_pid_in(const struct process *process, const struct namespace *viewer);
 
-/* Memory: charges to the memory cgroups; -ENOMEM when over the limit and this process was not the one
- * killed; -EINTR when it was killed. May run the OOM killer. */
+/* Memory: charges to the memory cgroups; -ENOMEM when over the limit and this process was not the
+ * one killed; -EINTR when it was killed. May run the OOM killer. */
 int process_allocate(struct process *process, uint64_t bytes);
 void process_release_memory(struct process *process, uint64_t bytes);
 
@@ -109,11 +113,14 @@ void process_release_memory(struct process *process, uint64_t bytes);
 void task_set_frozen(struct task *task, bool frozen);
 
 /*
- * Demand: gives the task that much CPU to burn; demand_met is called from the loop when it has run for it.
- * Rates follow weights, quotas and the number of CPUs (sched.c), recomputed whenever something changes.
+ * Demand: gives the task that much CPU to burn; demand_met is called from the loop when it has run
+ * for it. Rates follow weights, quotas and the number of CPUs (sched.c), recomputed whenever
+ * something changes.
  */
-void task_demand(struct task *task, uint64_t cpu_ns, double system_share, void (*demand_met)(struct task *));
-/* Brings CPU times and throttling statistics up to the current instant; call before reading them. */
+void task_demand(
+    struct task *task, uint64_t cpu_ns, double system_share, void (*demand_met)(struct task *));
+/* Brings CPU times and throttling statistics up to the current instant; call before reading them.
+ */
 void sched_update(struct kernel *kernel);
 /* Called when weights, quotas, cpusets or membership changed. */
 void sched_changed(struct kernel *kernel);

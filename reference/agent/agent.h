@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The agent: creates its containerizer from flags (containerizer.md 2.4), recovers it, and acts on
- * launches as containerizer.md 1.1 says (who calls destroy after a failed launch, pending terminations).
+ * launches as containerizer.md 1.1 says (who calls destroy after a failed launch, pending
+ * terminations).
  */
 #pragma once
 
@@ -12,7 +13,8 @@
 #include "reference/isolators/isolator.h"
 #include "reference/provisioner.h"
 
-/* Parts that replace the built-in ones (the fakes); each is owned by the agent from agent_create on. */
+/* Parts that replace the built-in ones (the fakes); each is owned by the agent from agent_create
+ * on. */
 struct agent_parts {
     struct launcher *launcher;         /* NULL: by --launcher */
     struct isolator *const *isolators; /* appended like modules */
@@ -34,8 +36,8 @@ int agent_create(struct host *host, const struct flags *flags, const struct agen
 void agent_recover(struct agent *agent, struct done done);
 /*
  * Launches as the agent does: the config's directory is made up when absent (executor runs get
- * meta files and `pids/forked.pid`, standalone ones `<work_dir>/containers/<id>`); a failed launch is
- * followed by destroy. done gets the launch's own outcome, after that destroy has settled.
+ * meta files and `pids/forked.pid`, standalone ones `<work_dir>/containers/<id>`); a failed launch
+ * is followed by destroy. done gets the launch's own outcome, after that destroy has settled.
  */
 void agent_launch(struct agent *agent, const char *id, const struct container_config *config,
     struct done done);

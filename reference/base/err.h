@@ -18,8 +18,10 @@ struct err {
 #define ERR_INIT {0, (char *)0}
 #define _cleanup_err_ __attribute__((cleanup(err_clear)))
 
-/* Sets the error to `format` (replacing what was there). Returns `code`; only that when err is NULL. */
-int err_set(struct err *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Sets the error to `format` (replacing what was there). Returns `code`; only that when err is
+ * NULL. */
+int err_set(struct err *err, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* As err_set, and appends ": " and the errno's name (err_name). */
 int err_errno(struct err *err, int code, const char *format, ...)

@@ -5,8 +5,8 @@
  *
  *     container.linux_info.shm_size: expected a number, got "x"
  *
- * Absent is distinct from zero: optional scalars are the opt_* types, optional objects are pointers,
- * strings are NULL. Unknown fields are an error that suggests the nearest name.
+ * Absent is distinct from zero: optional scalars are the opt_* types, optional objects are
+ * pointers, strings are NULL. Unknown fields are an error that suggests the nearest name.
  */
 #pragma once
 
@@ -73,19 +73,23 @@ struct json_type {
 };
 
 /* Short table rows: JSON_FIELD(struct command_info, value, JSON_KIND_STRING). */
-#define JSON_FIELD(type_, member, kind_, ...)                                                        \
-    {.name = #member, .kind = (kind_), .offset = offsetof(type_, member), __VA_ARGS__}
-#define JSON_ARRAY_FIELD(type_, member, count_member, item_type)                                     \
-    {.name = #member, .kind = JSON_KIND_OBJECTS, .offset = offsetof(type_, member),                  \
-        .count_offset = offsetof(type_, count_member), .type = (item_type)}
+#define JSON_FIELD(type_, member, kind_, ...)                                                      \
+    {                                                                                              \
+        .name = #member, .kind = (kind_), .offset = offsetof(type_, member), __VA_ARGS__           \
+    }
+#define JSON_ARRAY_FIELD(type_, member, count_member, item_type)                                   \
+    {                                                                                              \
+        .name = #member, .kind = JSON_KIND_OBJECTS, .offset = offsetof(type_, member),             \
+        .count_offset = offsetof(type_, count_member), .type = (item_type)                         \
+    }
 
-/* Fills a zeroed object from json. path is the prefix for errors ("container"). On failure the object is
- * released. Errors: -EINVAL. */
-int json_type_decode(const struct json_type *type, const json_t *json, void *object, const char *path,
-    struct err *err);
-/* Parses text first; syntax errors name `path`, line and column. */
-int json_type_decode_text(const struct json_type *type, const char *text, size_t length, void *object,
+/* Fills a zeroed object from json. path is the prefix for errors ("container"). On failure the
+ * object is released. Errors: -EINVAL. */
+int json_type_decode(const struct json_type *type, const json_t *json, void *object,
     const char *path, struct err *err);
+/* Parses text first; syntax errors name `path`, line and column. */
+int json_type_decode_text(const struct json_type *type, const char *text, size_t length,
+    void *object, const char *path, struct err *err);
 /* A new reference. Defaults and absent values are left out. */
 json_t *json_type_encode(const struct json_type *type, const void *object);
 /* Compact text with fields in table order, without going through a tree; caller frees. */

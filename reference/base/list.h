@@ -38,8 +38,8 @@ static inline void list_remove(struct list *node)
 }
 
 #define list_entry(node, type, member) container_of(node, type, member)
-#define list_for_each(node, head)                                                                    \
+#define list_for_each(node, head)                                                                  \
     for (struct list *node = (head)->next; node != (head); node = node->next)
-#define list_for_each_safe(node, following, head)                                                    \
-    for (struct list *node = (head)->next, *following = node->next; node != (head);                  \
+#define list_for_each_safe(node, following, head)                                                  \
+    for (struct list *node = (head)->next, *following = node->next; node != (head);                \
          node = following, following = node->next)

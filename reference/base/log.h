@@ -15,7 +15,8 @@ void log_set_sink(log_sink_fn fn, void *arg, enum log_level least);
 void log_sink_stdio(void *file, enum log_level level, const char *message);
 int log_level_parse(const char *text, enum log_level *ret_level); /* -EINVAL */
 
-void log_message(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_message(enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 #define log_debug(...) log_message(LOG_DEBUG, __VA_ARGS__)
 #define log_info(...) log_message(LOG_INFO, __VA_ARGS__)
 #define log_warning(...) log_message(LOG_WARNING, __VA_ARGS__)

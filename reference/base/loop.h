@@ -15,7 +15,8 @@
 typedef void (*loop_fn)(void *arg);
 typedef void (*loop_fd_fn)(void *arg, unsigned events);
 
-struct loop_timer; /* one pending timer; the handle dies when its function is called or it is stopped */
+struct loop_timer; /* one pending timer; the handle dies when its function is called or it is
+                      stopped */
 struct loop_watch; /* one watched descriptor; the handle dies when it is stopped */
 
 enum loop_events { LOOP_READABLE = 1, LOOP_WRITABLE = 2, LOOP_PRIORITY = 4, LOOP_HANGUP = 8 };
@@ -25,7 +26,8 @@ struct loop_ops {
     uint64_t (*now_ns)(struct loop *loop);
     struct loop_timer *(*timer_start)(struct loop *loop, uint64_t delay_ns, loop_fn fn, void *arg);
     void (*timer_stop)(struct loop *loop, struct loop_timer *timer);
-    struct loop_watch *(*fd_start)(struct loop *loop, int fd, unsigned events, loop_fd_fn fn, void *arg);
+    struct loop_watch *(*fd_start)(
+        struct loop *loop, int fd, unsigned events, loop_fd_fn fn, void *arg);
     void (*fd_stop)(struct loop *loop, struct loop_watch *watch);
     bool (*step)(struct loop *loop);
     void (*free)(struct loop *loop);
@@ -69,8 +71,8 @@ static inline void loop_fd_stop(struct loop *loop, struct loop_watch *watch)
 }
 
 /*
- * Runs what is due next: really (waiting for it), or by jumping virtual time to it. False when nothing
- * is pending at all. The caller looks at the world between two steps.
+ * Runs what is due next: really (waiting for it), or by jumping virtual time to it. False when
+ * nothing is pending at all. The caller looks at the world between two steps.
  */
 static inline bool loop_step(struct loop *loop)
 {

@@ -4,5 +4,6 @@
 
 #include "reference/base/loop.h"
 
-/* A new loop; freed by loop_free, which expects no watch left (asserted). Aborts when libuv fails. */
+/* A new loop; freed by loop_free, which expects no watch left (asserted). Aborts when libuv fails.
+ */
 struct loop *loop_uv_new(void);

@@ -14,9 +14,10 @@ struct strmap *strmap_new(void);
 void strmap_free(struct strmap *map);                               /* NULL is fine; values stay */
 void *strmap_get(const struct strmap *map, const char *key);        /* NULL when absent */
 void strmap_set(struct strmap *map, const char *key, void *value);  /* replaces */
-void *strmap_remove(struct strmap *map, const char *key);           /* the value, NULL when absent */
+void *strmap_remove(struct strmap *map, const char *key); /* the value, NULL when absent */
 size_t strmap_count(const struct strmap *map);
-/* Walks in insertion order: start with *cursor = 0; false at the end. Removing while walking is fine. */
+/* Walks in insertion order: start with *cursor = 0; false at the end. Removing while walking is
+ * fine. */
 bool strmap_next(const struct strmap *map, size_t *cursor, const char **key, void **value);
 
 struct u64map;

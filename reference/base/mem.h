@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory. Running out of it is fatal: these never return NULL. Scope-bound cleanup by the compiler's
- * attribute through the macros below.
+ * Memory. Running out of it is fatal: these never return NULL. Scope-bound cleanup by the
+ * compiler's attribute through the macros below.
  */
 #pragma once
 
@@ -17,19 +17,19 @@
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Yields the pointer and sets the variable to NULL: ownership moves out of a _cleanup_ variable. */
-#define TAKE_PTR(pointer)                                                                            \
-    __extension__({                                                                                  \
-        __typeof__(pointer) taken_ = (pointer);                                                      \
-        (pointer) = NULL;                                                                            \
-        taken_;                                                                                      \
+#define TAKE_PTR(pointer)                                                                          \
+    __extension__({                                                                                \
+        __typeof__(pointer) taken_ = (pointer);                                                    \
+        (pointer) = NULL;                                                                          \
+        taken_;                                                                                    \
     })
 
 /* The same for a descriptor, whose "nothing" is -1. */
-#define TAKE_FD(fd)                                                                                  \
-    __extension__({                                                                                  \
-        int taken_ = (fd);                                                                           \
-        (fd) = -1;                                                                                   \
-        taken_;                                                                                      \
+#define TAKE_FD(fd)                                                                                \
+    __extension__({                                                                                \
+        int taken_ = (fd);                                                                         \
+        (fd) = -1;                                                                                 \
+        taken_;                                                                                    \
     })
 
 /* The structure that `pointer`, a member called `member`, is part of. */
@@ -37,7 +37,8 @@
 
 void *mem_alloc(size_t size);                    /* zeroed */
 void *mem_realloc(void *memory, size_t size);    /* grown part not zeroed */
-void *mem_grow(void *array, size_t *capacity, size_t wanted, size_t item_size); /* doubles; new part zeroed */
+void *mem_grow(
+    void *array, size_t *capacity, size_t wanted, size_t item_size); /* doubles; new part zeroed */
 void *mem_dup(const void *memory, size_t size);
 char *str_dup(const char *text);                 /* NULL stays NULL */
 char *str_ndup(const char *text, size_t length);

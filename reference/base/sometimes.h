@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rare branches worth reaching are marked with sometimes("what happened"). Each mark that is linked in
- * registers itself by a linker section, and a run reports those never reached.
+ * Rare branches worth reaching are marked with sometimes("what happened"). Each mark that is linked
+ * in registers itself by a linker section, and a run reports those never reached.
  */
 #pragma once
 
@@ -15,12 +15,11 @@ struct sometimes_mark {
     uint64_t count;
 };
 
-#define sometimes(text)                                                                              \
-    do {                                                                                             \
-        static struct sometimes_mark mark_                                                           \
-            __attribute__((section("sometimes_marks"), used, aligned(8))) = {(text), __FILE__,       \
-                __LINE__, 0};                                                                        \
-        mark_.count++;                                                                               \
+#define sometimes(text)                                                                            \
+    do {                                                                                           \
+        static struct sometimes_mark mark_ __attribute__((                                         \
+            section("sometimes_marks"), used, aligned(8))) = {(text), __FILE__, __LINE__, 0};      \
+        mark_.count++;                                                                             \
     } while (0)
 
 /* All marks linked into this program, in link order. */

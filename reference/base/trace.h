@@ -5,9 +5,9 @@
  *     {"n":12,"t":1000000,"actor":"agent","op":"cgroup.write","args":{"path":"mesos/c1/cpu.max",
  *      "data":"50000 100000"},"result":0,"hash":"9f…"}
  *
- * n counts from 1, t is the loop's time in ns, result is 0, a number or "-ENAME". In simulation equal
- * seeds give equal bytes. Every event, and the canonical digest of the world that the observer
- * returns, is folded into a rolling 64-bit hash (FNV-1a).
+ * n counts from 1, t is the loop's time in ns, result is 0, a number or "-ENAME". In simulation
+ * equal seeds give equal bytes. Every event, and the canonical digest of the world that the
+ * observer returns, is folded into a rolling 64-bit hash (FNV-1a).
  */
 #pragma once
 
@@ -36,8 +36,8 @@ const char *trace_kept(const struct trace *trace, unsigned i);
 /*
  * Adds an event. `keys` is a format of space-separated `name=%s|%d|%u|%lu|%ld` pairs:
  *     trace_event(trace, "agent", "cgroup.write", result, "path=%s data=%s", path, data);
- * %s is written as a JSON string (NULL: null), numbers as numbers, %J takes ready JSON text, %b an int as
- * true/false. A NULL trace is fine and costs nothing.
+ * %s is written as a JSON string (NULL: null), numbers as numbers, %J takes ready JSON text, %b an
+ * int as true/false. A NULL trace is fine and costs nothing.
  */
 void trace_event(struct trace *trace, const char *actor, const char *op, int64_t result,
     const char *keys, ...);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How to reach a cgroup hierarchy: a table of a handful of calls. cgroup_fs_mount.c uses files below a mount
- * point, a real cgroupfs or our FUSE one; fakes/cgroup_fs_model.c calls the model directly.
+ * How to reach a cgroup hierarchy: a table of a handful of calls. cgroup_fs_mount.c uses files
+ * below a mount point, a real cgroupfs or our FUSE one; fakes/cgroup_fs_model.c calls the model
+ * directly.
  *
  * Paths are relative to the hierarchy's root, without leading or trailing slash; "" is the root.
  * The functions below are the front: they count effects and trace through the host.
@@ -12,22 +13,26 @@
 
 struct cgroup_fs;
 
-/* A watch on a control file or an event listener; the handle dies when stopped or called with an error. */
+/* A watch on a control file or an event listener; the handle dies when stopped or called with an
+ * error. */
 struct cgroup_watch;
-/* result 0: the file changed (or the v1 event fired, `count` times); -ENODEV: the cgroup is gone. */
+/* result 0: the file changed (or the v1 event fired, `count` times); -ENODEV: the cgroup is gone.
+ */
 typedef void (*cgroup_watch_fn)(void *arg, int result, uint64_t count);
 
 struct cgroup_fs_ops {
     int (*create)(struct cgroup_fs *fs, const char *path, mode_t mode);
     int (*remove)(struct cgroup_fs *fs, const char *path);
     int (*read)(struct cgroup_fs *fs, const char *path, const char *file, char **ret_text);
-    int (*write)(struct cgroup_fs *fs, const char *path, const char *file, const char *data, size_t length);
+    int (*write)(
+        struct cgroup_fs *fs, const char *path, const char *file, const char *data, size_t length);
     int (*list)(struct cgroup_fs *fs, const char *path, char ***ret_names); /* child cgroups only */
-    bool (*exists)(struct cgroup_fs *fs, const char *path, const char *file); /* file NULL: the cgroup */
+    bool (*exists)(
+        struct cgroup_fs *fs, const char *path, const char *file); /* file NULL: the cgroup */
     int (*chown)(struct cgroup_fs *fs, const char *path, const char *file, uid_t uid, gid_t gid);
     /* v2 events files: fn after every modification. */
-    int (*watch)(struct cgroup_fs *fs, const char *path, const char *file, cgroup_watch_fn fn, void *arg,
-        struct cgroup_watch **ret_watch);
+    int (*watch)(struct cgroup_fs *fs, const char *path, const char *file, cgroup_watch_fn fn,
+        void *arg, struct cgroup_watch **ret_watch);
     /* v1 cgroup.event_control: fn each time the eventfd fires. */
     int (*listen)(struct cgroup_fs *fs, const char *path, const char *file, const char *arguments,
         cgroup_watch_fn fn, void *arg, struct cgroup_watch **ret_watch);
@@ -56,30 +61,38 @@ struct cgroup_hierarchies {
     size_t count;
 };
 
-/* The hierarchy that holds the controller ("memory", "freezer", "name=systemd"); v2: the unified one when it
- * has that controller, "" for it in any case. NULL when there is none. */
-struct cgroup_hierarchy *cgroup_hierarchy_find(struct cgroup_hierarchies *hierarchies, const char *controller);
+/* The hierarchy that holds the controller ("memory", "freezer", "name=systemd"); v2: the unified
+ * one when it has that controller, "" for it in any case. NULL when there is none. */
+struct cgroup_hierarchy *cgroup_hierarchy_find(
+    struct cgroup_hierarchies *hierarchies, const char *controller);
 void cgroup_hierarchies_free(struct cgroup_hierarchies *hierarchies);
 
 /* Errors read `create mesos/c1 (memory): EEXIST`. */
 int cgroup_create(struct cgroup_fs *fs, const char *path, struct err *err);          /* mode 0755 */
-int cgroup_create_recursive(struct cgroup_fs *fs, const char *path, struct err *err); /* existing is fine */
+int cgroup_create_recursive(
+    struct cgroup_fs *fs, const char *path, struct err *err); /* existing is fine */
 int cgroup_remove(struct cgroup_fs *fs, const char *path, struct err *err);
-int cgroup_read(struct cgroup_fs *fs, const char *path, const char *file, char **ret_text, struct err *err);
-int cgroup_write(struct cgroup_fs *fs, const char *path, const char *file, const char *data, struct err *err);
-int cgroup_list(struct cgroup_fs *fs, const char *path, char ***ret_names, struct err *err); /* sorted */
+int cgroup_read(
+    struct cgroup_fs *fs, const char *path, const char *file, char **ret_text, struct err *err);
+int cgroup_write(
+    struct cgroup_fs *fs, const char *path, const char *file, const char *data, struct err *err);
+int cgroup_list(
+    struct cgroup_fs *fs, const char *path, char ***ret_names, struct err *err); /* sorted */
 bool cgroup_exists(struct cgroup_fs *fs, const char *path);
 bool cgroup_file_exists(struct cgroup_fs *fs, const char *path, const char *file);
-int cgroup_chown(struct cgroup_fs *fs, const char *path, const char *file, uid_t uid, gid_t gid, struct err *err);
-int cgroup_watch(struct cgroup_fs *fs, const char *path, const char *file, cgroup_watch_fn fn, void *arg,
-    struct cgroup_watch **ret_watch, struct err *err);
+int cgroup_chown(struct cgroup_fs *fs, const char *path, const char *file, uid_t uid, gid_t gid,
+    struct err *err);
+int cgroup_watch(struct cgroup_fs *fs, const char *path, const char *file, cgroup_watch_fn fn,
+    void *arg, struct cgroup_watch **ret_watch, struct err *err);
 int cgroup_listen(struct cgroup_fs *fs, const char *path, const char *file, const char *arguments,
     cgroup_watch_fn fn, void *arg, struct cgroup_watch **ret_watch, struct err *err);
 void cgroup_unwatch(struct cgroup_fs *fs, struct cgroup_watch *watch); /* NULL is fine */
 
 /* Helpers on the front. */
-int cgroup_read_u64(struct cgroup_fs *fs, const char *path, const char *file, uint64_t *ret_value, struct err *err);
-int cgroup_write_u64(struct cgroup_fs *fs, const char *path, const char *file, uint64_t value, struct err *err);
+int cgroup_read_u64(
+    struct cgroup_fs *fs, const char *path, const char *file, uint64_t *ret_value, struct err *err);
+int cgroup_write_u64(
+    struct cgroup_fs *fs, const char *path, const char *file, uint64_t value, struct err *err);
 /* The value of `key` in a "key value" file; -ENODATA when absent. */
 int cgroup_read_key(struct cgroup_fs *fs, const char *path, const char *file, const char *key,
     uint64_t *ret_value, struct err *err);

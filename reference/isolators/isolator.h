@@ -19,15 +19,18 @@ struct isolator_ops {
     void (*recover)(struct isolator *isolator, const struct container_state *states, size_t count,
         char *const *orphans, struct done done);
     /* value: const struct launch_info *, or NULL for none. */
-    void (*prepare)(struct isolator *isolator, const char *id, const struct container_config *config,
-        struct done done);
+    void (*prepare)(struct isolator *isolator, const char *id,
+        const struct container_config *config, struct done done);
     void (*isolate)(struct isolator *isolator, const char *id, pid_t pid, struct done done);
-    /* value: const struct limitation *. Pending until a limit is reached; cleanup answers -ECANCELED. */
+    /* value: const struct limitation *. Pending until a limit is reached; cleanup answers
+     * -ECANCELED. */
     void (*watch)(struct isolator *isolator, const char *id, struct done done);
     void (*update)(struct isolator *isolator, const char *id, const struct resources *requests,
         const struct resource_limits *limits, struct done done);
-    void (*usage)(struct isolator *isolator, const char *id, struct done done);  /* const struct statistics * */
-    void (*status)(struct isolator *isolator, const char *id, struct done done); /* const struct container_status * */
+    void (*usage)(struct isolator *isolator, const char *id,
+        struct done done); /* const struct statistics * */
+    void (*status)(struct isolator *isolator, const char *id,
+        struct done done); /* const struct container_status * */
     void (*cleanup)(struct isolator *isolator, const char *id, struct done done);
     void (*free)(struct isolator *isolator);
 };
@@ -42,8 +45,8 @@ struct isolator {
 /* Front: default answers for missing ops. */
 void isolator_recover(struct isolator *isolator, const struct container_state *states, size_t count,
     char *const *orphans, struct done done);
-void isolator_prepare(struct isolator *isolator, const char *id, const struct container_config *config,
-    struct done done);
+void isolator_prepare(struct isolator *isolator, const char *id,
+    const struct container_config *config, struct done done);
 void isolator_isolate(struct isolator *isolator, const char *id, pid_t pid, struct done done);
 /* False when the isolator has no limits to tell: done is never called then. */
 bool isolator_watch(struct isolator *isolator, const char *id, struct done done);
@@ -62,14 +65,15 @@ struct isolator_context {
 };
 
 /*
- * The registry: one table of the built-in isolators in the fixed order of isolators.md 2, with nesting,
- * standalone, requirements and constructor.
+ * The registry: one table of the built-in isolators in the fixed order of isolators.md 2, with
+ * nesting, standalone, requirements and constructor.
  */
 struct isolator_entry {
     const char *name; /* "cgroups/" stands for the one cgroups object */
     bool nesting;
     bool standalone;
-    int (*create)(const struct isolator_context *context, struct isolator **ret_isolator, struct err *err);
+    int (*create)(
+        const struct isolator_context *context, struct isolator **ret_isolator, struct err *err);
 };
 extern const struct isolator_entry isolator_registry[];
 extern const size_t isolator_registry_count;
@@ -80,10 +84,10 @@ struct isolator_list {
 };
 
 /*
- * Creates the isolators that `--isolation` asks for by the rules of containerizer.md 2.4: aliases, duplicates,
- * one "filesystem/..." only, unknown names (with a suggestion), implied ones, requirements; in the fixed
- * order. `extra` (modules, e.g. fakes) are appended in their order and become owned by the list.
- * On error nothing is left, `extra` is not taken.
+ * Creates the isolators that `--isolation` asks for by the rules of containerizer.md 2.4: aliases,
+ * duplicates, one "filesystem/..." only, unknown names (with a suggestion), implied ones,
+ * requirements; in the fixed order. `extra` (modules, e.g. fakes) are appended in their order and
+ * become owned by the list. On error nothing is left, `extra` is not taken.
  */
 int isolator_list_create(const struct isolator_context *context, struct isolator *const *extra,
     size_t extra_count, struct isolator_list *ret_list, struct err *err);
@@ -92,8 +96,11 @@ void isolator_list_free(struct isolator_list *list);
 /* Constructors, each in the file named after it. */
 int isolator_posix_cpu_create(const struct isolator_context *, struct isolator **, struct err *);
 int isolator_posix_mem_create(const struct isolator_context *, struct isolator **, struct err *);
-int isolator_posix_rlimits_create(const struct isolator_context *, struct isolator **, struct err *);
-int isolator_filesystem_posix_create(const struct isolator_context *, struct isolator **, struct err *);
-int isolator_environment_secret_create(const struct isolator_context *, struct isolator **, struct err *);
+int isolator_posix_rlimits_create(
+    const struct isolator_context *, struct isolator **, struct err *);
+int isolator_filesystem_posix_create(
+    const struct isolator_context *, struct isolator **, struct err *);
+int isolator_environment_secret_create(
+    const struct isolator_context *, struct isolator **, struct err *);
 /* The one object for every "cgroups/..." name asked for, v1 or v2 by the host's hierarchies. */
 int isolator_cgroups_create(const struct isolator_context *, struct isolator **, struct err *);

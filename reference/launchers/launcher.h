@@ -14,7 +14,8 @@ struct launcher_ops {
     int (*fork)(struct launcher *launcher, const char *id, struct plan *plan, pid_t *ret_pid,
         int *ret_gate, struct err *err);
     void (*destroy)(struct launcher *launcher, const char *id, struct done done);
-    int (*status)(struct launcher *launcher, const char *id, struct container_status *into, struct err *err);
+    int (*status)(
+        struct launcher *launcher, const char *id, struct container_status *into, struct err *err);
     void (*free)(struct launcher *launcher);
 };
 struct launcher {
@@ -29,8 +30,8 @@ static inline void launcher_recover(struct launcher *launcher, const struct cont
     launcher->ops->recover(launcher, states, count, done);
 }
 /*
- * Starts the plan's process, which waits at its gate. The launcher may add what it is responsible for
- * to the plan (into_cgroup, enter_pid). On failure nothing is left and the gate is closed.
+ * Starts the plan's process, which waits at its gate. The launcher may add what it is responsible
+ * for to the plan (into_cgroup, enter_pid). On failure nothing is left and the gate is closed.
  */
 static inline int launcher_fork(struct launcher *launcher, const char *id, struct plan *plan,
     pid_t *ret_pid, int *ret_gate, struct err *err)
@@ -66,6 +67,7 @@ int launcher_linux_new(struct host *host, const struct launcher_linux_options *o
 /* Cgroup paths of containers (launchers.md 3.1); owned. */
 char *launcher_cgroup(const char *root, const char *id);      /* root/x/mesos/y */
 char *launcher_cgroup_leaf(const char *root, const char *id); /* …/leaf */
-/* The container of a v1 / v2 cgroup path; NULL when it is not ours. v2 takes leaf and non-leaf alike. */
+/* The container of a v1 / v2 cgroup path; NULL when it is not ours. v2 takes leaf and non-leaf
+ * alike. */
 char *launcher_cgroup_parse_v1(const char *root, const char *path);
 char *launcher_cgroup_parse_v2(const char *root, const char *path);

@@ -6,9 +6,9 @@
  *
  * The new process is the container's init: session leader, stdio as given, no other descriptor. It
  * blocks at its gate until one byte is released (launchers.md 5, stage 4); when the gate closes
- * without it, it writes the status of exit code 1 and exits. Then it walks the stages in order, starts
- * the command as its child, reaps, forwards signals, writes the raw wait status of the command as
- * decimal into `status_path`, and exits 0.
+ * without it, it writes the status of exit code 1 and exits. Then it walks the stages in order,
+ * starts the command as its child, reaps, forwards signals, writes the raw wait status of the
+ * command as decimal into `status_path`, and exits 0.
  */
 #pragma once
 
@@ -24,16 +24,18 @@ struct plan {
     unsigned enter_namespaces; /* NS_BIT mask, entered from enter_pid before the clone */
     pid_t enter_pid;           /* the parent container's init; 0 when this is a root container */
     bool enter_and_clone;      /* nested: launchers.md 3.4, even with an empty mask */
-    char *stdio[3];            /* path of stdin, stdout, stderr; NULL = /dev/null; created 0644, appended */
+    char *stdio[3]; /* path of stdin, stdout, stderr; NULL = /dev/null; created 0644, appended */
     int stdio_fds[3];          /* an inherited descriptor instead, -1 = none */
     uid_t stdio_uid;           /* owner of created stdout and stderr; (uid_t)-1 = the agent */
     gid_t stdio_gid;
-    const char *into_cgroup;   /* v2: host path of the cgroup to be born in where the kernel can; NULL */
+    const char
+        *into_cgroup; /* v2: host path of the cgroup to be born in where the kernel can; NULL */
 
     /* the init's stages */
     char *runtime_directory;   /* where `status` is created, mode 0600; NULL = no status, no init */
     bool unshare_mount;
-    pid_t mount_namespace_pid; /* DEBUG: enter this process' mount namespace in the helper; 0 = no */
+    pid_t
+        mount_namespace_pid; /* DEBUG: enter this process' mount namespace in the helper; 0 = no */
     struct launch_info info;   /* command, environment (flattened later), mounts, rootfs, user, … */
 
     char *container_id;        /* for traces and messages */
@@ -44,13 +46,15 @@ void plan_init(struct plan *plan);
 void plan_release(struct plan *plan);
 
 /*
- * Flattens the environment of the plan into "NAME=value" strings: later entries win, the place is that
- * of the last mention; SECRET variables are skipped; PATH is added when missing and the list is not
- * empty. NULL when the list is empty: the command then inherits (launchers.md 5, stage 23). Caller frees.
+ * Flattens the environment of the plan into "NAME=value" strings: later entries win, the place is
+ * that of the last mention; SECRET variables are skipped; PATH is added when missing and the list
+ * is not empty. NULL when the list is empty: the command then inherits (launchers.md 5, stage 23).
+ * Caller frees.
  */
 char **plan_environment(const struct launch_info *info);
 
-/* argv of the command: shell -> "sh" "-c" value. -EINVAL when the command or its value is missing. */
+/* argv of the command: shell -> "sh" "-c" value. -EINVAL when the command or its value is missing.
+ */
 int plan_arguments(const struct command_info *command, char ***ret_argv, struct err *err);
 
 #define PLAN_DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

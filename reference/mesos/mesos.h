@@ -26,5 +26,5 @@ char *mesos_runtime_path(const char *runtime_dir, const char *id);
 char *mesos_runtime_file(const char *runtime_dir, const char *id, const char *file);
 char *mesos_sandbox_path(const char *root_sandbox, const char *id);
 /* The container whose sandbox holds `path`, below a root's sandbox (PA-07); -EINVAL outside. */
-int mesos_sandbox_parse(const char *root_id, const char *root_sandbox, const char *path, char **ret_id,
-    struct err *err);
+int mesos_sandbox_parse(const char *root_id, const char *root_sandbox, const char *path,
+    char **ret_id, struct err *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the agent's metadata tells a containerizer at recovery (containerizer.md 5.1, 6.2), reduced to
- * the latest run of each executor.
+ * What the agent's metadata tells a containerizer at recovery (containerizer.md 5.1, 6.2), reduced
+ * to the latest run of each executor.
  */
 #pragma once
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ContainerLaunchInfo: what isolators ask for, merged into what the init helper does (isolators.md 1). */
+/* ContainerLaunchInfo: what isolators ask for, merged into what the init helper does (isolators.md
+ * 1). */
 #pragma once
 
 #include "reference/base/json.h"
@@ -17,7 +18,12 @@ struct mount_entry {
     int64_t flags; /* MS_* */
     char *options;
 };
-enum file_operation_kind { FILE_OPERATION_SYMLINK, FILE_OPERATION_MOUNT, FILE_OPERATION_RENAME, FILE_OPERATION_MKDIR };
+enum file_operation_kind {
+    FILE_OPERATION_SYMLINK,
+    FILE_OPERATION_MOUNT,
+    FILE_OPERATION_RENAME,
+    FILE_OPERATION_MKDIR
+};
 struct file_operation {
     int operation; /* enum file_operation_kind */
     char *source;

@@ -46,13 +46,16 @@ enum resources_which { RESOURCES_ALL, RESOURCES_REVOCABLE, RESOURCES_FIRM };
 
 /* A JSON array of resources is an embedded list: use RESOURCES_JSON_FIELD in tables. */
 extern const struct json_type resource_json;
-#define RESOURCES_JSON_FIELD(type_, member)                                                          \
-    {.name = #member, .kind = JSON_KIND_OBJECTS, .offset = offsetof(type_, member.items),            \
-        .count_offset = offsetof(type_, member.count), .type = &resource_json}
+#define RESOURCES_JSON_FIELD(type_, member)                                                        \
+    {                                                                                              \
+        .name = #member, .kind = JSON_KIND_OBJECTS, .offset = offsetof(type_, member.items),       \
+        .count_offset = offsetof(type_, member.count), .type = &resource_json                      \
+    }
 
-/* Sum of the scalars of that name; false when there is none or the sum is 0 (requests of zero are dropped). */
-bool resources_scalar(const struct resources *resources, const char *name, enum resources_which which,
-    double *ret_value);
+/* Sum of the scalars of that name; false when there is none or the sum is 0 (requests of zero are
+ * dropped). */
+bool resources_scalar(const struct resources *resources, const char *name,
+    enum resources_which which, double *ret_value);
 void resources_add_scalar(struct resources *resources, const char *name, double value);
 /* The ranges of that name, merged and sorted; caller frees. */
 size_t resources_ranges(const struct resources *resources, const char *name,
