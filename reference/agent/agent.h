@@ -21,6 +21,11 @@ struct agent_parts {
     size_t isolators_count;
     struct fetcher *fetcher;         /* NULL: the real one, through host_run */
     struct provisioner *provisioner; /* NULL: by --image_providers */
+    /* Called with each isolator and with the launcher that agent_create made by itself: what they
+     * return takes its place and owns it. NULL: as they are. */
+    struct isolator *(*wrap_isolator)(void *arg, struct isolator *inner);
+    struct launcher *(*wrap_launcher)(void *arg, struct launcher *inner);
+    void *wrap_arg;
 };
 
 struct agent {
