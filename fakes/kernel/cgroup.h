@@ -69,8 +69,10 @@ void cgroup_notify_stop(struct cgroup_notify *notify);
 /* Hooks called by the process side. */
 int cgroup_can_fork(
     struct task *parent, struct cgroup *into); /* -EAGAIN at a pids limit; counts the event */
+/* parent NULL: the first process of all, which is born in every root. */
 void cgroup_post_fork(struct task *parent, struct task *child, struct cgroup *into);
-void cgroup_task_exit(struct task *task);    /* it became dead: populated, counts */
+/* It became dead: populated, counts. Its memory was uncharged and its CPU time accounted before. */
+void cgroup_task_exit(struct task *task);
 void cgroup_task_release(struct task *task); /* it was reaped */
 /*
  * Charges memory to the process' cgroups, reclaiming and running the OOM killer by the kernel's

@@ -29,7 +29,10 @@ struct task {
     /* Membership, per hierarchy (index as kernel->hierarchies); set by cgroup.c. */
     struct cgroup *cgroups[KERNEL_MAX_HIERARCHIES];
     struct list cgroup_nodes[KERNEL_MAX_HIERARCHIES];
-    bool frozen; /* by a cgroup; then neither runs nor sees signals, but v2 lets SIGKILL through */
+    bool frozen; /* by a cgroup; then neither runs nor sees signals */
+    /* A frozen task dies of SIGKILL at once: true when only v2 freezes it (cgroupfs.md 3.6 and 6).
+     * Set by cgroup.c before task_set_frozen. */
+    bool frozen_killable;
     bool dead;
     /* CPU demand, by sched.c: runs until `demand_ns` is used up; 0 = sleeping. UINT64_MAX =
      * forever. */
@@ -37,11 +40,28 @@ struct task {
     double system_share; /* of its CPU time, 0..1 */
     uint64_t user_ns;
     uint64_t system_ns;
-    struct list sched_node;
+    struct sched_entity *entity; /* sched.c; NULL without demand */
     void (*demand_met)(struct task *task);
+    void *player; /* workload.c */
 };
 
 enum process_state { PROCESS_RUNNING, PROCESS_STOPPED, PROCESS_ZOMBIE };
+
+/*
+ * What a process does when something happens to it; every member may be NULL. The calls come from
+ * inside the change (a kill of a whole cgroup, an exit), so they may reap the child and signal, and
+ * do all else from the loop.
+ */
+struct process_behaviour {
+    /* A child became a zombie, or a zombie became its child. NULL: it stays one. */
+    void (*child_ended)(struct process *process, struct process *child);
+    /* A signal that is in handled_signals. */
+    void (*signal)(struct process *process, int signal);
+    /* It was frozen or stopped and is neither any more. */
+    void (*runnable)(struct process *process);
+    /* It is dead (a zombie from here on): frees what the behaviour holds. */
+    void (*ended)(struct process *process);
+};
 
 struct process {
     struct kernel *kernel;
@@ -63,18 +83,31 @@ struct process {
     bool subreaper;
     struct namespace *namespaces[NS_COUNT];
     pid_t pids[PID_NAMESPACE_DEPTH_MAX]; /* by depth of the pid namespace; [0] = pid */
-    uint64_t ignored_signals; /* bit n: signal n is ignored */
-    uint64_t handled_signals; /* bit n: the workload handles it */
+    bool ending; /* init of a pid namespace, waits for the end of all else in it */
+    bool reaped;
+    uint64_t ignored_signals; /* SIGNAL_BIT: is ignored */
+    uint64_t handled_signals; /* the behaviour handles it */
     uint64_t pending_signals; /* while frozen, stopped or unkillable */
     uint64_t resident_bytes;
     uint64_t start_ns;
     char *command;            /* argv[0] */
-    struct workload *workload; /* workload.c; NULL for plain puppets */
+    const struct process_behaviour *behaviour; /* NULL for plain puppets */
+    struct workload *workload; /* workload.c; what plays here; NULL for other behaviours */
+    void *behaviour_data;      /* of behaviours other than workloads */
+    uint16_t listening_port;   /* 0 = none */
     int oom_score_adj;
-    /* The agent or test that spawned it wants to know of its end and reaps it. */
+    /*
+     * The agent or test that spawned it (or watches a stranger) wants to know of its end. Called
+     * once, from the loop. The structure is valid during the call even when its parent reaped it
+     * before (`reaped`); otherwise the function may reap it.
+     */
     void (*on_exit)(struct process *process, void *arg);
     void *on_exit_arg;
+    struct loop_timer *exit_notice;
 };
+
+/* Signals 1 to 64 as bits of a mask: bit n, and bit 0 for 64. */
+#define SIGNAL_BIT(signal) (UINT64_C(1) << ((unsigned)(signal) & 63u))
 
 /*
  * A new child of `parent` (NULL: of init), with copies of its namespaces, cgroups, ids and memory
@@ -92,11 +125,20 @@ struct task *task_find(struct kernel *kernel, pid_t tid);
 /* Ends a process at once with this raw wait status: a zombie until reaped; init reaps orphans at
  * once. */
 void process_exit(struct process *process, int wait_status);
-/* Reaps a zombie: the struct is gone afterwards. */
+/* Reaps a zombie: the struct is gone when the next process is forked. */
 void process_reap(struct process *process);
-/* kill(2) by the kernel's rules (frozen, stopped, pid 1 of a namespace, handlers). signal 0 only
- * checks. */
+/* kill(2) by the kernel's rules (frozen, stopped, pid 1 of a namespace, handlers) from outside of its
+ * pid namespace. signal 0 only checks. -EINVAL for numbers beyond 64. */
 int process_signal(struct process *process, int signal);
+/* The same from that process: the init of its own pid namespace sees only what it handles. NULL:
+ * from outside. */
+int process_signal_from(struct process *process, int signal, const struct process *sender);
+/* True when it is neither frozen, stopped nor dead. */
+bool process_runnable(const struct process *process);
+/* The process with that pid in the namespace; NULL when there is none. */
+struct process *process_find_in(const struct kernel *kernel, const struct namespace *viewer,
+    pid_t pid);
+void process_set_command(struct process *process, const char *command);
 void process_setsid(struct process *process);
 void process_setpgid(struct process *process, pid_t pgid);
 /* Enters the namespaces of `from` named in the mask (pid: for children only). */
