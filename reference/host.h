@@ -29,6 +29,7 @@
 
 struct host;
 struct cgroup_hierarchies;
+struct u64map;
 
 /* One kind per way to change the world; the fault atlas (fakes/faults.h) has a row for each. */
 enum effect_kind {
@@ -48,7 +49,7 @@ enum effect_kind {
     EFFECT_CGROUP_REMOVE,
     EFFECT_CGROUP_WRITE,
     EFFECT_CGROUP_CHOWN,
-    EFFECT_EVENT,          /* delivery of a watched event; may be lost or late */
+    EFFECT_EVENT,          /* delivery of a watched event; may fail, be lost or late */
     EFFECT_FETCH,
     EFFECT_PROVISION,
     EFFECT_DOCKER,
@@ -144,11 +145,15 @@ struct run_request {
     size_t max_output_bytes;  /* per stream; 0: 1 MiB */
 };
 
-/* One pending call. Implementations embed it; host.c owns the list. */
+/*
+ * One pending call. The front keeps its own in host->requests. An implementation (exit_watch, run)
+ * embeds one and sets only `cancel`: the front holds it, cancels it at most once, and forgets it
+ * when its function was called; it never stands in the list.
+ */
 struct host_request {
     struct list node;
     struct host *host;
-    void (*cancel)(struct host_request *request); /* frees, forgets */
+    void (*cancel)(struct host_request *request); /* forgets and frees; never calls back */
     void (*shutdown)(struct host_request *request); /* calls back with -ESHUTDOWN, frees */
 };
 
@@ -156,6 +161,11 @@ typedef void (*host_fn)(void *arg, int result);
 /* result 0: it is gone; status_known is false for processes that are not our children. */
 typedef void (*host_exit_fn)(void *arg, int result, bool status_known, int wait_status);
 
+/*
+ * What an implementation does, without counting, faults or traces: those are the front's. Gates are
+ * its own numbers (descriptors): gate_release only writes the byte, and the front calls gate_close
+ * once for every gate, after the release too. Errors name the operation and the path.
+ */
 struct host_ops {
     double (*wall_time)(struct host *host);
     void (*random)(struct host *host, const char *stream, void *bytes, size_t length);
@@ -195,7 +205,8 @@ struct host_ops {
     int (*mounts)(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count,
         struct err *err);
 
-    /* the agent's descriptors close: gates, watches, listeners */
+    /* the agent's process ends; its gates and requests were closed and cancelled before; may be
+     * NULL */
     void (*agent_gone)(struct host *host);
     void (*free)(struct host *host);
 };
@@ -210,17 +221,21 @@ struct host {
     struct host_facts facts;
     struct cgroup_hierarchies *cgroups; /* owned; NULL when the world has none */
     struct list requests;
+    struct u64map *gates; /* open ones, by the front's number; owned */
+    int last_gate;
 };
 
-/* For implementations: prepares the embedded host. */
+/* For implementations: prepares the embedded host; ops->free releases the rest of it and itself. */
 void host_init(
     struct host *host, const struct host_ops *ops, struct loop *loop, struct trace *trace);
-/* Frees; the agent must be gone or idle. NULL is fine. */
+/* Frees; the agent must be gone or idle: requests that are left are called back with -ESHUTDOWN.
+ * NULL is fine. */
 void host_free(struct host *host);
 /* Marks the agent as crashed without unwinding; calls answer -ESHUTDOWN from here on. */
 void host_crash(struct host *host);
-/* Unwinds a crashed agent: closes its gates and descriptors, calls back every pending request with
- * -ESHUTDOWN. Call from the loop's caller, never from inside the agent's stack. */
+/* Unwinds a crashed agent: closes its gates, calls back every pending request with -ESHUTDOWN in the
+ * order of their creation (those added meanwhile too), and ends its process. Call from the loop's
+ * caller, never from inside the agent's stack. */
 void host_gone(struct host *host);
 
 /*
@@ -255,7 +270,9 @@ char *host_uuid(struct host *host, const char *stream);
 
 /*
  * Processes. host_spawn makes the plan's process, which waits at its gate; the gate must be
- * released or closed. Errors name the stage. host_signal: -ESRCH when there is no such process.
+ * released or closed. A release closes the gate too, whatever it answers (without the byte the
+ * process ends); closing a gate again is harmless, as its number is never used again. Errors name
+ * the stage. host_signal: -ESRCH when there is no such process.
  */
 int host_spawn(
     struct host *host, const struct plan *plan, pid_t *ret_pid, int *ret_gate, struct err *err);

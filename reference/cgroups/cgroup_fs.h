@@ -14,12 +14,18 @@
 struct cgroup_fs;
 
 /* A watch on a control file or an event listener; the handle dies when stopped or called with an
- * error. */
+ * error. Deliveries are effects of kind EFFECT_EVENT; those to an agent that is gone are dropped.
+ */
 struct cgroup_watch;
 /* result 0: the file changed (or the v1 event fired, `count` times); -ENODEV: the cgroup is gone.
  */
 typedef void (*cgroup_watch_fn)(void *arg, int result, uint64_t count);
 
+/* What an implementation makes of a watch; dies by unwatch or with a call that carries an error. */
+struct cgroup_fs_watch;
+
+/* Without counting, faults and traces, which are the front's; never called for a gone agent, but
+ * for unwatch and free. Watches call from the loop. */
 struct cgroup_fs_ops {
     int (*create)(struct cgroup_fs *fs, const char *path, mode_t mode);
     int (*remove)(struct cgroup_fs *fs, const char *path);
@@ -32,16 +38,17 @@ struct cgroup_fs_ops {
     int (*chown)(struct cgroup_fs *fs, const char *path, const char *file, uid_t uid, gid_t gid);
     /* v2 events files: fn after every modification. */
     int (*watch)(struct cgroup_fs *fs, const char *path, const char *file, cgroup_watch_fn fn,
-        void *arg, struct cgroup_watch **ret_watch);
+        void *arg, struct cgroup_fs_watch **ret_watch);
     /* v1 cgroup.event_control: fn each time the eventfd fires. */
     int (*listen)(struct cgroup_fs *fs, const char *path, const char *file, const char *arguments,
-        cgroup_watch_fn fn, void *arg, struct cgroup_watch **ret_watch);
-    void (*unwatch)(struct cgroup_fs *fs, struct cgroup_watch *watch);
+        cgroup_watch_fn fn, void *arg, struct cgroup_fs_watch **ret_watch);
+    void (*unwatch)(struct cgroup_fs *fs, struct cgroup_fs_watch *watch);
     void (*free)(struct cgroup_fs *fs);
 };
 struct cgroup_fs {
     const struct cgroup_fs_ops *ops;
     struct host *host;
+    char *name;        /* of its hierarchy: "memory", "cpu,cpuacct", "unified"; owned */
     char *mount_point; /* host path of the root, for plans and bind mounts; owned */
 };
 
@@ -67,7 +74,12 @@ struct cgroup_hierarchy *cgroup_hierarchy_find(
     struct cgroup_hierarchies *hierarchies, const char *controller);
 void cgroup_hierarchies_free(struct cgroup_hierarchies *hierarchies);
 
-/* Errors read `create mesos/c1 (memory): EEXIST`. */
+/* For implementations: the common part (strings are copied), and its release. */
+void cgroup_fs_init(struct cgroup_fs *fs, const struct cgroup_fs_ops *ops, struct host *host,
+    const char *name, const char *mount_point);
+void cgroup_fs_release(struct cgroup_fs *fs);
+
+/* Errors read `create mesos/c1 (memory): EEXIST`, `write mesos/c1/memory.max "1": EBUSY`. */
 int cgroup_create(struct cgroup_fs *fs, const char *path, struct err *err);          /* mode 0755 */
 int cgroup_create_recursive(
     struct cgroup_fs *fs, const char *path, struct err *err); /* existing is fine */

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The front of the host: files and mounts. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "reference/host_front.h"
+
+/*
+ * Runs `call` as an effect. Only this macro knows the order: number and ask, do, trace; a lost
+ * effect answers success.
+ */
+#define EFFECT(host, kind, subject, detail, err, call)                                             \
+    __extension__({                                                                                \
+        struct effect_verdict verdict_;                                                            \
+        int result_ = host_effect((host), (kind), (subject), (detail), &verdict_, (err));          \
+        if (result_ == 0)                                                                          \
+            result_ = host_effect_done(                                                            \
+                (host), (kind), (subject), (detail), &verdict_, (call), (err));                    \
+        else if (result_ == 1)                                                                     \
+            result_ = 0;                                                                           \
+        result_;                                                                                   \
+    })
+
+int host_mkdir(struct host *host, const char *path, mode_t mode, bool parents, struct err *err)
+{
+    return EFFECT(
+        host, EFFECT_MKDIR, path, NULL, err, host->ops->mkdir(host, path, mode, parents, err));
+}
+
+int host_file_write(struct host *host, const char *path, const void *data, size_t length,
+    mode_t mode, struct err *err)
+{
+    return EFFECT(host, EFFECT_FILE_WRITE, path, NULL, err,
+        host->ops->file_write(host, path, data, length, mode, err));
+}
+
+int host_file_remove(struct host *host, const char *path, struct err *err)
+{
+    return EFFECT(
+        host, EFFECT_FILE_REMOVE, path, NULL, err, host->ops->file_remove(host, path, err));
+}
+
+int host_tree_remove(struct host *host, const char *path, struct err *err)
+{
+    return EFFECT(
+        host, EFFECT_TREE_REMOVE, path, NULL, err, host->ops->tree_remove(host, path, err));
+}
+
+int host_symlink(struct host *host, const char *target, const char *path, struct err *err)
+{
+    return EFFECT(
+        host, EFFECT_SYMLINK, path, target, err, host->ops->symlink(host, target, path, err));
+}
+
+int host_chown(
+    struct host *host, const char *path, uid_t uid, gid_t gid, bool recursive, struct err *err)
+{
+    _cleanup_free_ char *owner =
+        host_is_observed(host) ? str_printf("%u:%u", (unsigned)uid, (unsigned)gid) : NULL;
+    return EFFECT(host, EFFECT_CHOWN, path, owner, err,
+        host->ops->chown(host, path, uid, gid, recursive, err));
+}
+
+int host_mount(struct host *host, const struct mount_entry *mount, struct err *err)
+{
+    return EFFECT(host, EFFECT_MOUNT, mount->target, mount->type, err,
+        host->ops->mount(host, mount, err));
+}
+
+int host_unmount(struct host *host, const char *target, int flags, struct err *err)
+{
+    return EFFECT(
+        host, EFFECT_UNMOUNT, target, NULL, err, host->ops->unmount(host, target, flags, err));
+}
+
+/* What only looks is no effect. */
+
+int host_file_read(
+    struct host *host, const char *path, char **ret_text, size_t *ret_length, struct err *err)
+{
+    if (host->gone)
+        return host_gone_error(err);
+    size_t length = 0;
+    int r = host->ops->file_read(host, path, ret_text, &length, err);
+    if (r == 0 && ret_length)
+        *ret_length = length;
+    return r;
+}
+
+int host_file_info(struct host *host, const char *path, bool follow, struct file_info *ret_info)
+{
+    return host->gone ? -ESHUTDOWN : host->ops->file_info(host, path, follow, ret_info);
+}
+
+bool host_file_exists(struct host *host, const char *path)
+{
+    struct file_info info;
+    return host_file_info(host, path, true, &info) == 0;
+}
+
+int host_list(struct host *host, const char *path, char ***ret_names, struct err *err)
+{
+    return host->gone ? host_gone_error(err) : host->ops->list(host, path, ret_names, err);
+}
+
+int host_real_path(struct host *host, const char *path, char **ret_path, struct err *err)
+{
+    return host->gone ? host_gone_error(err) : host->ops->real_path(host, path, ret_path, err);
+}
+
+int host_user_lookup(
+    struct host *host, const char *name, struct user_info *ret_user, struct err *err)
+{
+    return host->gone ? host_gone_error(err) : host->ops->user_lookup(host, name, ret_user, err);
+}
+
+int host_mounts(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count,
+    struct err *err)
+{
+    return host->gone ? host_gone_error(err)
+                      : host->ops->mounts(host, pid, ret_mounts, ret_count, err);
+}
+
+void user_info_release(struct user_info *user)
+{
+    free(user->groups);
+    *user = (struct user_info){0};
+}
+
+void mount_info_free(struct mount_info *mounts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(mounts[i].target);
+        free(mounts[i].source);
+        free(mounts[i].type);
+    }
+    free(mounts);
+}
