@@ -225,7 +225,8 @@ struct host {
     int last_gate;
 };
 
-/* For implementations: prepares the embedded host; ops->free releases the rest of it and itself. */
+/* For implementations: prepares the embedded host. ops->free releases only what is the
+ * implementation's own, and the structure; facts.kernel is the front's to free. */
 void host_init(
     struct host *host, const struct host_ops *ops, struct loop *loop, struct trace *trace);
 /* Frees; the agent must be gone or idle: requests that are left are called back with -ESHUTDOWN.
@@ -233,9 +234,9 @@ void host_init(
 void host_free(struct host *host);
 /* Marks the agent as crashed without unwinding; calls answer -ESHUTDOWN from here on. */
 void host_crash(struct host *host);
-/* Unwinds a crashed agent: closes its gates, calls back every pending request with -ESHUTDOWN in the
- * order of their creation (those added meanwhile too), and ends its process. Call from the loop's
- * caller, never from inside the agent's stack. */
+/* Unwinds a crashed agent: closes its gates, calls back every pending request with -ESHUTDOWN in
+ * the order of their creation (those added meanwhile too), and ends its process. Call from the
+ * loop's caller, never from inside the agent's stack. */
 void host_gone(struct host *host);
 
 /*
