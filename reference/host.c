@@ -22,6 +22,7 @@ const char *const effect_kind_names[EFFECT_KIND_COUNT + 1] = {
     [EFFECT_SPAWN] = "spawn",
     [EFFECT_GATE_RELEASE] = "gate.release",
     [EFFECT_SIGNAL] = "signal",
+    [EFFECT_PROCESS_WRITE] = "process.write",
     [EFFECT_RUN] = "run",
     [EFFECT_MKDIR] = "mkdir",
     [EFFECT_FILE_WRITE] = "file.write",

@@ -36,6 +36,7 @@ enum effect_kind {
     EFFECT_SPAWN,          /* a process from a plan */
     EFFECT_GATE_RELEASE,   /* the one byte into the control pipe */
     EFFECT_SIGNAL,
+    EFFECT_PROCESS_WRITE, /* a file of /proc/PID */
     EFFECT_RUN,            /* a helper command */
     EFFECT_MKDIR,
     EFFECT_FILE_WRITE,     /* checkpoint: temporary file and rename */
@@ -175,6 +176,7 @@ struct host_ops {
     int (*gate_release)(struct host *host, int gate, struct err *err);
     void (*gate_close)(struct host *host, int gate);
     int (*signal)(struct host *host, pid_t pid, int signal);
+    int (*process_write)(struct host *host, pid_t pid, const char *file, const char *text);
     int (*process_info)(struct host *host, pid_t pid, struct process_info *ret_info);
     int (*process_list)(
         struct host *host, struct process_info **ret_list, size_t *ret_count, struct err *err);
@@ -280,6 +282,9 @@ int host_spawn(
 int host_gate_release(struct host *host, int gate, struct err *err);
 void host_gate_close(struct host *host, int gate); /* -1 is fine */
 int host_signal(struct host *host, pid_t pid, int signal, struct err *err);
+/* Writes to /proc/PID/FILE, such as oom_score_adj. */
+int host_process_write(struct host *host, pid_t pid, const char *file, const char *text,
+    struct err *err);
 int host_process_info(struct host *host, pid_t pid, struct process_info *ret_info); /* -ESRCH */
 /* All processes, by pid; caller frees the array. */
 int host_process_list(

@@ -112,6 +112,22 @@ int host_signal(struct host *host, pid_t pid, int signal, struct err *err)
     return host_effect_done(host, EFFECT_SIGNAL, subject, detail, &verdict, r, err);
 }
 
+int host_process_write(
+    struct host *host, pid_t pid, const char *file, const char *text, struct err *err)
+{
+    char subject[64] = "";
+    if (host_is_observed(host))
+        snprintf(subject, sizeof(subject), "%d/%s", (int)pid, file);
+    struct effect_verdict verdict;
+    int r = host_effect(host, EFFECT_PROCESS_WRITE, subject, text, &verdict, err);
+    if (r != 0)
+        return r == 1 ? 0 : r;
+    r = host->ops->process_write(host, pid, file, text);
+    if (r < 0)
+        err_errno(err, r, "write \"%s\" to %s of process %d", text, file, (int)pid);
+    return host_effect_done(host, EFFECT_PROCESS_WRITE, subject, text, &verdict, r, err);
+}
+
 int host_process_info(struct host *host, pid_t pid, struct process_info *ret_info)
 {
     return host->gone ? -ESHUTDOWN : host->ops->process_info(host, pid, ret_info);
