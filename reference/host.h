@@ -92,6 +92,7 @@ struct host_facts {
     bool root;            /* effective uid 0 */
     unsigned namespaces;  /* NS_BIT mask of those that the kernel has and we may make */
     bool systemd;
+    bool clone_into_cgroup; /* a plan's into_cgroup is honoured: nobody needs to move the process */
     char *kernel;         /* release */
 };
 
