@@ -34,6 +34,8 @@ struct cgroup_caller {
     gid_t gid;
     bool resource_capability; /* CAP_SYS_RESOURCE */
     pid_t pid;                /* "0" written to cgroup.procs means this process; 0 = none */
+    /* Id of the v2 cgroup that is the root of its cgroup namespace; 0 = the initial namespace. */
+    uint64_t namespace_root;
 };
 extern const struct cgroup_caller cgroup_caller_root;
 
@@ -48,7 +50,7 @@ int cgroup_file_read(struct cgroup_root *root, const char *path, const char *fil
 /* One write(2): all or an errno. */
 int cgroup_file_write(struct cgroup_root *root, const char *path, const char *file,
     const char *data, size_t length, const struct cgroup_caller *caller);
-int cgroup_file_exists(
+int cgroup_file_present(
     struct cgroup_root *root, const char *path, const char *file); /* 0 or -ENOENT */
 /* Child cgroups, sorted; NULL-terminated, caller frees with strv_free. */
 int cgroup_children(struct cgroup_root *root, const char *path, char ***ret_names);
@@ -81,6 +83,19 @@ void cgroup_task_release(struct task *task); /* it was reaped */
  */
 int cgroup_charge(struct process *process, uint64_t bytes);
 void cgroup_uncharge(struct process *process, uint64_t bytes);
+/*
+ * After a charge failed because the v1 OOM killer is disabled: calls fn from the loop, once, when
+ * it is worth trying again (limit raised, memory freed, killer enabled). False when the process has
+ * nothing to wait for. Forgotten when the process exits.
+ */
+bool cgroup_oom_wait(struct process *process, void (*fn)(struct process *process, void *arg),
+    void *arg);
+/* SIGKILL gets through: not frozen, or frozen by v2 only. */
+bool cgroup_task_killable(const struct task *task);
+/* open(2), or mknod(2) with 'm' in access, of a device by the device rules of v1 or the program of
+ * v2: 0 or -EPERM. type 'b' or 'c', access of "rwm". */
+int cgroup_device_check(
+    const struct task *task, char type, unsigned major, unsigned minor, const char *access);
 /* CPU time of one task to its cgroups' counters. */
 void cgroup_account_cpu(struct task *task, uint64_t user_ns, uint64_t system_ns);
 

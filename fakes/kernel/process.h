@@ -89,6 +89,7 @@ struct process {
     uint64_t handled_signals; /* the behaviour handles it */
     uint64_t pending_signals; /* while frozen, stopped or unkillable */
     uint64_t resident_bytes;
+    struct memory_charge *charges; /* what it is charged where; of the cgroup model */
     uint64_t start_ns;
     char *command;            /* argv[0] */
     const struct process_behaviour *behaviour; /* NULL for plain puppets */
