@@ -42,7 +42,7 @@ enum json_kind {
     JSON_KIND_STRING,     /* char *, owned */
     JSON_KIND_ENUM,       /* int, by enum_names (NULL-terminated; index = value) */
     JSON_KIND_OPT_BOOL,
-    JSON_KIND_OPT_U64,
+    JSON_KIND_OPT_U64,    /* above INT64_MAX, which JSON texts do not carry: as a decimal text */
     JSON_KIND_OPT_I64,
     JSON_KIND_OPT_DOUBLE,
     JSON_KIND_OBJECT,     /* struct embedded by value: always there */
@@ -83,6 +83,9 @@ struct json_type {
         .count_offset = offsetof(type_, count_member), .type = (item_type)                         \
     }
 
+/* Sets a zeroed object's defaults (numbers that are not 0, also of embedded objects): what decoding
+ * `{}` gives. For objects that code builds. */
+void json_type_init(const struct json_type *type, void *object);
 /* Fills a zeroed object from json. path is the prefix for errors ("container"). On failure the
  * object is released. Errors: -EINVAL. */
 int json_type_decode(const struct json_type *type, const json_t *json, void *object,
