@@ -197,6 +197,7 @@ struct host_ops {
     int (*tree_remove)(struct host *host, const char *path, struct err *err);
     int (*list)(struct host *host, const char *path, char ***ret_names, struct err *err);
     int (*symlink)(struct host *host, const char *target, const char *path, struct err *err);
+    int (*node_copy)(struct host *host, const char *from, const char *to, mode_t mode, struct err *err);
     int (*real_path)(struct host *host, const char *path, char **ret_path, struct err *err);
     int (*chown)(
         struct host *host, const char *path, uid_t uid, gid_t gid, bool recursive, struct err *err);
@@ -313,6 +314,8 @@ int host_tree_remove(struct host *host, const char *path, struct err *err); /* m
 int host_list(
     struct host *host, const char *path, char ***ret_names, struct err *err); /* sorted, no dots */
 int host_symlink(struct host *host, const char *target, const char *path, struct err *err);
+/* Makes a device node like the one at `from`, with exactly that mode (the umask does not count). */
+int host_node_copy(struct host *host, const char *from, const char *to, mode_t mode, struct err *err);
 int host_real_path(struct host *host, const char *path, char **ret_path, struct err *err);
 int host_chown(
     struct host *host, const char *path, uid_t uid, gid_t gid, bool recursive, struct err *err);
@@ -325,4 +328,6 @@ int host_mount(struct host *host, const struct mount_entry *mount, struct err *e
 int host_unmount(struct host *host, const char *target, int flags, struct err *err);
 int host_mounts(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count,
     struct err *err);
+/* Whether something is mounted exactly there, in the agent's mount namespace; false when it can't be told. */
+bool host_is_mounted(struct host *host, const char *target);
 void mount_info_free(struct mount_info *mounts, size_t count);

@@ -103,6 +103,13 @@ int host_list(struct host *host, const char *path, char ***ret_names, struct err
     return host->gone ? host_gone_error(err) : host->ops->list(host, path, ret_names, err);
 }
 
+int host_node_copy(
+    struct host *host, const char *from, const char *to, mode_t mode, struct err *err)
+{
+    return EFFECT(
+        host, EFFECT_FILE_WRITE, to, from, err, host->ops->node_copy(host, from, to, mode, err));
+}
+
 int host_real_path(struct host *host, const char *path, char **ret_path, struct err *err)
 {
     return host->gone ? host_gone_error(err) : host->ops->real_path(host, path, ret_path, err);
@@ -125,6 +132,19 @@ void user_info_release(struct user_info *user)
 {
     free(user->groups);
     *user = (struct user_info){0};
+}
+
+bool host_is_mounted(struct host *host, const char *target)
+{
+    struct mount_info *mounts = NULL;
+    size_t count = 0;
+    bool found = false;
+    if (host_mounts(host, 0, &mounts, &count, NULL) < 0)
+        return false;
+    for (size_t i = 0; i < count && !found; i++)
+        found = str_equal(mounts[i].target, target);
+    mount_info_free(mounts, count);
+    return found;
 }
 
 void mount_info_free(struct mount_info *mounts, size_t count)

@@ -9,6 +9,7 @@
 #include "reference/base/log.h"
 #include "reference/base/map.h"
 #include "reference/isolators/isolator.h"
+#include "reference/isolators/persistent_volume.h"
 
 struct posix_container {
     char *directory;
@@ -30,34 +31,6 @@ static void container_release(struct posix_container *container)
     free(container);
 }
 
-static bool is_persistent(const struct resource *resource)
-{
-    return resource->disk && resource->disk->persistence && resource->disk->container_path;
-}
-
-static bool has_volume(const struct resources *resources, const char *persistence_id)
-{
-    for (size_t i = 0; i < resources->count; i++) {
-        if (is_persistent(&resources->items[i]) &&
-            str_equal(resources->items[i].disk->persistence->id, persistence_id))
-            return true;
-    }
-    return false;
-}
-
-/* Where a persistent volume lives: its disk source's own root, or below the work directory. */
-static char *volume_source(const struct filesystem_posix *posix, const struct resource *resource)
-{
-    const char *role = resource->role ? resource->role : "*";
-    const struct disk_source *source = resource->disk->source;
-
-    if (source && source->root)
-        return str_printf(
-            "%s/volumes/roles/%s/%s", source->root, role, resource->disk->persistence->id);
-    return str_printf(
-        "%s/volumes/roles/%s/%s", posix->work_dir, role, resource->disk->persistence->id);
-}
-
 /* A shared volume that another container already uses keeps its owner. */
 static bool used_by_another(
     struct filesystem_posix *posix, const char *id, const char *persistence_id)
@@ -69,24 +42,10 @@ static bool used_by_another(
     while (strmap_next(posix->containers, &cursor, &other, &value)) {
         const struct posix_container *container = value;
 
-        if (!str_equal(other, id) && has_volume(&container->resources, persistence_id))
+        if (!str_equal(other, id) && persistent_volume_find(&container->resources, persistence_id))
             return true;
     }
     return false;
-}
-
-static int volume_give(struct filesystem_posix *posix, const struct posix_container *container,
-    const char *source, struct err *err)
-{
-    struct host *host = posix->base.host;
-    struct file_info sandbox;
-    int r = host_file_info(host, container->directory, true, &sandbox);
-
-    if (r < 0)
-        return err_errno(err, r, "sandbox %s", container->directory);
-    if (sandbox.uid == 0)
-        return 0;
-    return host_chown(host, source, sandbox.uid, sandbox.gid, false, err);
 }
 
 static int volume_link(struct filesystem_posix *posix, const char *id,
@@ -102,12 +61,12 @@ static int volume_link(struct filesystem_posix *posix, const char *id,
             "container %s: persistent volume path %s is not a plain name, skipped", id, path);
         return 0;
     }
-    source = volume_source(posix, resource);
+    source = persistent_volume_source(posix->work_dir, resource);
     link = str_printf("%s/%s", container->directory, path);
     if (str_equal(resource->disk->volume_mode, "RO"))
         log_warning("container %s: volume %s can't be made read-only by a symlink", id, path);
     if (!used_by_another(posix, id, resource->disk->persistence->id)) {
-        r = volume_give(posix, container, source, err);
+        r = persistent_volume_give(host, container->directory, source, err);
         if (r < 0)
             return r;
     }
@@ -134,7 +93,8 @@ static int volumes_update(struct filesystem_posix *posix, const char *id,
         const struct resource *old = &container->resources.items[i];
         _cleanup_free_ char *link = NULL;
 
-        if (!is_persistent(old) || has_volume(resources, old->disk->persistence->id) ||
+        if (!persistent_volume_is(old) ||
+            persistent_volume_find(resources, old->disk->persistence->id) ||
             strchr(old->disk->container_path, '/'))
             continue;
         link = str_printf("%s/%s", container->directory, old->disk->container_path);
@@ -143,7 +103,8 @@ static int volumes_update(struct filesystem_posix *posix, const char *id,
     for (size_t i = 0; r == 0 && i < resources->count; i++) {
         const struct resource *now = &resources->items[i];
 
-        if (is_persistent(now) && !has_volume(&container->resources, now->disk->persistence->id))
+        if (persistent_volume_is(now) &&
+            !persistent_volume_find(&container->resources, now->disk->persistence->id))
             r = volume_link(posix, id, container, now, err);
     }
     if (r == 0)

@@ -68,10 +68,17 @@ struct isolator_context {
  * The registry: one table of the built-in isolators in the fixed order of isolators.md 2, with
  * nesting, standalone, requirements and constructor.
  */
+enum isolator_need {
+    ISOLATOR_NEEDS_ROOT = 1,
+    ISOLATOR_NEEDS_LINUX_LAUNCHER = 2,
+    ISOLATOR_NEEDS_FILESYSTEM_LINUX = 4,
+    ISOLATOR_NEEDS_LINUX = ISOLATOR_NEEDS_ROOT | ISOLATOR_NEEDS_LINUX_LAUNCHER,
+};
 struct isolator_entry {
     const char *name; /* "cgroups/" stands for the one cgroups object */
     bool nesting;
     bool standalone;
+    unsigned needs; /* enum isolator_need */
     int (*create)(
         const struct isolator_context *context, struct isolator **ret_isolator, struct err *err);
 };
@@ -94,11 +101,23 @@ int isolator_list_create(const struct isolator_context *context, struct isolator
 void isolator_list_free(struct isolator_list *list);
 
 /* Constructors, each in the file named after it. */
+int isolator_filesystem_posix_create(
+    const struct isolator_context *, struct isolator **, struct err *);
+int isolator_filesystem_linux_create(
+    const struct isolator_context *, struct isolator **, struct err *);
 int isolator_posix_cpu_create(const struct isolator_context *, struct isolator **, struct err *);
 int isolator_posix_mem_create(const struct isolator_context *, struct isolator **, struct err *);
 int isolator_posix_rlimits_create(
     const struct isolator_context *, struct isolator **, struct err *);
-int isolator_filesystem_posix_create(
+int isolator_appc_runtime_create(const struct isolator_context *, struct isolator **, struct err *);
+int isolator_docker_runtime_create(
+    const struct isolator_context *, struct isolator **, struct err *);
+int isolator_linux_capabilities_create(
+    const struct isolator_context *, struct isolator **, struct err *);
+int isolator_linux_nnp_create(const struct isolator_context *, struct isolator **, struct err *);
+int isolator_namespaces_ipc_create(
+    const struct isolator_context *, struct isolator **, struct err *);
+int isolator_namespaces_pid_create(
     const struct isolator_context *, struct isolator **, struct err *);
 int isolator_environment_secret_create(
     const struct isolator_context *, struct isolator **, struct err *);

@@ -10,12 +10,21 @@
 #include "reference/isolators/isolator.h"
 
 const struct isolator_entry isolator_registry[] = {
-    {"filesystem/posix", false, false, isolator_filesystem_posix_create},
-    {"posix/cpu", false, false, isolator_posix_cpu_create},
-    {"posix/mem", false, false, isolator_posix_mem_create},
-    {"posix/rlimits", true, true, isolator_posix_rlimits_create},
-    {"cgroups/", true, true, isolator_cgroups_create},
-    {"environment_secret", true, true, isolator_environment_secret_create},
+    {"filesystem/posix", false, false, 0, isolator_filesystem_posix_create},
+    {"filesystem/linux", true, true, ISOLATOR_NEEDS_LINUX, isolator_filesystem_linux_create},
+    {"posix/cpu", false, false, 0, isolator_posix_cpu_create},
+    {"posix/mem", false, false, 0, isolator_posix_mem_create},
+    {"posix/rlimits", true, true, 0, isolator_posix_rlimits_create},
+    {"cgroups/", true, true, ISOLATOR_NEEDS_LINUX, isolator_cgroups_create},
+    {"appc/runtime", true, true, 0, isolator_appc_runtime_create},
+    {"docker/runtime", true, true, 0, isolator_docker_runtime_create},
+    {"linux/capabilities", true, true, ISOLATOR_NEEDS_ROOT, isolator_linux_capabilities_create},
+    {"linux/nnp", true, true, 0, isolator_linux_nnp_create},
+    {"namespaces/ipc", true, true, ISOLATOR_NEEDS_LINUX | ISOLATOR_NEEDS_FILESYSTEM_LINUX,
+        isolator_namespaces_ipc_create},
+    {"namespaces/pid", true, true, ISOLATOR_NEEDS_LINUX | ISOLATOR_NEEDS_FILESYSTEM_LINUX,
+        isolator_namespaces_pid_create},
+    {"environment_secret", true, true, 0, isolator_environment_secret_create},
 };
 const size_t isolator_registry_count = ARRAY_SIZE(isolator_registry);
 
@@ -120,6 +129,18 @@ static size_t count_prefixed(char *const *names, const char *prefix, const char 
     return count;
 }
 
+static int needs_check(const char *name, unsigned needs, char *const *names,
+    const struct isolator_context *context, struct err *err)
+{
+    if ((needs & ISOLATOR_NEEDS_LINUX_LAUNCHER) && !context->linux_launcher)
+        return err_set(err, -EINVAL, "isolation: %s requires the linux launcher", name);
+    if ((needs & ISOLATOR_NEEDS_FILESYSTEM_LINUX) && !strv_contains(names, "filesystem/linux"))
+        return err_set(err, -EINVAL, "isolation: %s requires filesystem/linux", name);
+    if ((needs & ISOLATOR_NEEDS_ROOT) && !context->host->facts.root)
+        return err_set(err, -EPERM, "isolation: %s requires root", name);
+    return 0;
+}
+
 static int names_check(char *const *names, const struct isolator_context *context,
     struct isolator *const *extra, size_t extra_count, struct err *err)
 {
@@ -128,6 +149,8 @@ static int names_check(char *const *names, const struct isolator_context *contex
     if (count_prefixed(names, "network/", "network/ports") > 1)
         return err_set(err, -EINVAL, "isolation: more than one network isolator");
     for (size_t i = 0; names && names[i]; i++) {
+        int r;
+
         if (is_module(names[i], extra, extra_count))
             continue;
         if (!is_known(names[i])) {
@@ -137,8 +160,9 @@ static int names_check(char *const *names, const struct isolator_context *contex
             return err_set(err, -EINVAL, "isolation: unknown isolator \"%s\"%s%s%s", names[i],
                 near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
         }
-        if (str_starts(names[i], "cgroups/") && !context->linux_launcher)
-            return err_set(err, -EINVAL, "isolation: %s requires the linux launcher", names[i]);
+        r = needs_check(names[i], registry_find(names[i])->needs, names, context, err);
+        if (r < 0)
+            return r;
     }
     if (context->flags->image_providers && !strv_contains(names, "filesystem/linux"))
         return err_set(err, -EINVAL, "image_providers requires the filesystem/linux isolator");

@@ -84,8 +84,6 @@ int isolator_cgroups_create(
 
     if (!context->host->cgroups || context->host->cgroups->count == 0)
         return err_set(err, -ENOTSUP, "no cgroup hierarchy is mounted");
-    if (!context->host->facts.root)
-        return err_set(err, -EPERM, "needs root");
     object = mem_alloc(sizeof(*object));
     object->v2 = context->host->cgroups->unified;
     object->base = (struct isolator){

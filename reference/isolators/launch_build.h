@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Short forms with which isolators fill the launch info that they return. All strings are copied.
+ */
+#pragma once
+
+#include "reference/base/done.h"
+#include "reference/model/launch_info.h"
+
+void launch_add_clone(struct launch_info *info, enum namespace_kind kind);
+void launch_add_enter(struct launch_info *info, enum namespace_kind kind);
+/* source, type and options may be NULL. */
+void launch_add_mount(struct launch_info *info, const char *source, const char *target,
+    const char *type, unsigned long flags, const char *options);
+void launch_add_masked(struct launch_info *info, const char *path);
+void launch_add_symlink(struct launch_info *info, const char *source, const char *target);
+void launch_add_mkdir(struct launch_info *info, const char *path, bool recursive);
+void launch_add_rename(struct launch_info *info, const char *source, const char *target);
+void launch_add_mount_operation(struct launch_info *info, const char *source, const char *target,
+    const char *type, unsigned long flags, const char *options);
+void launch_add_environment(struct launch_info *info, const char *name, const char *value);
+/* Appends "text" to the arguments of the command (command tasks). */
+void launch_add_argument(struct launch_info *info, const char *text);
+
+/* <runtime_dir>/containers/<id>[/containers/<nested>...]/<file> (containerizer.md 6.1); owned. */
+char *launch_runtime_file(const char *runtime_dir, const char *id, const char *file);
+
+/* Completes with a copy-free view of info, then releases it. */
+void launch_done(struct done done, struct launch_info *info);
+/* Completes with a failure whose message is formatted; -EINVAL and the like. */
+void done_error(struct done done, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
