@@ -59,7 +59,7 @@ struct json_field {
     size_t offset;
     size_t count_offset;             /* OBJECTS */
     const struct json_type *type;    /* OBJECT, OBJECT_PTR, OBJECTS */
-    const char *const *enum_names;   /* ENUM */
+    const char *const *enum_names;   /* ENUM; STRING: the texts allowed, NULL for any */
     double default_number;           /* BOOL, INT, DOUBLE, ENUM when absent */
     bool required;
 };

@@ -134,9 +134,32 @@ static int decode_double(const json_t *json, double *value, const struct place *
     return 0;
 }
 
-static int decode_string(const json_t *json, char **value, const struct place *place,
-    struct err *err)
+static int fail_name(struct err *err, const struct place *place, const char *const *names,
+    const json_t *json)
 {
+    _cleanup_strbuf_ struct strbuf expected = STRBUF_INIT;
+    for (size_t i = 0; names[i]; i++) {
+        bool last = i > 0 && !names[i + 1];
+        strbuf_addf(&expected, "%s%s", i == 0 ? "" : last ? " or " : ", ", names[i]);
+    }
+    return fail_type(err, place, expected.text, json);
+}
+
+/* The index of the text in names, -1 when it is none of them. */
+static int name_index(const json_t *json, const char *const *names)
+{
+    const char *text = json_string_value(json);
+    for (int i = 0; text && names[i]; i++)
+        if (strcmp(names[i], text) == 0)
+            return i;
+    return -1;
+}
+
+static int decode_string(const json_t *json, char **value, const char *const *names,
+    const struct place *place, struct err *err)
+{
+    if (names && name_index(json, names) < 0)
+        return fail_name(err, place, names, json);
     if (!json_is_string(json))
         return fail_type(err, place, "a text", json);
     if (strlen(json_string_value(json)) != json_string_length(json))
@@ -145,22 +168,14 @@ static int decode_string(const json_t *json, char **value, const struct place *p
     return 0;
 }
 
-static int decode_enum(const struct json_field *field, const json_t *json, int *value,
+static int decode_enum(const json_t *json, int *value, const char *const *names,
     const struct place *place, struct err *err)
 {
-    const char *text = json_string_value(json);
-    for (int i = 0; text && field->enum_names[i]; i++) {
-        if (strcmp(field->enum_names[i], text) == 0) {
-            *value = i;
-            return 0;
-        }
-    }
-    _cleanup_strbuf_ struct strbuf expected = STRBUF_INIT;
-    for (size_t i = 0; field->enum_names[i]; i++) {
-        bool last = i > 0 && !field->enum_names[i + 1];
-        strbuf_addf(&expected, "%s%s", i == 0 ? "" : last ? " or " : ", ", field->enum_names[i]);
-    }
-    return fail_type(err, place, expected.text, json);
+    int index = name_index(json, names);
+    if (index < 0)
+        return fail_name(err, place, names, json);
+    *value = index;
+    return 0;
 }
 
 static int decode_object(const struct json_type *type, const json_t *json, void *object,
@@ -174,7 +189,7 @@ static int decode_strings(const json_t *json, char ***value, const struct place 
     *value = mem_alloc((json_array_size(json) + 1) * sizeof(char *));
     for (size_t i = 0; i < json_array_size(json); i++) {
         struct place at = {place, NULL, i};
-        int result = decode_string(json_array_get(json, i), &(*value)[i], &at, err);
+        int result = decode_string(json_array_get(json, i), &(*value)[i], NULL, &at, err);
         if (result < 0)
             return result; /* what is there so far is released with the whole object */
     }
@@ -222,9 +237,9 @@ static int decode_field(const struct json_field *field, json_t *json, void *obje
     case JSON_KIND_DOUBLE:
         return decode_double(json, member, place, err);
     case JSON_KIND_STRING:
-        return decode_string(json, member, place, err);
+        return decode_string(json, member, field->enum_names, place, err);
     case JSON_KIND_ENUM:
-        return decode_enum(field, json, member, place, err);
+        return decode_enum(json, member, field->enum_names, place, err);
     case JSON_KIND_OPT_BOOL:
         ((struct opt_bool *)member)->set = true;
         return decode_bool(json, &((struct opt_bool *)member)->value, place, err);

@@ -176,6 +176,7 @@ extern const struct json_type environment_variable_json;
 extern const struct json_type command_info_json;
 extern const struct json_type image_json;
 extern const struct json_type volume_json;
+extern const struct json_type network_info_json;
 extern const struct json_type container_info_json;
 extern const struct json_type executor_info_json;
 extern const struct json_type task_info_json;

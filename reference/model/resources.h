@@ -63,6 +63,12 @@ size_t resources_ranges(const struct resources *resources, const char *name,
 void resources_copy(struct resources *to, const struct resources *from); /* to is released first */
 void resources_release(struct resources *resources);
 
+/*
+ * From the text of the flag --resources, "cpus:1;mem:64;ports(role):[31000-32000];zones:{a,b}", or
+ * from a JSON array. Written to ret_resources on success only; the caller releases. -EINVAL.
+ */
+int resources_parse_text(const char *text, struct resources *ret_resources, struct err *err);
+
 /* Limits: only cpus and mem are interpreted; infinity = unlimited. */
 struct resource_limits {
     struct opt_double cpus;
