@@ -11,6 +11,11 @@ const struct cgroup_subsystem_name cgroup_subsystem_names[] = {
     {"cgroups/cpu", {&cgroup_cpu_v1_ops, &cgroup_cpuacct_ops, NULL}, {&cgroup_cpu_v2_ops, NULL}},
     {"cgroups/mem", {&cgroup_memory_v1_ops, NULL}, {&cgroup_memory_v2_ops, NULL}},
     {"cgroups/pids", {&cgroup_pids_ops, NULL}, {&cgroup_pids_ops, NULL}},
+    {"cgroups/cpuset", {&cgroup_cpuset_ops, NULL}, {&cgroup_cpuset_ops, NULL}},
+    {"cgroups/hugetlb", {&cgroup_hugetlb_ops, NULL}, {&cgroup_hugetlb_ops, NULL}},
+    {"cgroups/net_cls", {&cgroup_net_cls_ops, NULL}, {NULL}},
+    {"cgroups/net_prio", {&cgroup_net_prio_ops, NULL}, {NULL}},
+    {"cgroups/io", {NULL}, {&cgroup_io_ops, NULL}},
     {NULL, {NULL}, {NULL}},
 };
 

@@ -2,6 +2,7 @@
 /* The cgroups isolator on v1: one cgroup per container in each subsystem's hierarchy (isolators.md
  * 3). */
 #include <errno.h>
+#include <string.h>
 
 #include "reference/base/log.h"
 #include "reference/cgroups/cgroup_removal.h"
@@ -23,18 +24,6 @@ static bool is_first_of_hierarchy(const struct cgroups_object *object, unsigned 
          subsystem < (object)->subsystems + (object)->count; subsystem++)                          \
         if (is_first_of_hierarchy((object), subsystem->index))
 
-int cgroups_v1_start(struct cgroups_object *object, struct err *err)
-{
-    for_each_hierarchy(subsystem, object)
-    {
-        int r = cgroup_create_recursive(subsystem->fs, object->flags.cgroups_root, err);
-
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
 /* Nested containers share by default; their own cgroups are for direct children of a root only. */
 static int sharing(
     const char *id, const struct container_config *config, bool *ret_shared, struct err *err)
@@ -50,6 +39,64 @@ static int sharing(
     return 0;
 }
 
+static int level_copy(struct cgroup_fs *fs, const char *parent, const char *path, struct err *err)
+{
+    static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(files); i++) {
+        _cleanup_free_ char *text = NULL;
+
+        r = cgroup_read(fs, parent, files[i], &text, err);
+        if (r == 0)
+            r = cgroup_write(fs, path, files[i], text, err);
+    }
+    return r;
+}
+
+/* No task may enter a cpuset without cpus and mems: each new level gets its parent's (CG-36). */
+static int cpuset_create(struct cgroup_fs *fs, const char *path, struct err *err)
+{
+    _cleanup_free_ char *parent = str_dup("");
+    const char *end = path;
+    int r = 0;
+
+    while (r == 0 && end) {
+        char *level;
+
+        end = strchr(end, '/');
+        level = end ? str_ndup(path, (size_t)(end - path)) : str_dup(path);
+        end = end ? end + 1 : NULL;
+        if (!cgroup_exists(fs, level)) {
+            r = cgroup_create(fs, level, err);
+            if (r == 0)
+                r = level_copy(fs, parent, level, err);
+        }
+        free(parent);
+        parent = level;
+    }
+    return r;
+}
+
+static int level_create(const struct cgroup_subsystem *subsystem, const char *path, struct err *err)
+{
+    if (strv_contains(subsystem->hierarchy->controllers, "cpuset"))
+        return cpuset_create(subsystem->fs, path, err);
+    return cgroup_create_recursive(subsystem->fs, path, err);
+}
+
+int cgroups_v1_start(struct cgroups_object *object, struct err *err)
+{
+    for_each_hierarchy(subsystem, object)
+    {
+        int r = level_create(subsystem, object->flags.cgroups_root, err);
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
 static int hierarchy_create(struct cgroup_subsystem *subsystem, struct cgroup_container *container,
     const struct user_info *owner, struct err *err)
 {
@@ -58,7 +105,7 @@ static int hierarchy_create(struct cgroup_subsystem *subsystem, struct cgroup_co
     if (cgroup_exists(subsystem->fs, container->path))
         return err_set(err, -EEXIST, "the cgroup %s already exists in %s", container->path,
             subsystem->hierarchy->name);
-    r = cgroup_create_recursive(subsystem->fs, container->path, err);
+    r = level_create(subsystem, container->path, err);
     if (r == 0 && owner)
         r = cgroup_chown(subsystem->fs, container->path, NULL, owner->uid, owner->gid, err);
     return r;

@@ -94,6 +94,11 @@ extern const struct cgroup_subsystem_ops cgroup_cpu_v2_ops;
 extern const struct cgroup_subsystem_ops cgroup_memory_v1_ops;
 extern const struct cgroup_subsystem_ops cgroup_memory_v2_ops;
 extern const struct cgroup_subsystem_ops cgroup_pids_ops;
+extern const struct cgroup_subsystem_ops cgroup_cpuset_ops;
+extern const struct cgroup_subsystem_ops cgroup_hugetlb_ops;
+extern const struct cgroup_subsystem_ops cgroup_net_cls_ops;
+extern const struct cgroup_subsystem_ops cgroup_net_prio_ops;
+extern const struct cgroup_subsystem_ops cgroup_io_ops;
 extern const struct cgroup_subsystem_ops cgroup_core_v2_ops;
 
 /* The container reached a limit: completes its watch, or keeps it for the one to come. Takes
