@@ -79,7 +79,7 @@ void cgroup_task_release(struct task *task); /* it was reaped */
 /*
  * Charges memory to the process' cgroups, reclaiming and running the OOM killer by the kernel's
  * rules. 0; -ENOMEM over a limit with nothing (else) to kill or killing disabled; the caller checks
- * whether it was itself killed.
+ * whether it was itself killed: then nothing of this stays charged.
  */
 int cgroup_charge(struct process *process, uint64_t bytes);
 void cgroup_uncharge(struct process *process, uint64_t bytes);

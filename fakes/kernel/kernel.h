@@ -63,6 +63,7 @@ struct kernel {
     uint64_t last_cgroup_id;
 };
 
+/* NULL when the configuration names no known profile. */
 struct kernel *kernel_new(struct loop *loop, const struct kernel_config *config);
 void kernel_free(struct kernel *kernel);
 /* Canonical digest of processes and cgroup trees, for the rolling hash. */

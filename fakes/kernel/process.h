@@ -16,10 +16,17 @@ struct namespace {
     enum namespace_kind kind;
     uint64_t inode;
     unsigned references;
-    struct namespace *parent;  /* pid namespaces: the enclosing one */
-    struct process *init;      /* pid namespaces: its pid 1 */
-    pid_t last_pid;            /* pid namespaces */
-    unsigned depth;            /* pid namespaces: 0 = root */
+    /* pid namespaces only */
+    struct namespace *parent;  /* the enclosing one; NULL for the root */
+    struct list sibling;       /* in parent->inner */
+    struct list inner;         /* namespaces made inside */
+    struct process *init;      /* its pid 1; NULL before and after */
+    struct list members;       /* struct process.member: whose own pid namespace it is */
+    unsigned live;             /* members that are no zombies, of inner namespaces too */
+    pid_t last_pid;
+    bool wrapped;              /* last_pid started over: numbers may be in use */
+    unsigned depth;            /* 0 = root */
+    bool dead;                 /* its init is gone: nothing can be forked into it */
 };
 
 struct task {
@@ -29,10 +36,7 @@ struct task {
     /* Membership, per hierarchy (index as kernel->hierarchies); set by cgroup.c. */
     struct cgroup *cgroups[KERNEL_MAX_HIERARCHIES];
     struct list cgroup_nodes[KERNEL_MAX_HIERARCHIES];
-    bool frozen; /* by a cgroup; then neither runs nor sees signals */
-    /* A frozen task dies of SIGKILL at once: true when only v2 freezes it (cgroupfs.md 3.6 and 6).
-     * Set by cgroup.c before task_set_frozen. */
-    bool frozen_killable;
+    bool frozen; /* by a cgroup; then neither runs nor sees signals (but cgroup_task_killable) */
     bool dead;
     /* CPU demand, by sched.c: runs until `demand_ns` is used up; 0 = sleeping. UINT64_MAX =
      * forever. */
@@ -67,7 +71,8 @@ struct process {
     struct kernel *kernel;
     pid_t pid; /* in the root pid namespace */
     struct list node;
-    struct list tasks;
+    struct list tasks;      /* live threads, and the leader until it is reaped */
+    struct list dead_tasks; /* other threads that ended, freed with the process */
     struct task *leader;
     struct process *parent;
     struct list children; /* of sibling nodes */
@@ -82,6 +87,8 @@ struct process {
     bool kernel_thread;
     bool subreaper;
     struct namespace *namespaces[NS_COUNT];
+    struct namespace *children_pid_namespace; /* for those that it forks */
+    struct list member;
     pid_t pids[PID_NAMESPACE_DEPTH_MAX]; /* by depth of the pid namespace; [0] = pid */
     bool ending; /* init of a pid namespace, waits for the end of all else in it */
     bool reaped;
@@ -121,10 +128,13 @@ int process_fork(struct kernel *kernel, struct process *parent, unsigned clone_n
 int process_fork_into(struct kernel *kernel, struct process *parent, unsigned clone_namespaces,
     struct cgroup *cgroup, struct process **ret_child);
 int process_thread(struct process *process, struct task **ret_task); /* -EAGAIN */
+/* Ends one thread; the last one ends the process with status 0. */
+void task_exit(struct task *task);
 struct process *process_find(struct kernel *kernel, pid_t pid);
 struct task *task_find(struct kernel *kernel, pid_t tid);
 /* Ends a process at once with this raw wait status: a zombie until reaped; init reaps orphans at
- * once. */
+ * once. The init of a pid namespace takes all inside with it, and becomes a zombie when the last of
+ * them is dead. */
 void process_exit(struct process *process, int wait_status);
 /* Reaps a zombie: the struct is gone when the next process is forked. */
 void process_reap(struct process *process);
@@ -134,15 +144,18 @@ int process_signal(struct process *process, int signal);
 /* The same from that process: the init of its own pid namespace sees only what it handles. NULL:
  * from outside. */
 int process_signal_from(struct process *process, int signal, const struct process *sender);
-/* True when it is neither frozen, stopped nor dead. */
+/* True when it is neither frozen, stopped, uninterruptible nor dead. */
 bool process_runnable(const struct process *process);
 /* The process with that pid in the namespace; NULL when there is none. */
 struct process *process_find_in(const struct kernel *kernel, const struct namespace *viewer,
     pid_t pid);
 void process_set_command(struct process *process, const char *command);
+/* Uninterruptible sleep begins or ends; what is pending is seen at the end. */
+void process_set_unkillable(struct process *process, bool unkillable);
 void process_setsid(struct process *process);
 void process_setpgid(struct process *process, pid_t pgid);
-/* Enters the namespaces of `from` named in the mask (pid: for children only). */
+/* Enters the namespaces of `from` named in the mask (pid: for children only). -EINVAL: a pid
+ * namespace that does not lie within its own; -ESRCH: `from` is dead. */
 int process_enter(struct process *process, const struct process *from, unsigned mask);
 /* The pid as seen from `viewer`'s pid namespace; 0 when it is not visible there. */
 pid_t process_pid_in(const struct process *process, const struct namespace *viewer);
@@ -156,14 +169,15 @@ void process_release_memory(struct process *process, uint64_t bytes);
 void task_set_frozen(struct task *task, bool frozen);
 
 /*
- * Demand: gives the task that much CPU to burn; demand_met is called from the loop when it has run
- * for it. Rates follow weights, quotas and the number of CPUs (sched.c), recomputed whenever
- * something changes.
+ * Demand: gives the task that much CPU to burn (UINT64_MAX: without end), instead of what it had;
+ * demand_met is called from the loop when it has run for it. Rates follow weights, quotas and the
+ * number of CPUs (sched.c), recomputed whenever something changes.
  */
 void task_demand(
     struct task *task, uint64_t cpu_ns, double system_share, void (*demand_met)(struct task *));
 /* Brings CPU times and throttling statistics up to the current instant; call before reading them.
  */
 void sched_update(struct kernel *kernel);
-/* Called when weights, quotas, cpusets or membership changed. */
+/* Called after weights, quotas, cpusets or membership changed, at the same instant. Before a
+ * membership changes, sched_update gives the old cgroup its time. */
 void sched_changed(struct kernel *kernel);
