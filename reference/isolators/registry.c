@@ -30,8 +30,8 @@ const size_t isolator_registry_count = ARRAY_SIZE(isolator_registry);
 
 /* What the one object for cgroups/ understands; it checks them against the hierarchies itself. */
 static const char *const cgroup_names[] = {"cgroups/all", "cgroups/cpu", "cgroups/cpuset",
-    "cgroups/hugetlb", "cgroups/io", "cgroups/mem", "cgroups/net_cls", "cgroups/net_prio",
-    "cgroups/pids", NULL};
+    "cgroups/devices", "cgroups/hugetlb", "cgroups/io", "cgroups/mem", "cgroups/net_cls",
+    "cgroups/net_prio", "cgroups/pids", NULL};
 
 /* Deprecated names and what they stand for. */
 static const struct {

@@ -15,6 +15,7 @@ const struct cgroup_subsystem_name cgroup_subsystem_names[] = {
     {"cgroups/hugetlb", {&cgroup_hugetlb_ops, NULL}, {&cgroup_hugetlb_ops, NULL}},
     {"cgroups/net_cls", {&cgroup_net_cls_ops, NULL}, {NULL}},
     {"cgroups/net_prio", {&cgroup_net_prio_ops, NULL}, {NULL}},
+    {"cgroups/devices", {&cgroup_devices_v1_ops, NULL}, {NULL}},
     {"cgroups/io", {NULL}, {&cgroup_io_ops, NULL}},
     {NULL, {NULL}, {NULL}},
 };

@@ -96,6 +96,7 @@ extern const struct cgroup_subsystem_ops cgroup_memory_v2_ops;
 extern const struct cgroup_subsystem_ops cgroup_pids_ops;
 extern const struct cgroup_subsystem_ops cgroup_cpuset_ops;
 extern const struct cgroup_subsystem_ops cgroup_hugetlb_ops;
+extern const struct cgroup_subsystem_ops cgroup_devices_v1_ops;
 extern const struct cgroup_subsystem_ops cgroup_net_cls_ops;
 extern const struct cgroup_subsystem_ops cgroup_net_prio_ops;
 extern const struct cgroup_subsystem_ops cgroup_io_ops;
