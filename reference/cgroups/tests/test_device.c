@@ -129,8 +129,12 @@ static void test_normalize(void **state)
         device_list_normalize(&list);
         assert_true(device_list_is_normalized(&list));
         assert_int_equal(list.count, expected.count);
-        for (size_t k = 0; k < list.count; k++)
-            assert_memory_equal(&list.items[k], &expected.items[k], sizeof(list.items[k]));
+        for (size_t k = 0; k < list.count; k++) {
+            _cleanup_free_ char *seen = device_format(&list.items[k]);
+            _cleanup_free_ char *wanted = device_format(&expected.items[k]);
+
+            assert_string_equal(seen, wanted);
+        }
         device_list_release(&list);
         device_list_release(&expected);
     }
