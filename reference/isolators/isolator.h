@@ -119,6 +119,10 @@ int isolator_namespaces_ipc_create(
     const struct isolator_context *, struct isolator **, struct err *);
 int isolator_namespaces_pid_create(
     const struct isolator_context *, struct isolator **, struct err *);
+int isolator_volume_host_path_create(
+    const struct isolator_context *, struct isolator **, struct err *);
+int isolator_volume_sandbox_path_create(
+    const struct isolator_context *, struct isolator **, struct err *);
 int isolator_environment_secret_create(
     const struct isolator_context *, struct isolator **, struct err *);
 /* The one object for every "cgroups/..." name asked for, v1 or v2 by the host's hierarchies. */

@@ -24,6 +24,10 @@ const struct isolator_entry isolator_registry[] = {
         isolator_namespaces_ipc_create},
     {"namespaces/pid", true, true, ISOLATOR_NEEDS_LINUX | ISOLATOR_NEEDS_FILESYSTEM_LINUX,
         isolator_namespaces_pid_create},
+    {"volume/sandbox_path", true, true, 0, isolator_volume_sandbox_path_create},
+    {"volume/host_path", true, true,
+        ISOLATOR_NEEDS_LINUX_LAUNCHER | ISOLATOR_NEEDS_FILESYSTEM_LINUX,
+        isolator_volume_host_path_create},
     {"environment_secret", true, true, 0, isolator_environment_secret_create},
 };
 const size_t isolator_registry_count = ARRAY_SIZE(isolator_registry);
@@ -32,6 +36,10 @@ const size_t isolator_registry_count = ARRAY_SIZE(isolator_registry);
 static const char *const cgroup_names[] = {"cgroups/all", "cgroups/cpu", "cgroups/cpuset",
     "cgroups/devices", "cgroups/hugetlb", "cgroups/io", "cgroups/mem", "cgroups/net_cls",
     "cgroups/net_prio", "cgroups/pids", NULL};
+
+/* filesystem/linux brings these along (containerizer.md 2.4). */
+static const char *const implied_by_linux[] = {
+    "volume/host_path", "volume/image", "volume/sandbox_path", NULL};
 
 /* Deprecated names and what they stand for. */
 static const struct {
@@ -180,6 +188,9 @@ static bool is_wanted(
         return count_prefixed(names, "cgroups/", NULL) > 0 ||
                (context->linux_launcher && context->host->cgroups &&
                    context->host->cgroups->unified);
+    if (str_starts(entry->name, "volume/") && strv_contains(names, "filesystem/linux") &&
+        strv_contains((char *const *)implied_by_linux, entry->name))
+        return true;
     if (str_equal(entry->name, "filesystem/posix"))
         return count_prefixed(names, "filesystem/", NULL) == 0 || strv_contains(names, entry->name);
     return strv_contains(names, entry->name);
