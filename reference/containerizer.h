@@ -46,6 +46,7 @@ struct containerizer_ops {
         struct done done); /* const struct container_status * */
     /* value: const struct termination *, NULL = none */
     void (*wait)(struct containerizer *, const char *id, struct done done);
+    void (*wait_cancel)(struct containerizer *, const char *id, const void *arg);
     void (*destroy)(struct containerizer *, const char *id, struct done done);
     void (*kill)(
         struct containerizer *, const char *id, int signal, struct done done); /* const bool * */
@@ -72,6 +73,12 @@ void containerizer_update(struct containerizer *, const char *id, const struct r
 void containerizer_usage(struct containerizer *, const char *id, struct done done);
 void containerizer_status(struct containerizer *, const char *id, struct done done);
 void containerizer_wait(struct containerizer *, const char *id, struct done done);
+/*
+ * Gives up a pending wait or destroy of the container, the one whose done has this arg: it is
+ * called with -ECANCELED, here and now. The container and the other waits never notice
+ * (containerizer.md 1.7). Nothing when there is no such wait.
+ */
+void containerizer_wait_cancel(struct containerizer *, const char *id, const void *arg);
 void containerizer_destroy(struct containerizer *, const char *id, struct done done);
 void containerizer_kill(struct containerizer *, const char *id, int signal, struct done done);
 char **containerizer_containers(struct containerizer *);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end of a container's init, and the status of its workload. The init helper writes that into
+ * the `status` file, so it is known even to an agent that is not the parent (containerizer.md 4.3).
+ */
+#include "reference/mesos/container.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#include "reference/base/log.h"
+#include "reference/base/sometimes.h"
+
+/* A container whose runtime directory is gone can only have what was reaped. */
+static void read_status(struct container *container, bool known, int wait_status)
+{
+    struct host *host = container->mesos->host;
+    if (!host_file_exists(host, container->runtime)) {
+        if (known)
+            container->exit_status = (struct opt_i64)OPT(wait_status);
+        return;
+    }
+    _cleanup_err_ struct err err = ERR_INIT;
+    int r = checkpoint_read_number(
+        host, container->runtime, CHECKPOINT_STATUS, &container->exit_status, &err);
+    if (r < 0) {
+        sometimes("status file unreadable");
+        log_warning("exit of %s: %s", container->id, err_text(&err));
+        return;
+    }
+    /* The helper was killed before it could write. */
+    if (!container->exit_status.set)
+        container->exit_status = (struct opt_i64)OPT(SIGKILL);
+}
+
+static void has_exited(struct container *container)
+{
+    container->exited = true;
+    trace_event(container->mesos->host->trace, "agent", "container.exit", 0,
+        "id=%s pid=%d known=%b status=%ld", container->id, (int)container->pid,
+        (int)container->exit_status.set, (long)container->exit_status.value);
+    if (container->phase == CONTAINER_DESTROYING)
+        container_ready(container);
+    else
+        container_destroy(container, NULL);
+}
+
+static void init_exited(void *arg, int result, bool status_known, int wait_status)
+{
+    struct container *container = arg;
+    container->exit_watch = NULL;
+    if (!mesos_alive(container->mesos) || result == -ESHUTDOWN)
+        return;
+    if (result == 0)
+        read_status(container, status_known, wait_status);
+    else
+        log_warning("exit of %s: %s", container->id, err_name(result));
+    has_exited(container);
+}
+
+void container_watch_exit(struct container *container)
+{
+    if (container->pid == 0) {
+        has_exited(container);
+        return;
+    }
+    container->exit_watch =
+        host_exit_watch(container->mesos->host, container->pid, init_exited, container);
+}
