@@ -13,6 +13,9 @@
 #include "reference/isolators/isolator.h"
 #include "reference/provisioner.h"
 
+/* The agent's id: the one directory below `slaves`. */
+#define AGENT_ID "S0"
+
 /* Parts that replace the built-in ones (the fakes); each is owned by the agent from agent_create
  * on. */
 struct agent_parts {
@@ -32,6 +35,7 @@ struct agent {
     struct host *host; /* borrowed */
     struct flags flags;
     struct containerizer *containerizer;
+    size_t pending; /* launches, and executors that are waited for */
 };
 
 /* Errors leave nothing behind; bad flags are -EINVAL. Parts are freed on error. */
@@ -41,8 +45,9 @@ int agent_create(struct host *host, const struct flags *flags, const struct agen
 void agent_recover(struct agent *agent, struct done done);
 /*
  * Launches as the agent does: the config's directory is made up when absent (executor runs get
- * meta files and `pids/forked.pid`, standalone ones `<work_dir>/containers/<id>`); a failed launch
- * is followed by destroy. done gets the launch's own outcome, after that destroy has settled.
+ * meta files and `pids/forked.pid`, standalone ones `<work_dir>/containers/<id>`), and so is its
+ * user (that of the command, only with --switch_user); a failed launch is followed by destroy.
+ * done gets the launch's own outcome (const enum launch_result *), after that destroy has settled.
  */
 void agent_launch(struct agent *agent, const char *id, const struct container_config *config,
     struct done done);

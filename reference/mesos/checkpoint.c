@@ -3,12 +3,14 @@
  * The files of a runtime directory. Each is written whole (the host writes a temporary file and
  * renames it), so a missing file is "none" and an unparsable one is an error.
  */
-#include "reference/mesos/container.h"
+#include "reference/mesos/checkpoint.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "reference/base/mem.h"
 
 /* Configs and launch infos may hold secrets: for the agent only. */
 #define CHECKPOINT_MODE 0600

@@ -11,6 +11,7 @@
 
 #include "reference/base/list.h"
 #include "reference/base/map.h"
+#include "reference/mesos/checkpoint.h"
 #include "reference/mesos/mesos.h"
 
 /* The phase of a record that no phase has been given yet; nobody can see it (containerizer.md 3). */
@@ -276,23 +277,3 @@ void mesos_remove(struct containerizer *containerizer, const char *id, struct do
 void mesos_prune_images(struct containerizer *containerizer, char *const *keep, struct done done);
 void mesos_recover(
     struct containerizer *containerizer, const struct agent_state *state, struct done done);
-
-/* --- checkpoint.c: the files of the runtime directory (containerizer.md 6.1) --- */
-#define CHECKPOINT_CONFIG "config"
-#define CHECKPOINT_LAUNCH_INFO "launch_info"
-#define CHECKPOINT_PID "pid"
-#define CHECKPOINT_STATUS "status"
-#define CHECKPOINT_TERMINATION "termination"
-#define CHECKPOINT_FORCE_DESTROY "force_destroy_on_recovery"
-#define CHECKPOINT_STANDALONE "standalone.marker"
-int checkpoint_write(struct host *host, const char *directory, const char *file,
-    const struct json_type *type, const void *object, struct err *err);
-int checkpoint_mark(struct host *host, const char *directory, const char *file, struct err *err);
-int checkpoint_write_pid(struct host *host, const char *path, pid_t pid, struct err *err);
-bool checkpoint_exists(struct host *host, const char *directory, const char *file);
-/* *ret_object: a new object, NULL when there is no such file. -EINVAL names file and place. */
-int checkpoint_read(struct host *host, const char *directory, const char *file,
-    const struct json_type *type, void **ret_object, struct err *err);
-/* Absent when the file is missing or empty. */
-int checkpoint_read_number(struct host *host, const char *directory, const char *file,
-    struct opt_i64 *ret_number, struct err *err);

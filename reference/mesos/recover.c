@@ -79,16 +79,28 @@ static void fill_state(struct container_state *state, const struct container *co
     };
 }
 
-static void collect_states(struct recovery *recovery)
+/*
+ * The recoverable ones, and after them the orphans that have a pid: isolators see only the former.
+ * The posix launcher can kill an orphan only when it is told of it.
+ */
+static size_t collect_states(struct recovery *recovery)
 {
     struct mesos *mesos = recovery->mesos;
     size_t found = strv_length(recovery->ids);
     recovery->states = mem_alloc((found + 1) * sizeof(*recovery->states));
+    size_t count = 0;
     for (size_t i = 0; i < found; i++) {
         const struct container *container = container_find(mesos, recovery->ids[i]);
         if (container->origin == ORIGIN_RECOVERED)
-            fill_state(&recovery->states[recovery->states_count++], container);
+            fill_state(&recovery->states[count++], container);
     }
+    recovery->states_count = count;
+    for (size_t i = 0; i < found; i++) {
+        const struct container *container = container_find(mesos, recovery->ids[i]);
+        if (container->origin == ORIGIN_ORPHAN && container->pid != 0)
+            fill_state(&recovery->states[count++], container);
+    }
+    return count;
 }
 
 /* Those that only the launcher knows: without pid, status and sandbox. */
@@ -109,9 +121,9 @@ static void launcher_recovered(void *arg, int result, const void *value, const s
 
 static void ask_launcher(struct recovery *recovery)
 {
-    collect_states(recovery);
+    size_t count = collect_states(recovery);
     recovery->pending++;
-    launcher_recover(recovery->mesos->launcher, recovery->states, recovery->states_count,
+    launcher_recover(recovery->mesos->launcher, recovery->states, count,
         DONE(launcher_recovered, recovery));
 }
 
