@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The files of a runtime directory (containerizer.md 6.1), and the way they are written and read. */
+/* The files of a runtime directory (containerizer.md 6.1): how they are written and read. */
 #pragma once
 
 #include "reference/base/json.h"

@@ -3,9 +3,9 @@
  * What the files of the native containerizer share: the record of a container, and the machine that
  * moves it. A container is in one phase; states.c has the table of legal transitions and what each
  * phase does next. Whatever happens to a container (an isolator answered, a process ended, somebody
- * wants it destroyed) is noted in its record and makes it ready; mesos_run then takes one step after
- * the other until it waits for something. So nothing recurses, however many containers, isolators
- * and levels there are, and a step never sees another one half done.
+ * wants it destroyed) is noted in its record and makes it ready; the machine then takes one step
+ * after the other until it waits for something. So nothing recurses, however many containers,
+ * isolators and levels there are, and a step never sees another one half done.
  */
 #pragma once
 
@@ -14,7 +14,7 @@
 #include "reference/mesos/checkpoint.h"
 #include "reference/mesos/mesos.h"
 
-/* The phase of a record that no phase has been given yet; nobody can see it (containerizer.md 3). */
+/* The phase of a record that none has been given yet; nobody can see it (containerizer.md 3). */
 #define CONTAINER_STARTING (-1)
 
 enum container_origin {
