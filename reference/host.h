@@ -29,6 +29,8 @@
 
 struct host;
 struct cgroup_hierarchies;
+struct cgroup_fs;
+struct bpf_insn;
 struct u64map;
 
 /* One kind per way to change the world; the fault atlas (fakes/faults.h) has a row for each. */
@@ -204,6 +206,8 @@ struct host_ops {
     int (*user_lookup)(
         struct host *host, const char *name, struct user_info *ret_user, struct err *err);
 
+    int (*device_program)(struct host *host, struct cgroup_fs *fs, const char *cgroup,
+        const struct bpf_insn *instructions, size_t count, struct err *err);
     int (*mount)(struct host *host, const struct mount_entry *mount, struct err *err);
     int (*unmount)(struct host *host, const char *target, int flags, struct err *err);
     int (*mounts)(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count,
@@ -322,6 +326,13 @@ int host_chown(
 int host_user_lookup(
     struct host *host, const char *name, struct user_info *ret_user, struct err *err);
 void user_info_release(struct user_info *user);
+
+/*
+ * Makes the program the one device program of a v2 cgroup: replaces the one there atomically; more than one
+ * there is -EEXIST.
+ */
+int host_device_program(struct host *host, struct cgroup_fs *fs, const char *cgroup,
+    const struct bpf_insn *instructions, size_t count, struct err *err);
 
 /* Mounts. pid 0: the agent's own mount namespace. */
 int host_mount(struct host *host, const struct mount_entry *mount, struct err *err);

@@ -134,6 +134,13 @@ void user_info_release(struct user_info *user)
     *user = (struct user_info){0};
 }
 
+int host_device_program(struct host *host, struct cgroup_fs *fs, const char *cgroup,
+    const struct bpf_insn *instructions, size_t count, struct err *err)
+{
+    return EFFECT(host, EFFECT_BPF, cgroup, "device program", err,
+        host->ops->device_program(host, fs, cgroup, instructions, count, err));
+}
+
 bool host_is_mounted(struct host *host, const char *target)
 {
     struct mount_info *mounts = NULL;

@@ -33,9 +33,9 @@ const struct isolator_entry isolator_registry[] = {
 const size_t isolator_registry_count = ARRAY_SIZE(isolator_registry);
 
 /* What the one object for cgroups/ understands; it checks them against the hierarchies itself. */
-static const char *const cgroup_names[] = {"cgroups/all", "cgroups/cpu", "cgroups/cpuset",
-    "cgroups/devices", "cgroups/hugetlb", "cgroups/io", "cgroups/mem", "cgroups/net_cls",
-    "cgroups/net_prio", "cgroups/pids", NULL};
+static const char *const cgroup_names[] = {"cgroups/all", "cgroups/blkio", "cgroups/cpu",
+    "cgroups/cpuset", "cgroups/devices", "cgroups/hugetlb", "cgroups/io", "cgroups/mem",
+    "cgroups/net_cls", "cgroups/net_prio", "cgroups/pids", NULL};
 
 /* filesystem/linux brings these along (containerizer.md 2.4). */
 static const char *const implied_by_linux[] = {

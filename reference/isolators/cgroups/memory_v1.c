@@ -260,6 +260,8 @@ static void memory_cleanup(struct cgroup_subsystem *subsystem, struct cgroup_con
 {
     struct memory_container *memory = container->states[subsystem->index];
 
+    if (!memory) /* preparing did not get here */
+        return;
     cgroup_unwatch(subsystem->fs, memory->oom);
     for (unsigned i = 0; i < PRESSURE_COUNT; i++)
         cgroup_unwatch(subsystem->fs, memory->pressures[i].watch);

@@ -216,6 +216,8 @@ static void memory_cleanup(struct cgroup_subsystem *subsystem, struct cgroup_con
 {
     struct memory_container *memory = container->states[subsystem->index];
 
+    if (!memory) /* preparing did not get here */
+        return;
     cgroup_unwatch(subsystem->fs, memory->events);
     free(memory);
     container->states[subsystem->index] = NULL;

@@ -130,6 +130,8 @@ static void net_cls_cleanup(struct cgroup_subsystem *subsystem, struct cgroup_co
 {
     struct net_cls_container *state = container->states[subsystem->index];
 
+    if (!state) /* preparing did not get here */
+        return;
     if (state->classid)
         (void)net_cls_handles_release(subsystem->data, state->classid, NULL);
     free(state);

@@ -15,7 +15,8 @@ const struct cgroup_subsystem_name cgroup_subsystem_names[] = {
     {"cgroups/hugetlb", {&cgroup_hugetlb_ops, NULL}, {&cgroup_hugetlb_ops, NULL}},
     {"cgroups/net_cls", {&cgroup_net_cls_ops, NULL}, {NULL}},
     {"cgroups/net_prio", {&cgroup_net_prio_ops, NULL}, {NULL}},
-    {"cgroups/devices", {&cgroup_devices_v1_ops, NULL}, {NULL}},
+    {"cgroups/devices", {&cgroup_devices_v1_ops, NULL}, {&cgroup_devices_v2_ops, NULL}},
+    {"cgroups/blkio", {&cgroup_blkio_ops, NULL}, {NULL}},
     {"cgroups/io", {NULL}, {&cgroup_io_ops, NULL}},
     {NULL, {NULL}, {NULL}},
 };
@@ -110,6 +111,11 @@ int isolator_cgroups_create(
     return 0;
 }
 
+#define for_each_active(subsystem, container)                                                      \
+    for (struct cgroup_subsystem *subsystem = (container)->object->subsystems;                     \
+         subsystem < (container)->object->subsystems + (container)->object->count; subsystem++)    \
+        if ((container)->active & (1u << subsystem->index))
+
 struct cgroup_container *cgroup_container_new(
     struct cgroups_object *object, const char *id, const struct container_config *config)
 {
@@ -124,14 +130,21 @@ struct cgroup_container *cgroup_container_new(
     return container;
 }
 
+void cgroup_container_clean(struct cgroup_container *container)
+{
+    for_each_active(subsystem, container)
+    {
+        if (subsystem->ops->cleanup)
+            subsystem->ops->cleanup(subsystem, container);
+    }
+    container->active = 0;
+}
+
 void cgroup_container_free(struct cgroup_container *container)
 {
     struct cgroups_object *object = container->object;
 
-    for (unsigned i = 0; i < object->count; i++) {
-        if (container->states[i] && object->subsystems[i].ops->cleanup)
-            object->subsystems[i].ops->cleanup(&object->subsystems[i], container);
-    }
+    cgroup_container_clean(container);
     strmap_remove(object->containers, container->id);
     if (container->watched) {
         container->watched = false;
@@ -180,11 +193,6 @@ void cgroup_container_limited(
     }
 }
 
-#define for_each_active(subsystem, container)                                                      \
-    for (struct cgroup_subsystem *subsystem = (container)->object->subsystems;                     \
-         subsystem < (container)->object->subsystems + (container)->object->count; subsystem++)    \
-        if ((container)->active & (1u << subsystem->index))
-
 int cgroup_container_prepare(
     struct cgroup_container *container, const struct container_config *config, struct err *err)
 {
@@ -212,6 +220,23 @@ int cgroup_container_update(struct cgroup_container *container, const struct res
             return err_wrap(err, r, "update %s", subsystem->ops->name);
     }
     return 0;
+}
+
+int cgroups_object_recover_all(struct cgroups_object *object, const struct container_state *states,
+    size_t count, struct err *err)
+{
+    _cleanup_strv_ char **paths = NULL;
+    int r = 0;
+
+    for (size_t i = 0; i < count; i++)
+        strv_add_owned(&paths, launcher_cgroup(object->flags.cgroups_root, states[i].id));
+    for (unsigned i = 0; r == 0 && i < object->count; i++) {
+        struct cgroup_subsystem *subsystem = &object->subsystems[i];
+
+        if (subsystem->ops->recover_all)
+            r = subsystem->ops->recover_all(subsystem, paths, err);
+    }
+    return r;
 }
 
 static void done_unknown(struct done done, const char *id)

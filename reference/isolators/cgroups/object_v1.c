@@ -247,10 +247,7 @@ static void v1_container_cleanup(struct cgroup_container *container, struct done
 
     *cleanup = (struct v1_cleanup){.container = container, .done = done, .pending = 1};
     /* Listeners go first: removing a cgroup signals each eventfd that is still registered on it. */
-    for (unsigned i = 0; i < object->count; i++) {
-        if (container->states[i] && object->subsystems[i].ops->cleanup)
-            object->subsystems[i].ops->cleanup(&object->subsystems[i], container);
-    }
+    cgroup_container_clean(container);
     for_each_hierarchy(subsystem, object)
     {
         cleanup->pending++;

@@ -260,6 +260,8 @@ static void v2_recover(struct isolator *isolator, const struct container_state *
         r = container_recover(object, states[i].id, states[i].config, &container, &err);
     }
     if (r == 0)
+        r = cgroups_object_recover_all(object, states, count, &err);
+    if (r == 0)
         r = orphans_recover(object, orphans, &err);
     if (r < 0)
         done_fail(done, r, &err);

@@ -53,7 +53,10 @@ struct cgroup_subsystem_ops {
         struct container_status *into, struct err *err);
     int (*recover)(
         struct cgroup_subsystem *subsystem, struct cgroup_container *container, struct err *err);
-    /* Frees states[index]; the cgroup may be gone already. */
+    /* Once, with the cgroups of all recovered containers. */
+    int (*recover_all)(struct cgroup_subsystem *subsystem, char *const *paths, struct err *err);
+    /* Frees states[index]; the cgroup may be gone already. Called for every container it was active
+     * for. */
     void (*cleanup)(struct cgroup_subsystem *subsystem, struct cgroup_container *container);
     void (*free)(struct cgroup_subsystem *subsystem); /* what create made; may be NULL */
 };
@@ -97,6 +100,8 @@ extern const struct cgroup_subsystem_ops cgroup_pids_ops;
 extern const struct cgroup_subsystem_ops cgroup_cpuset_ops;
 extern const struct cgroup_subsystem_ops cgroup_hugetlb_ops;
 extern const struct cgroup_subsystem_ops cgroup_devices_v1_ops;
+extern const struct cgroup_subsystem_ops cgroup_devices_v2_ops;
+extern const struct cgroup_subsystem_ops cgroup_blkio_ops;
 extern const struct cgroup_subsystem_ops cgroup_net_cls_ops;
 extern const struct cgroup_subsystem_ops cgroup_net_prio_ops;
 extern const struct cgroup_subsystem_ops cgroup_io_ops;
@@ -110,8 +115,12 @@ void cgroup_container_limited(
 /* Pieces that object_v1.c and object_v2.c share (object.c). */
 struct cgroup_container *cgroup_container_new(
     struct cgroups_object *object, const char *id, const struct container_config *config);
-void cgroup_container_free(
-    struct cgroup_container *container); /* cleans its subsystems up; forgets it */
+/* Ends what its subsystems keep (listeners first of all); may be called again. */
+void cgroup_container_clean(struct cgroup_container *container);
+void cgroup_container_free(struct cgroup_container *container); /* cleans it, forgets it */
+/* recover_all of every subsystem, with the paths of these containers. */
+int cgroups_object_recover_all(struct cgroups_object *object, const struct container_state *states,
+    size_t count, struct err *err);
 struct cgroup_container *cgroup_container_find(struct cgroups_object *object, const char *id);
 /* The nearest ancestor with limits of its own; NULL when none is known. */
 struct cgroup_container *cgroup_container_ancestor(struct cgroups_object *object, const char *id);
