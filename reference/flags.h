@@ -51,7 +51,7 @@ struct flags {
     bool enforce_container_disk_quota;
     char *docker;             /* path of the CLI */
     char *docker_mesos_image;
-    json_t *others; /* object: every further flag of flags.md, by name, as given */
+    json_t *others; /* object: texts of further flags, as given; read by flags_other */
 };
 
 /* Defaults of flags.md. */
@@ -68,6 +68,9 @@ int flags_load(
     struct flags *flags, char *const *arguments, char *const *environment, struct err *err);
 /* Checks across flags and against what is there (work_dir required, swap with v2 …). */
 int flags_validate(const struct flags *flags, bool unified_cgroups, struct err *err);
+/* The text given for a flag that is among `others`, else its default, NULL when it has none.
+ * Borrowed. An unknown name is a programming error. */
+const char *flags_other(const struct flags *flags, const char *name);
 /* "5secs", "100ms", "1mins" … to ns; -EINVAL. */
 int duration_parse(const char *text, uint64_t *ret_ns, struct err *err);
 /* "10MB" … to bytes; -EINVAL. */
