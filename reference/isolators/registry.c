@@ -18,6 +18,8 @@ const struct isolator_entry isolator_registry[] = {
     {"cgroups/", true, true, ISOLATOR_NEEDS_LINUX, isolator_cgroups_create},
     {"appc/runtime", true, true, 0, isolator_appc_runtime_create},
     {"docker/runtime", true, true, 0, isolator_docker_runtime_create},
+    {"linux/devices", true, true, ISOLATOR_NEEDS_LINUX | ISOLATOR_NEEDS_FILESYSTEM_LINUX,
+        isolator_linux_devices_create},
     {"linux/capabilities", true, true, ISOLATOR_NEEDS_ROOT, isolator_linux_capabilities_create},
     {"linux/nnp", true, true, 0, isolator_linux_nnp_create},
     {"namespaces/ipc", true, true, ISOLATOR_NEEDS_LINUX | ISOLATOR_NEEDS_FILESYSTEM_LINUX,
@@ -28,6 +30,7 @@ const struct isolator_entry isolator_registry[] = {
     {"volume/host_path", true, true,
         ISOLATOR_NEEDS_LINUX_LAUNCHER | ISOLATOR_NEEDS_FILESYSTEM_LINUX,
         isolator_volume_host_path_create},
+    {"disk/du", true, true, 0, isolator_disk_du_create},
     {"environment_secret", true, true, 0, isolator_environment_secret_create},
 };
 const size_t isolator_registry_count = ARRAY_SIZE(isolator_registry);
