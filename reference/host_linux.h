@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The host of the real kernel, on a loop with descriptors (loop_uv.h): processes made from plans by
+ * the init helper, exits seen through pidfds, files, mounts, users, and the cgroup hierarchies that
+ * are mounted here.
+ */
+#pragma once
+
+#include "reference/host.h"
+
+struct host_linux_options {
+    /* The init helper; NULL: SEATRIAL_INIT of the build. */
+    const char *init_helper;
+    /* Where the cgroup hierarchies are looked for; NULL: the mount table. "none": there are none. */
+    const char *cgroups;
+    /* Take the way of older kernels although the newer one is there; for tests. */
+    bool without_pidfd;
+    bool without_clone3;
+};
+
+/*
+ * Probes the machine. options may be NULL. -ENOENT when the init helper is missing.
+ */
+int host_linux_new(struct loop *loop, struct trace *trace, const struct host_linux_options *options,
+    struct host **ret_host, struct err *err);

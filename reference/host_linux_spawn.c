@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Spawning a plan: descriptors for its stdio, its gate and its plan, namespaces to be entered, then
+ * the clone (host_linux_clone.h). A nested container's process is made by the helper itself, inside
+ * the namespaces that it entered, and reports its pid (launchers/child_enter.c).
+ */
+#include "reference/host_linux_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "reference/host_linux_clone.h"
+#include "reference/launchers/child_wire.h"
+
+#define REPORT_TIMEOUT_MS 10000 /* the entering and cloning take a few system calls */
+
+/* All descriptors of a spawn, closed together. */
+struct spawn {
+    const struct plan *plan;
+    int fds[CLONE_FDS_MAX]; /* as the new process gets them; closed by us afterwards */
+    unsigned count;
+    bool borrowed[CLONE_FDS_MAX];
+    int gate;   /* our end */
+    int report; /* our end */
+    int cgroup;
+};
+
+static void spawn_close(struct spawn *spawn)
+{
+    for (unsigned i = 0; i < spawn->count; i++)
+        if (spawn->fds[i] >= 0 && !spawn->borrowed[i])
+            close(spawn->fds[i]);
+    const int own[] = {spawn->gate, spawn->report, spawn->cgroup};
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+        if (own[i] >= 0)
+            close(own[i]);
+}
+
+/* Sandboxes belong to the container's user, so no symlink is followed there: it would lead the
+ * agent to write wherever the user likes. */
+static int open_stdio(struct spawn *spawn, unsigned i, struct err *err)
+{
+    const struct plan *plan = spawn->plan;
+    if (plan->stdio_fds[i] >= 0) {
+        spawn->fds[i] = plan->stdio_fds[i];
+        spawn->borrowed[i] = true;
+        return 0;
+    }
+    const char *path = plan->stdio[i] ? plan->stdio[i] : "/dev/null";
+    const int flags = O_CLOEXEC | O_NOCTTY | O_NOFOLLOW;
+    if (i == STDIN_FILENO) {
+        spawn->fds[i] = open(path, O_RDONLY | flags);
+    } else {
+        const int write_flags = O_WRONLY | O_APPEND | flags;
+        spawn->fds[i] = open(path, write_flags | O_CREAT | O_EXCL, 0644);
+        if (spawn->fds[i] >= 0 && plan->stdio_uid != (uid_t)-1 &&
+            fchown(spawn->fds[i], plan->stdio_uid, plan->stdio_gid) < 0)
+            return err_errno(err, -errno, "chown %s", path);
+        if (spawn->fds[i] < 0 && errno == EEXIST)
+            spawn->fds[i] = open(path, write_flags);
+    }
+    return spawn->fds[i] < 0 ? err_errno(err, -errno, "open %s", path) : 0;
+}
+
+static int open_namespace(struct spawn *spawn, pid_t pid, enum namespace_kind kind, struct err *err)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, namespace_names[kind]);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(err, errno == ENOENT ? -ESRCH : -errno, "open %s", path);
+    spawn->fds[spawn->count++] = fd;
+    return 0;
+}
+
+static int open_namespaces(struct spawn *spawn, struct err *err)
+{
+    const struct plan *plan = spawn->plan;
+    for (int kind = 0; kind < NS_COUNT; kind++) {
+        if (!(plan->enter_namespaces & NS_BIT(kind)))
+            continue;
+        int result = open_namespace(spawn, plan->enter_pid, (enum namespace_kind)kind, err);
+        if (result < 0)
+            return result;
+    }
+    if (plan->mount_namespace_pid > 0)
+        return open_namespace(spawn, plan->mount_namespace_pid, NS_MNT, err);
+    return 0;
+}
+
+static int open_report(struct spawn *spawn, struct err *err)
+{
+    if (!spawn->plan->enter_and_clone)
+        return 0;
+    int pair[2];
+    const int one = 1;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return err_errno(err, -errno, "make a socket pair");
+    spawn->report = pair[0];
+    spawn->fds[CHILD_FD_REPORT] = pair[1];
+    if (setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) < 0)
+        return err_errno(err, -errno, "pass credentials");
+    return 0;
+}
+
+static int prepare(struct host *host, struct spawn *spawn, struct err *err)
+{
+    for (unsigned i = 0; i <= STDERR_FILENO; i++) {
+        int result = open_stdio(spawn, i, err);
+        if (result < 0)
+            return result;
+    }
+    int gate[2];
+    if (pipe2(gate, O_CLOEXEC) < 0)
+        return err_errno(err, -errno, "make the gate");
+    spawn->fds[CHILD_FD_GATE] = gate[0];
+    spawn->gate = gate[1];
+    int result = linux_plan_file(host, spawn->plan, &spawn->fds[CHILD_FD_PLAN], err);
+    if (result == 0)
+        result = open_report(spawn, err);
+    if (result == 0)
+        result = open_namespaces(spawn, err);
+    if (result == 0 && spawn->plan->into_cgroup && host_linux_of(host)->has_clone3) {
+        spawn->cgroup = open(spawn->plan->into_cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (spawn->cgroup < 0)
+            return err_errno(err, -errno, "open %s", spawn->plan->into_cgroup);
+    }
+    return result;
+}
+
+static void reap(pid_t pid)
+{
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+}
+
+/* One message of the helper: 1 with a pid in *ret_pid, 0 when there will be none, negative. */
+static int read_report(int fd, pid_t *ret_pid, pid_t *ret_between, struct err *err)
+{
+    char text[257];
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(struct ucred))];
+    } control;
+    struct iovec iovec = {.iov_base = text, .iov_len = sizeof(text) - 1};
+    struct msghdr message = {.msg_iov = &iovec,
+        .msg_iovlen = 1,
+        .msg_control = control.space,
+        .msg_controllen = sizeof(control.space)};
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    int ready;
+    do
+        ready = poll(&wait, 1, REPORT_TIMEOUT_MS);
+    while (ready < 0 && errno == EINTR);
+    if (ready == 0)
+        return err_set(err, -ETIMEDOUT, "the helper does not report");
+    ssize_t length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    if (length <= 0)
+        return err_set(err, -ECHILD, "the helper ended without a report");
+    text[length] = '\0';
+    if (text[0] == 'e')
+        return err_set(err, -ECHILD, "%s", text + 1);
+    if (text[0] == 'm') {
+        *ret_between = (pid_t)strtol(text + 1, NULL, 10);
+        return 0;
+    }
+    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (!header || header->cmsg_type != SCM_CREDENTIALS)
+        return err_set(err, -ECHILD, "the helper reports without credentials");
+    struct ucred ucred;
+    memcpy(&ucred, CMSG_DATA(header), sizeof(ucred));
+    *ret_pid = ucred.pid;
+    return 1;
+}
+
+/* Learns the pid of a nested container's process; the helper's own process, and the one in between,
+ * end meanwhile. */
+static int await_report(const struct spawn *spawn, pid_t helper, pid_t *ret_pid, struct err *err)
+{
+    pid_t between = 0;
+    int result;
+    do
+        result = read_report(spawn->report, ret_pid, &between, err);
+    while (result == 0);
+    if (result < 0)
+        kill(helper, SIGKILL);
+    reap(helper);
+    if (between > 0) {
+        if (result < 0)
+            kill(between, SIGKILL);
+        reap(between);
+    }
+    return result < 0 ? result : 0;
+}
+
+int linux_spawn(
+    struct host *host, const struct plan *plan, pid_t *ret_pid, int *ret_gate, struct err *err)
+{
+    struct spawn spawn = {
+        .plan = plan, .count = CHILD_FD_FIRST_NS, .gate = -1, .report = -1, .cgroup = -1};
+    for (size_t i = 0; i < ARRAY_SIZE(spawn.fds); i++)
+        spawn.fds[i] = -1;
+    int result = prepare(host, &spawn, err);
+    if (result < 0) {
+        spawn_close(&spawn);
+        return result;
+    }
+    struct clone_request request = {
+        .flags = plan->enter_and_clone ? 0 : linux_clone_flags(plan->clone_namespaces),
+        .cgroup = spawn.cgroup,
+        .helper = host_linux_of(host)->init_helper,
+        .fds_count = spawn.count,
+        .environment = environ,
+    };
+    memcpy(request.fds, spawn.fds, sizeof(request.fds));
+    pid_t pid = linux_clone(&request);
+    if (pid < 0) {
+        result = err_errno(err, pid, "%s", request.stage);
+    } else if (plan->enter_and_clone) {
+        /* Our copy of the helper's end must go, or its death would not be seen. */
+        close(spawn.fds[CHILD_FD_REPORT]);
+        spawn.fds[CHILD_FD_REPORT] = -1;
+        result = await_report(&spawn, pid, &pid, err);
+    }
+    if (result == 0) {
+        *ret_pid = pid;
+        *ret_gate = TAKE_FD(spawn.gate);
+    }
+    spawn_close(&spawn);
+    return result;
+}
+
+int linux_gate_release(struct host *host, int gate, struct err *err)
+{
+    (void)host;
+    /* Its other end may be closed: then the process has gone, which its watch will tell. */
+    sigset_t pipe_signal;
+    sigset_t saved;
+    sigemptyset(&pipe_signal);
+    sigaddset(&pipe_signal, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_signal, &saved);
+    ssize_t written = write(gate, "g", 1);
+    int result = written == 1 ? 0 : -errno;
+    if (result == -EPIPE)
+        sigtimedwait(&pipe_signal, NULL, &(struct timespec){0, 0});
+    pthread_sigmask(SIG_SETMASK, &saved, NULL);
+    return result < 0 ? err_errno(err, result, "release the gate") : 0;
+}
+
+void linux_gate_close(struct host *host, int gate)
+{
+    (void)host;
+    if (gate >= 0)
+        close(gate);
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reference/launchers/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void say(int error, const char *format, va_list list)
+{
+    char text[1024];
+    int length = snprintf(text, sizeof(text), "seatrial-init: ");
+    length += vsnprintf(text + length, sizeof(text) - (size_t)length, format, list);
+    if ((size_t)length >= sizeof(text))
+        length = sizeof(text) - 1;
+    if (error)
+        dprintf(STDERR_FILENO, "%.*s: %s\n", length, text, strerror(error));
+    else
+        dprintf(STDERR_FILENO, "%.*s\n", length, text);
+}
+
+void child_warn(int error, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    say(error, format, list);
+    va_end(list);
+}
+
+void child_fail(int error, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    say(error, format, list);
+    va_end(list);
+    child_status_write(CHILD_STATUS_FAILED);
+    _exit(1);
+}
+
+static void read_plan(struct child_plan *plan)
+{
+    struct stat stat;
+    if (fstat(CHILD_FD_PLAN, &stat) < 0)
+        child_fail(errno, "no plan");
+    void *buffer =
+        mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE, CHILD_FD_PLAN, 0);
+    if (buffer == MAP_FAILED)
+        child_fail(errno, "map the plan");
+    close(CHILD_FD_PLAN);
+    if (child_wire_decode(buffer, (size_t)stat.st_size, plan) < 0)
+        child_fail(EINVAL, "the plan is not one of this version");
+}
+
+/* Blocks until the agent lets us go; its end without that is ours too. */
+static void wait_at_gate(void)
+{
+    char byte;
+    ssize_t length;
+    do
+        length = read(CHILD_FD_GATE, &byte, 1);
+    while (length < 0 && errno == EINTR);
+    if (length != 1) {
+        child_status_write(CHILD_STATUS_FAILED);
+        _exit(1);
+    }
+    close(CHILD_FD_GATE);
+}
+
+static void take_terminal(const char *tty)
+{
+    if (!tty)
+        return;
+    if (!isatty(STDIN_FILENO)) {
+        int fd = open(tty, O_RDWR | O_NOCTTY);
+        if (fd < 0)
+            child_fail(errno, "open terminal %s", tty);
+        for (int i = 0; i <= STDERR_FILENO; i++)
+            if (dup2(fd, i) < 0)
+                child_fail(errno, "terminal %s", tty);
+        if (fd > STDERR_FILENO)
+            close(fd);
+    }
+    if (ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
+        child_fail(errno, "control terminal %s", tty);
+}
+
+static void check_root(const struct child_plan *plan)
+{
+    if (plan->mount_namespace_fd && (plan->mounts || plan->rootfs))
+        child_fail(0, "neither mounts nor a root go with entering a mount namespace");
+    if (!plan->rootfs)
+        return;
+    char real[PATH_MAX];
+    if (!realpath(plan->rootfs, real))
+        child_fail(errno, "root %s", plan->rootfs);
+    if (strcmp(real, plan->rootfs) != 0)
+        child_fail(0, "root %s is really %s", plan->rootfs, real);
+}
+
+static void enter_mount_namespace(const struct child_plan *plan)
+{
+    if (!plan->mount_namespace_fd)
+        return;
+    if (setns((int)plan->mount_namespace_fd, CLONE_NEWNS) < 0)
+        child_fail(errno, "enter the mount namespace");
+    close((int)plan->mount_namespace_fd);
+}
+
+static void change_directory(const char *directory)
+{
+    if (!directory)
+        return;
+    if (child_mkdir_parents(directory) < 0)
+        child_warn(errno, "make working directory %s", directory);
+    if (chdir(directory) < 0)
+        child_fail(errno, "change to working directory %s", directory);
+}
+
+/* The stages of launchers.md 5, by its numbers. */
+static void walk(const struct child_plan *plan)
+{
+    wait_at_gate();                              /* 4 */
+    if (plan->plan_error)
+        child_fail(0, "%s", plan->plan_error);
+    take_terminal(plan->tty);                    /* 5 */
+    if (plan->flags & CHILD_UNSHARE_MOUNT && unshare(CLONE_NEWNS) < 0)
+        child_fail(errno, "unshare the mount namespace"); /* 6 */
+    check_root(plan);                            /* 7, 8 */
+    child_mounts(plan);                          /* 9 */
+    child_masked_paths(plan);                    /* 10 */
+    child_file_operations(plan);                 /* 11 */
+    child_pre_exec(plan);                        /* 12 */
+    if (plan->user_error)
+        child_fail(0, "%s", plan->user_error);   /* 13: looked up by the agent */
+    child_keep_capabilities(plan);               /* 14 */
+    enter_mount_namespace(plan);                 /* 15 */
+    if (plan->rootfs)
+        child_change_root(plan->rootfs);         /* 16 */
+    child_rlimits(plan);                         /* 17 */
+    change_directory(plan->working_directory);   /* 18 */
+    child_seccomp(plan);                         /* 19 */
+    child_user(plan);                            /* 20 */
+    child_capabilities(plan);                    /* 21 */
+    child_no_new_privileges(plan);               /* 22 */
+    if (plan->flags & CHILD_INIT)
+        child_become_init();                     /* 24 */
+    else
+        child_signals_default();
+    child_exec(plan);                            /* 23, 25 */
+}
+
+int main(void)
+{
+    struct child_plan plan;
+    read_plan(&plan);
+    if (plan.flags & CHILD_ENTER_AND_CLONE)
+        child_enter_and_clone(&plan);
+    child_status_open(plan.runtime_directory); /* 1 */
+    child_signals_install();                   /* 2 */
+    walk(&plan);
+    return 1;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The init helper, seatrial-init: what runs between the creation of a container's first process and
+ * the exec of its command, and then stays as its init (launchers.md 5). A static program without
+ * other libraries; the agent runs it from a sealed copy in memory, so that no container can change
+ * it for the next one. child.c walks the stages; each other file is a group of them.
+ *
+ * A stage that fails says so on stderr, leaves the status of exit code 1, and ends the process.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "reference/launchers/child_wire.h"
+
+#define CHILD_STATUS_FAILED 256 /* the raw wait status of exit code 1 */
+
+/* Says "seatrial-init: FORMAT: ERROR" (without ERROR when it is 0) and ends with exit code 1. */
+_Noreturn void child_fail(int error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void child_warn(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* child_init.c */
+void child_status_open(const char *runtime_directory);
+/* Writes the status and closes the file; the first call counts. Async-signal-safe. */
+void child_status_write(int wait_status);
+/* Handlers for all signals: before the command exists a signal ends us, later it is passed on. */
+void child_signals_install(void);
+/* Forks; in the child it returns, with signals as they are by default. The parent never returns: it
+ * is the init, and ends with 0 after the command. */
+void child_become_init(void);
+/* Every handler back to the default, nothing blocked: before an exec. */
+void child_signals_default(void);
+
+/* child_enter.c: enters the namespaces whose descriptors were passed, clones the final process, in
+ * which it returns, and reports its pid. */
+void child_enter_and_clone(const struct child_plan *plan);
+
+/* child_path.c: paths below a root directory, whose symlinks cannot lead out of it. */
+/* An O_PATH descriptor of the path as seen from the root (NULL: the host's); -1 and errno. With
+ * no_follow the last component may not be a symlink. */
+int child_path_open(const char *root, const char *path, bool no_follow);
+/* Of its parent directory; the last component is yielded, pointing into path. */
+int child_path_parent(const char *root, const char *path, const char **ret_name);
+/* Makes it and what is missing above it: a directory, or an empty file. */
+int child_path_make(const char *root, const char *path, bool directory);
+/* The part of path below root ("/a" of "/root/a"); NULL when it is not below it. */
+const char *child_path_below(const char *root, const char *path);
+/* mkdir -p on the plain path. */
+int child_mkdir_parents(const char *path);
+
+/* child_mounts.c */
+void child_mounts(const struct child_plan *plan);
+void child_masked_paths(const struct child_plan *plan);
+void child_file_operations(const struct child_plan *plan);
+/* One mount as five strings. */
+void child_mount(const char *root, const char *const *entry);
+
+/* child_root.c */
+void child_change_root(const char *rootfs);
+
+/* child_privileges.c */
+void child_rlimits(const struct child_plan *plan);
+void child_keep_capabilities(const struct child_plan *plan);
+void child_user(const struct child_plan *plan);
+void child_capabilities(const struct child_plan *plan);
+void child_seccomp(const struct child_plan *plan);
+void child_no_new_privileges(const struct child_plan *plan);
+
+/* child_command.c */
+void child_pre_exec(const struct child_plan *plan);
+_Noreturn void child_exec(const struct child_plan *plan);
+/* Runs it and waits; the raw wait status, or -1 and errno. */
+int child_run(const char *program, const char *const *arguments);

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Mounts with their propagation, masked paths and file operations (launchers.md 5, stages 9-11). */
+#include "reference/launchers/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+enum mount_string { MOUNT_TARGET, MOUNT_SOURCE, MOUNT_TYPE, MOUNT_OPTIONS, MOUNT_FLAGS };
+enum file_string { FILE_KIND, FILE_SOURCE, FILE_TARGET, FILE_RECURSIVE, FILE_MOUNT };
+
+#define FD_PATH_BYTES 40
+
+static unsigned long flags_of(const char *const *entry)
+{
+    return strtoul(entry[MOUNT_FLAGS], NULL, 10);
+}
+
+static const char *or_null(const char *text)
+{
+    return text[0] ? text : NULL;
+}
+
+/* A path to what the descriptor is of, for calls that take only paths. */
+static const char *path_of(int fd, char buffer[static FD_PATH_BYTES])
+{
+    snprintf(buffer, FD_PATH_BYTES, "/proc/self/fd/%d", fd);
+    return buffer;
+}
+
+/* Opens the target, made when it is missing: like the source a directory or a file. A target that
+ * is a symlink is refused: whoever made it would choose what is covered. */
+static int open_target(const char *root, const char *const *entry)
+{
+    const char *target = entry[MOUNT_TARGET];
+    int fd = child_path_open(root, target, true);
+    if (fd >= 0 || errno != ENOENT)
+        return fd;
+    struct stat info;
+    bool file = entry[MOUNT_SOURCE][0] == '/' && stat(entry[MOUNT_SOURCE], &info) == 0 &&
+                !S_ISDIR(info.st_mode);
+    if (child_path_make(root, target, !file) < 0)
+        return -1;
+    return child_path_open(root, target, true);
+}
+
+/* A bind mount takes its options only from a second call, which must repeat those it has. */
+static void remount_bind(const char *root, const char *const *entry, unsigned long flags)
+{
+    static const struct {
+        unsigned long has;
+        unsigned long flag;
+    } kept[] = {
+        {ST_NOSUID, MS_NOSUID},
+        {ST_NODEV, MS_NODEV},
+        {ST_NOEXEC, MS_NOEXEC},
+        {ST_NOATIME, MS_NOATIME},
+        {ST_NODIRATIME, MS_NODIRATIME},
+        {ST_RELATIME, MS_RELATIME},
+    };
+    char path[FD_PATH_BYTES];
+    struct statvfs info;
+    int fd = child_path_open(root, entry[MOUNT_TARGET], true);
+    if (fd < 0 || statvfs(path_of(fd, path), &info) < 0)
+        child_fail(errno, "look at mount %s", entry[MOUNT_TARGET]);
+    unsigned long again = MS_REMOUNT | MS_BIND | (flags & ~(unsigned long)(MS_REC));
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+        if (info.f_flag & kept[i].has)
+            again |= kept[i].flag;
+    if (mount(NULL, path, NULL, again, NULL) < 0)
+        child_fail(errno, "remount %s", entry[MOUNT_TARGET]);
+    close(fd);
+}
+
+void child_mount(const char *root, const char *const *entry)
+{
+    const unsigned long propagation = MS_SHARED | MS_SLAVE | MS_PRIVATE | MS_UNBINDABLE;
+    const unsigned long settable = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    unsigned long flags = flags_of(entry);
+    char path[FD_PATH_BYTES];
+    int fd = open_target(root, entry);
+    if (fd < 0)
+        child_fail(errno, "mount target %s", entry[MOUNT_TARGET]);
+    if (mount(or_null(entry[MOUNT_SOURCE]), path_of(fd, path), or_null(entry[MOUNT_TYPE]),
+            flags, or_null(entry[MOUNT_OPTIONS])) < 0)
+        child_fail(errno, "mount %s at %s", entry[MOUNT_SOURCE], entry[MOUNT_TARGET]);
+    close(fd);
+    if (flags & MS_BIND && flags & settable && !(flags & (MS_REMOUNT | propagation)))
+        remount_bind(root, entry, flags);
+}
+
+/* /proc/self/mountinfo as a text; malloc'ed. */
+static char *read_mounts(void)
+{
+    int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        child_fail(errno, "read the mount table");
+    size_t length = 0;
+    size_t capacity = 65536;
+    char *text = malloc(capacity);
+    ssize_t more;
+    while (text && (more = read(fd, text + length, capacity - length - 1)) > 0) {
+        length += (size_t)more;
+        if (capacity - length < 4096)
+            text = realloc(text, capacity *= 2);
+    }
+    if (!text)
+        child_fail(ENOMEM, "read the mount table");
+    close(fd);
+    text[length] = '\0';
+    return text;
+}
+
+struct mount_line {
+    char *target;
+    bool shared;
+};
+
+/* "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw": proc(5). */
+static bool parse_line(char *line, struct mount_line *into)
+{
+    char *rest = NULL;
+    char *word = strtok_r(line, " ", &rest);
+    for (int i = 0; word && i < 4; i++)
+        word = strtok_r(NULL, " ", &rest);
+    if (!word)
+        return false;
+    into->target = word;
+    into->shared = false;
+    strtok_r(NULL, " ", &rest);
+    while ((word = strtok_r(NULL, " ", &rest)) && strcmp(word, "-") != 0)
+        into->shared |= strncmp(word, "shared:", 7) == 0;
+    char *to = into->target;
+    for (const char *from = to; *from; to++) { /* \040 and the like */
+        if (from[0] == '\\' && from[1] && from[2] && from[3]) {
+            *to = (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0'));
+            from += 4;
+        } else {
+            *to = *from++;
+        }
+    }
+    *to = '\0';
+    return true;
+}
+
+/* All mounts in the table's order; the array and its texts stay allocated. */
+static struct mount_line *mount_table(size_t *ret_count)
+{
+    char *text = read_mounts();
+    size_t lines = 0;
+    for (const char *at = text; *at; at++)
+        lines += *at == '\n';
+    struct mount_line *table = calloc(lines + 1, sizeof(*table));
+    if (!table)
+        child_fail(ENOMEM, "read the mount table");
+    size_t count = 0;
+    char *rest = NULL;
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        count += parse_line(line, &table[count]);
+    *ret_count = count;
+    return table;
+}
+
+static bool is_shared_entry(const char *const *entry)
+{
+    return (flags_of(entry) & MS_SHARED) != 0;
+}
+
+/* Everything a slave, but for the targets of shared entries: what is mounted there is to be seen
+ * outside. */
+static void make_others_slave(const char *const *mounts)
+{
+    size_t count;
+    const struct mount_line *table = mount_table(&count);
+    while (count-- > 0) {
+        bool kept = false;
+        for (const char *const *entry = mounts; *entry; entry += CHILD_MOUNT_STRINGS)
+            kept |= is_shared_entry(entry) && strcmp(entry[MOUNT_TARGET], table[count].target) == 0;
+        if (!kept && mount(NULL, table[count].target, NULL, MS_SLAVE, NULL) < 0 &&
+            errno != EINVAL && errno != ENOENT)
+            child_fail(errno, "make %s a slave", table[count].target);
+    }
+}
+
+/* The mount that holds a target may not be shared: what we mount would come out of the container. */
+static void check_not_shared(const char *const *entry)
+{
+    size_t count;
+    const struct mount_line *table = mount_table(&count);
+    const struct mount_line *holder = NULL;
+    size_t longest = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(table[i].target);
+        bool root = length == 1;
+        if (!root && !child_path_below(table[i].target, entry[MOUNT_TARGET]))
+            continue;
+        if (length >= longest) {
+            longest = length;
+            holder = &table[i];
+        }
+    }
+    if (holder && holder->shared)
+        child_fail(0, "mount target %s is below the shared mount %s", entry[MOUNT_TARGET],
+            holder->target);
+}
+
+void child_mounts(const struct child_plan *plan)
+{
+    const char **mounts = plan->mounts;
+    if (!(plan->flags & (CHILD_NEW_MOUNT | CHILD_UNSHARE_MOUNT))) {
+        if (mounts && mounts[0])
+            child_fail(0, "mounts need a mount namespace of the container's own");
+        return;
+    }
+    bool any_shared = false;
+    for (const char **entry = mounts; entry && *entry; entry += CHILD_MOUNT_STRINGS)
+        any_shared |= is_shared_entry(entry);
+    if (any_shared)
+        make_others_slave(mounts);
+    else if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+        child_fail(errno, "make / recursively a slave");
+    for (const char **entry = mounts; entry && *entry; entry += CHILD_MOUNT_STRINGS) {
+        if (is_shared_entry(entry))
+            continue;
+        if (any_shared)
+            check_not_shared(entry);
+        child_mount(plan->rootfs, entry);
+    }
+}
+
+/* Covers one path; says what went wrong, since a container without it is better than none. */
+static int cover(const char *root, const char *path, int fd)
+{
+    char target[FD_PATH_BYTES];
+    struct stat info;
+    if (fstat(fd, &info) < 0)
+        return -1;
+    path_of(fd, target);
+    if (S_ISDIR(info.st_mode))
+        return mount("tmpfs", target, "tmpfs", MS_RDONLY, "size=0");
+    if (mount("/dev/null", target, NULL, MS_BIND, NULL) < 0)
+        return -1;
+    int cover_fd = child_path_open(root, path, false);
+    if (cover_fd < 0)
+        return -1;
+    int result = mount(
+        NULL, path_of(cover_fd, target), NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL);
+    int saved = errno;
+    close(cover_fd);
+    errno = saved;
+    return result;
+}
+
+static void mask(const char *root, const char *path)
+{
+    char joined[4096];
+    if (root && !child_path_below(root, path)) {
+        if ((size_t)snprintf(joined, sizeof(joined), "%s%s", root, path) >= sizeof(joined))
+            return;
+        path = joined;
+    }
+    int fd = child_path_open(root, path, false);
+    if (fd < 0) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            child_warn(errno, "mask %s", path);
+        return;
+    }
+    if (cover(root, path, fd) < 0)
+        child_warn(errno, "mask %s", path);
+    close(fd);
+}
+
+void child_masked_paths(const struct child_plan *plan)
+{
+    for (const char **path = plan->masked_paths; path && *path; path++)
+        mask(plan->rootfs, *path);
+}
+
+static void make_symlink(const char *root, const char *source, const char *target)
+{
+    const char *name;
+    int parent = child_path_parent(root, target, &name);
+    if (parent < 0 || symlinkat(source, parent, name) < 0)
+        child_fail(errno, "link %s to %s", target, source);
+    close(parent);
+}
+
+static void move(const char *root, const char *source, const char *target)
+{
+    const char *source_name;
+    const char *target_name;
+    int from = child_path_parent(root, source, &source_name);
+    int to = child_path_parent(root, target, &target_name);
+    if (from < 0 || to < 0)
+        child_fail(errno, "rename %s to %s", source, target);
+    if (renameat(from, source_name, to, target_name) < 0) {
+        const char *const arguments[] = {"mv", "-f", source, target, NULL};
+        int status = errno == EXDEV ? child_run("/bin/mv", arguments) : -1;
+        if (status != 0)
+            child_fail(status < 0 ? errno : 0, "rename %s to %s", source, target);
+    }
+    close(from);
+    close(to);
+}
+
+static void make_directory(const char *root, const char *target, bool recursive)
+{
+    const char *name;
+    int result;
+    if (recursive) {
+        result = child_path_make(root, target, true);
+    } else {
+        int parent = child_path_parent(root, target, &name);
+        result = parent < 0 ? -1 : mkdirat(parent, name, 0755);
+        if (parent >= 0)
+            close(parent);
+    }
+    if (result < 0)
+        child_fail(errno, "make directory %s", target);
+}
+
+void child_file_operations(const struct child_plan *plan)
+{
+    const char *root = plan->rootfs;
+    for (const char **operation = plan->file_operations; operation && *operation;
+         operation += CHILD_FILE_STRINGS) {
+        const char *kind = operation[FILE_KIND];
+        if (strcmp(kind, "symlink") == 0)
+            make_symlink(root, operation[FILE_SOURCE], operation[FILE_TARGET]);
+        else if (strcmp(kind, "mount") == 0)
+            child_mount(root, operation + FILE_MOUNT);
+        else if (strcmp(kind, "rename") == 0)
+            move(root, operation[FILE_SOURCE], operation[FILE_TARGET]);
+        else
+            make_directory(root, operation[FILE_TARGET], operation[FILE_RECURSIVE][0] == '1');
+    }
+}
