@@ -7,6 +7,14 @@
  *
  *     seatrial-workload alloc:64MiB burn:2s/40% spawn:[sleep:10s;exit:3] sleep:1s exit:0
  *
+ * An argument is one action, WORD:WHAT. A list in brackets holds actions between semicolons; in it
+ * a text ends at the ";" or the "]" of the list, unless a backslash stands before it (also "\\" and
+ * "\n"; brackets in pairs need none). Durations are numbers, also with a fraction, of ns, us, ms, s,
+ * m or h; sizes are plain bytes or B, KiB, MiB, GiB.
+ *
+ * What happens at the end of the list: exit with status 0. An action that fails writes a line to
+ * stderr and ends with status 1, unless said otherwise.
+ *
  * This file is a pure parser without other dependencies than libc.
  */
 #pragma once
@@ -17,7 +25,7 @@
 #include <sys/types.h>
 
 enum action_kind {
-    ACTION_SLEEP, /* sleep:DURATION */
+    ACTION_SLEEP, /* sleep:DURATION; sleep:forever */
     /* burn:DURATION of CPU time; burn:forever; burn:2s/40%: that share in system calls */
     ACTION_BURN,
     ACTION_ALLOC,  /* alloc:SIZE, touched */
@@ -26,24 +34,29 @@ enum action_kind {
     ACTION_SETSID, /* setsid: */
     ACTION_DAEMON, /* daemon:[ACTION;…] double fork: a grandchild adopted by init (setsid only if
                       told) */
-    ACTION_THREAD, /* thread:[ACTION;…] */
+    /* thread:[ACTION;…] plays beside the rest; exit and die in it end the whole process, and so
+     * does the end of the main list */
+    ACTION_THREAD,
     ACTION_WAIT,   /* wait: until all its children have ended and are reaped */
     ACTION_IGNORE, /* ignore:TERM,INT (a signal's name without SIG) */
     ACTION_HANDLE, /* handle:TERM=exit:0  or handle:TERM=[…] actions played when it comes, instead
                       of the rest */
-    ACTION_KILL,   /* kill:parent|self|PID=SIGNAL */
+    ACTION_KILL,   /* kill:parent|self|PID=SIGNAL; pids as in its own pid namespace */
     ACTION_WRITE,  /* write:PATH=TEXT  (relative: in the working directory); creates, truncates */
     ACTION_APPEND, /* append:PATH=TEXT */
     ACTION_READ,   /* read:PATH  copies it to stdout; a failure ends with exit 1 and a message on
                       stderr */
     ACTION_PRINT,  /* print:TEXT a line to stdout; error:TEXT a line to stderr */
     ACTION_ERROR,
-    ACTION_FORK_UNTIL, /* forks:N tries to have N sleeping children; the count reached is printed */
+    /* forks:N tries to have N children that sleep for ever; prints "forks: COUNT" */
+    ACTION_FORK_UNTIL,
     ACTION_LISTEN,     /* listen:PORT tcp */
     ACTION_REPORT,     /* report:PATH writes what it sees as JSON (ns inodes, cgroups, mounts, ids,
                           caps, …) */
     ACTION_OPEN,       /* open:PATH=r|w|rw  tries; prints "open PATH: ok" or the errno's name */
-    ACTION_MKCGROUP,   /* mkcgroup:NAME below its own cgroup, and moves in */
+    /* mkcgroup:NAME below its own cgroup, and moves in: in each v1 hierarchy where it is not in the
+     * root, or in the v2 one when there is no such */
+    ACTION_MKCGROUP,
     ACTION_EXPECT,     /* expect:env NAME=VALUE, expect:file PATH; ends with exit 1 and a message
                           otherwise */
     ACTION_LOOP,       /* loop:N*[ACTION;…] */
@@ -53,17 +66,19 @@ enum action_kind {
     ACTION_KIND_COUNT
 };
 
+#define ACTION_FOREVER UINT64_MAX
+
 struct action {
     enum action_kind kind;
-    uint64_t amount;       /* ns, bytes, count, port or status */
+    uint64_t amount;       /* ns (or ACTION_FOREVER), bytes, count, port or status */
     unsigned percent;      /* burn: share in system calls */
     int signal;
     pid_t pid;             /* kill: 0 = self, -1 = parent, else the pid */
-    char *name;            /* path, variable, text */
-    char *text;            /* second part */
+    char *name;            /* path, variable, name */
+    char *text;            /* text; open: "r", "w" or "rw"; expect: value, NULL for files */
     struct action *actions; /* nested list */
     size_t count;
-    uint64_t signals;      /* ignore: mask */
+    uint64_t signals;      /* ignore: bit n = signal n, bit 0 = signal 64 */
 };
 
 /* One row per kind: the word before the colon, what follows it, and help; for parsing and
