@@ -76,6 +76,12 @@ int linux_unmount(struct host *host, const char *target, int flags, struct err *
 int linux_mounts(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count,
     struct err *err);
 
+/* host_linux_devices.c */
+int linux_node_copy(
+    struct host *host, const char *from, const char *to, mode_t mode, struct err *err);
+int linux_device_program(struct host *host, struct cgroup_fs *fs, const char *cgroup,
+    const struct bpf_insn *instructions, size_t count, struct err *err);
+
 /* host_linux_users.c */
 int linux_user_lookup(
     struct host *host, const char *name, struct user_info *ret_user, struct err *err);
