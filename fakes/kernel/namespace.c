@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "fakes/kernel/cgroup.h"
 #include "fakes/kernel/process_internal.h"
 #include "reference/base/mem.h"
 
@@ -43,8 +44,18 @@ void namespace_put(struct namespace *space)
         struct namespace *parent = space->parent;
         assert(list_empty(&space->members) && list_empty(&space->inner));
         list_remove(&space->sibling);
+        strv_free(space->cgroup_roots);
         free(space);
         space = parent;
+    }
+}
+
+void namespace_set_cgroup_roots(struct namespace *space, const struct task *task)
+{
+    assert(space->kind == NS_CGROUP && !space->cgroup_roots);
+    for (unsigned i = 0; i < task->process->kernel->hierarchies_count; i++) {
+        const struct cgroup *cgroup = task->cgroups[i];
+        strv_add_owned(&space->cgroup_roots, cgroup ? cgroup_path_of(cgroup) : str_dup(""));
     }
 }
 
@@ -122,6 +133,27 @@ int process_enter(struct process *process, const struct process *from, unsigned 
             continue;
         struct namespace *old = *place;
         *place = namespace_get(from->namespaces[kind]);
+        namespace_put(old);
+    }
+    return 0;
+}
+
+int process_unshare(struct process *process, unsigned mask)
+{
+    struct kernel *kernel = process->kernel;
+    if ((mask & NS_BIT(NS_PID)) != 0 &&
+        process->children_pid_namespace->depth + 1 >= PID_NAMESPACE_DEPTH_MAX)
+        return -ENOSPC;
+    for (unsigned kind = 0; kind < NS_COUNT; kind++) {
+        bool pid = kind == NS_PID;
+        struct namespace **place =
+            pid ? &process->children_pid_namespace : &process->namespaces[kind];
+        if ((mask & NS_BIT(kind)) == 0)
+            continue;
+        struct namespace *old = *place;
+        *place = namespace_new(kernel, kind, pid ? old : NULL);
+        if (kind == NS_CGROUP)
+            namespace_set_cgroup_roots(*place, process->leader);
         namespace_put(old);
     }
     return 0;

@@ -8,6 +8,8 @@
 struct namespace *namespace_new(
     struct kernel *kernel, enum namespace_kind kind, struct namespace *parent);
 struct namespace *namespace_get(struct namespace *space);
+/* A new cgroup namespace's root is where that task stands. */
+void namespace_set_cgroup_roots(struct namespace *space, const struct task *task);
 void namespace_put(struct namespace *space); /* NULL is fine */
 /* True when `inner` is `outer` or lies within it (pid namespaces). */
 bool namespace_within(const struct namespace *inner, const struct namespace *outer);

@@ -135,6 +135,8 @@ int process_fork_into(struct kernel *kernel, struct process *parent, unsigned cl
     struct process *child = process_new(kernel, pid);
     process_inherit(child, parent, clone_namespaces);
     cgroup_post_fork(parent->leader, child->leader, cgroup);
+    if ((clone_namespaces & NS_BIT(NS_CGROUP)) != 0)
+        namespace_set_cgroup_roots(child->namespaces[NS_CGROUP], child->leader);
     *ret_child = child;
     return 0;
 }

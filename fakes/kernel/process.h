@@ -27,6 +27,8 @@ struct namespace {
     bool wrapped;              /* last_pid started over: numbers may be in use */
     unsigned depth;            /* 0 = root */
     bool dead;                 /* its init is gone: nothing can be forked into it */
+    /* cgroup namespaces only: the cgroup that is "/" there, per hierarchy (owned paths) */
+    char **cgroup_roots;
 };
 
 struct task {
@@ -157,6 +159,9 @@ void process_setpgid(struct process *process, pid_t pgid);
 /* Enters the namespaces of `from` named in the mask (pid: for children only). -EINVAL: a pid
  * namespace that does not lie within its own; -ESRCH: `from` is dead. */
 int process_enter(struct process *process, const struct process *from, unsigned mask);
+/* Makes new namespaces for a live process, as unshare(2); pid: for its children, -ENOSPC when too
+ * deep. The root of a new cgroup namespace is where the process stands now. */
+int process_unshare(struct process *process, unsigned mask);
 /* The pid as seen from `viewer`'s pid namespace; 0 when it is not visible there. */
 pid_t process_pid_in(const struct process *process, const struct namespace *viewer);
 
