@@ -132,6 +132,23 @@ static int load_helper(struct host_linux *host, const char *path, struct err *er
     return 0;
 }
 
+/* Beside our own program, as in the build tree, or where it is installed. */
+static char *find_helper(void)
+{
+    char self[4096];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    while (length > 0 && self[length - 1] != '/')
+        length--;
+    if (length > 0) {
+        self[length] = '\0';
+        char *beside = str_printf("%sseatrial-init", self);
+        if (access(beside, R_OK) == 0)
+            return beside;
+        free(beside);
+    }
+    return str_dup(SEATRIAL_INIT);
+}
+
 int host_linux_new(struct loop *loop, struct trace *trace, const struct host_linux_options *options,
     struct host **ret_host, struct err *err)
 {
@@ -145,8 +162,9 @@ int host_linux_new(struct loop *loop, struct trace *trace, const struct host_lin
     host->has_pidfd = !options->without_pidfd && pidfd_works();
     host->has_clone3 = !options->without_clone3 && linux_clone3_works();
     probe_facts(host);
-    int result =
-        load_helper(host, options->init_helper ? options->init_helper : SEATRIAL_INIT, err);
+    _cleanup_free_ char *helper =
+        options->init_helper ? str_dup(options->init_helper) : find_helper();
+    int result = load_helper(host, helper, err);
     if (result < 0) {
         host_free(&host->base);
         return result;

@@ -9,7 +9,7 @@
 #include "reference/host.h"
 
 struct host_linux_options {
-    /* The init helper; NULL: SEATRIAL_INIT of the build. */
+    /* The init helper; NULL: seatrial-init beside the running program, or where it is installed. */
     const char *init_helper;
     /* Where the cgroup hierarchies are looked for; NULL: the mount table. "none": there are none. */
     const char *cgroups;

@@ -36,13 +36,11 @@ static char *id_of_components(char *const *components)
         return NULL;
     _cleanup_strbuf_ struct strbuf id = STRBUF_INIT;
     for (size_t i = 0; i < count; i++) {
-        if (i % 2 == 1) {
-            if (!str_equal(components[i], SEPARATOR))
-                return NULL;
-            strbuf_add(&id, ".");
-        } else {
-            strbuf_add(&id, components[i]);
-        }
+        const bool separates = i % 2 == 1;
+        /* A value holds no dot: "user.slice" is somebody else's, not a nested container. */
+        if (separates ? !str_equal(components[i], SEPARATOR) : strchr(components[i], '.') != NULL)
+            return NULL;
+        strbuf_add(&id, separates ? "." : components[i]);
     }
     return container_id_validate(strbuf_text(&id), NULL) == 0 ? strbuf_take(&id) : NULL;
 }
