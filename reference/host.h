@@ -143,6 +143,7 @@ struct run_result {
 struct run_request {
     char *const *argv;
     char *const *environment; /* NULL: the agent's own */
+    char *const *variables;   /* "NAME=value" set on top of that; NULL: none */
     const char *input;        /* stdin text or NULL */
     const char *directory;    /* NULL: the agent's */
     uint64_t timeout_ns;      /* 0: none; then SIGKILL to its process group */

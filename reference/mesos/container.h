@@ -13,6 +13,7 @@
 #include "reference/base/map.h"
 #include "reference/mesos/checkpoint.h"
 #include "reference/mesos/mesos.h"
+#include "reference/operation.h"
 
 /* The phase of a record that none has been given yet; nobody can see it (containerizer.md 3). */
 #define CONTAINER_STARTING (-1)
@@ -131,13 +132,6 @@ struct destroy {
     struct termination termination; /* by a limitation, and then by all */
 };
 
-/* Somebody waits for the termination. */
-struct waiter {
-    struct list node;
-    struct done done;
-    const char *operation; /* "wait", "destroy" */
-};
-
 /* --- containerizer.c: records and the machine --- */
 static inline struct mesos *mesos_of(struct containerizer *containerizer)
 {
@@ -166,15 +160,6 @@ void mesos_hold(struct mesos *mesos);
 void mesos_resume(struct mesos *mesos);
 /* False once the instance is being freed or its agent is gone: nothing moves then. */
 bool mesos_alive(const struct mesos *mesos);
-/* Fails an operation as "operation id: …" with err's context, or format when err is NULL. */
-void operation_fail(struct done done, int code, const struct err *err, const char *operation,
-    const char *id);
-/* The same, with a message. */
-void operation_refuse(struct done done, int code, const char *operation, const char *id,
-    const char *format, ...) __attribute__((format(printf, 5, 6)));
-/* err gets what `from` says, or the errno's name when it says nothing. */
-void err_take_note(struct err *err, int result, const struct err *from);
-
 /* --- states.c: the table of legal transitions --- */
 void container_transition(struct container *container, enum container_phase to);
 enum step container_step(struct container *container);
@@ -229,9 +214,6 @@ void destroy_free(struct destroy *destroy);
 void mesos_wait(struct containerizer *containerizer, const char *id, struct done done);
 void mesos_wait_cancel(struct containerizer *containerizer, const char *id, const void *arg);
 void mesos_destroy(struct containerizer *containerizer, const char *id, struct done done);
-/* Answers and frees all waiters of the list; termination NULL: with the failure. */
-void waiters_answer(struct list *waiters, const char *id, const struct termination *termination,
-    int result, const struct err *err);
 
 /* --- gather.c: asks several parts at once and merges their answers in order --- */
 struct gather;

@@ -10,37 +10,6 @@ bool mesos_alive(const struct mesos *mesos)
     return !mesos->closing && !mesos->host->gone;
 }
 
-/* --- errors of operations --- */
-
-void err_take_note(struct err *err, int result, const struct err *from)
-{
-    if (from && from->code < 0)
-        err_copy(err, from);
-    else
-        err_set(err, result, "%s", err_name(result));
-}
-
-void operation_fail(
-    struct done done, int code, const struct err *err, const char *operation, const char *id)
-{
-    _cleanup_err_ struct err context = ERR_INIT;
-    err_take_note(&context, code, err);
-    err_wrap(&context, code, "%s %s", operation, id);
-    done_fail(done, code, &context);
-}
-
-void operation_refuse(struct done done, int code, const char *operation, const char *id,
-    const char *format, ...)
-{
-    va_list list;
-    va_start(list, format);
-    _cleanup_free_ char *message = str_vprintf(format, list);
-    va_end(list);
-    _cleanup_err_ struct err err = ERR_INIT;
-    err_set(&err, code, "%s %s: %s", operation, id, message);
-    done_fail(done, code, &err);
-}
-
 /* --- records --- */
 
 struct container *container_find(struct mesos *mesos, const char *id)

@@ -4,20 +4,6 @@
 
 #include <errno.h>
 
-void waiters_answer(struct list *waiters, const char *id, const struct termination *termination,
-    int result, const struct err *err)
-{
-    while (!list_empty(waiters)) {
-        struct waiter *waiter = list_entry(waiters->next, struct waiter, node);
-        list_remove(&waiter->node);
-        if (termination)
-            done_ok(waiter->done, termination);
-        else
-            operation_fail(waiter->done, result, err, waiter->operation, id);
-        free(waiter);
-    }
-}
-
 /* A destroy that has failed is the end of all waiting. */
 static void add_waiter(struct container *container, const char *operation, struct done done)
 {
@@ -26,10 +12,7 @@ static void add_waiter(struct container *container, const char *operation, struc
         operation_fail(done, destroy->err.code, &destroy->err, operation, container->id);
         return;
     }
-    struct waiter *waiter = mem_alloc(sizeof(*waiter));
-    waiter->done = done;
-    waiter->operation = operation;
-    list_append(&container->waiters, &waiter->node);
+    waiters_add(&container->waiters, done, operation);
 }
 
 /* Of an unknown container only a nested one's termination may be left, on disk. */
@@ -70,18 +53,8 @@ void mesos_wait(struct containerizer *containerizer, const char *id, struct done
 void mesos_wait_cancel(struct containerizer *containerizer, const char *id, const void *arg)
 {
     struct container *container = container_find(mesos_of(containerizer), id);
-    if (!container)
-        return;
-    list_for_each(node, &container->waiters)
-    {
-        struct waiter *waiter = list_entry(node, struct waiter, node);
-        if (waiter->done.arg != arg)
-            continue;
-        list_remove(node);
-        operation_refuse(waiter->done, -ECANCELED, waiter->operation, id, "given up");
-        free(waiter);
-        return;
-    }
+    if (container)
+        waiters_cancel(&container->waiters, id, arg);
 }
 
 void mesos_destroy(struct containerizer *containerizer, const char *id, struct done done)
