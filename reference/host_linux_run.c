@@ -161,6 +161,33 @@ static int open_input(const char *input)
     return fd;
 }
 
+static char *const *base_environment(const struct run_request *request)
+{
+    return request->environment ? request->environment : environ;
+}
+
+static bool sets(char *const *variables, const char *entry)
+{
+    size_t name = strcspn(entry, "=") + 1;
+    for (size_t i = 0; variables[i]; i++)
+        if (strncmp(variables[i], entry, name) == 0)
+            return true;
+    return false;
+}
+
+/* What the request's variables make of the environment; NULL: it has none. Caller frees. */
+static char **environment_of(const struct run_request *request)
+{
+    if (!request->variables)
+        return NULL;
+    char **changed = strv_copy(request->variables);
+    char *const *base = base_environment(request);
+    for (size_t i = 0; base[i]; i++)
+        if (!sets(request->variables, base[i]))
+            strv_add(&changed, base[i]);
+    return changed;
+}
+
 static int start(struct run_command *command, const struct run_request *request, const int fds[3])
 {
     posix_spawn_file_actions_t actions;
@@ -181,8 +208,10 @@ static int start(struct run_command *command, const struct run_request *request,
     posix_spawn_file_actions_addclosefrom_np(&actions, 3);
     if (request->directory)
         posix_spawn_file_actions_addchdir_np(&actions, request->directory);
+    _cleanup_strv_ char **changed = environment_of(request);
+    char *const *environment = changed ? changed : base_environment(request);
     int error = posix_spawnp(&command->pid, request->argv[0], &actions, &attributes,
-        request->argv, request->environment ? request->environment : environ);
+        request->argv, environment);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     return -error;
