@@ -16,6 +16,7 @@ extern const char *const launcher_call_names[LAUNCHER_CALL_COUNT + 1];
 
 /* Wraps a launcher (owned). */
 struct launcher *fake_launcher_wrap(struct launcher *inner);
+/* Recover and destroy: fork and status answer at once. */
 void fake_launcher_hold(struct launcher *launcher, enum launcher_call call, const char *id);
 unsigned fake_launcher_release(struct launcher *launcher, enum launcher_call call, const char *id);
 void fake_launcher_fail(struct launcher *launcher, enum launcher_call call, const char *id,

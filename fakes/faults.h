@@ -21,8 +21,8 @@ struct fault_rule {
     enum effect_kind kind;   /* EFFECT_KIND_COUNT: any */
     char *subject;           /* substring of the subject, NULL = any; owned */
     char *detail;            /* substring of the detail, NULL = any; owned */
-    uint64_t nth;            /* of the matching effects, from 1; 0 = every */
-    uint64_t times;          /* how many in a row from nth on; 0 = once */
+    uint64_t nth;            /* of the matching effects, from 1; 0 = from the first on, every one */
+    uint64_t times;          /* how many in a row from nth on; 0 = once (nth 0: without end) */
     uint64_t number;         /* absolute effect number instead, 0 = none */
     struct effect_verdict verdict;
     uint64_t seen;           /* matching effects so far */

@@ -182,6 +182,7 @@ static void exit_shutdown(struct host_request *request)
     struct exit_request *exit = container_of(request, struct exit_request, request);
     exit->result = -ESHUTDOWN;
     exit->status_known = false;
+    exit->wait_status = 0;
     exit_finish(exit);
 }
 

@@ -46,6 +46,8 @@ void kernel_free(struct kernel *kernel)
         return;
     if (kernel->init)
         process_free_all(kernel);
+    if (kernel->world_free)
+        kernel->world_free(kernel->world);
     sched_free(kernel->sched);
     cgroup_exit_kernel(kernel);
     u64map_free(kernel->tasks);

@@ -33,6 +33,7 @@ struct process;
 struct task;
 struct cgroup;
 struct cgroup_root;
+struct sim_world;
 
 #define KERNEL_MAX_HIERARCHIES 20
 
@@ -55,6 +56,8 @@ struct kernel {
     uint64_t last_namespace; /* inode numbers of namespaces */
     struct sched *sched;     /* sched.c */
     struct vfs *vfs;         /* files that workloads and agents share: fakes/vfs.h; owned */
+    struct sim_world *world; /* fakes/sim_world.c: mounts, users …; NULL until a host is made */
+    void (*world_free)(struct sim_world *world); /* called by kernel_free when there is one */
 
     /* cgroups: cgroup.c */
     enum cgroup_layout layout;

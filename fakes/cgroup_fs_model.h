@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A cgroup hierarchy of the simulated kernel, for the reference: the model itself is called, with
+ * no kernel in between. */
+#pragma once
+
+#include "fakes/kernel/kernel.h"
+#include "reference/cgroups/cgroup_fs.h"
+
+/*
+ * All hierarchies of the kernel, as the host sees them mounted below mount_point ("/sys/fs/cgroup":
+ * v2 there, v1 ones and the v2 of a hybrid in folders named after them). writer is the process that
+ * does the operations. directory: where the same model is reached as files instead (behind FUSE),
+ * NULL for direct calls; watches and listeners go to the model in either case, as virtual time has
+ * no descriptors.
+ */
+struct cgroup_hierarchies *cgroup_fs_model_hierarchies(struct kernel *kernel, struct host *host,
+    const char *mount_point, pid_t writer, const char *directory);

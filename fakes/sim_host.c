@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fakes/sim_host.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "fakes/cgroup_fs_model.h"
+#include "fakes/kernel/cgroup.h"
+#include "fakes/rng.h"
+#include "fakes/sim_host_internal.h"
+#include "reference/base/map.h"
+
+/* Where virtual time stands on the calendar: 2026-01-01T00:00:00Z. */
+#define EPOCH_SECONDS 1767225600.0
+
+static double sim_wall_time(struct host *host)
+{
+    return EPOCH_SECONDS + (double)loop_now_ns(host->loop) / (double)NS_PER_SEC;
+}
+
+static void sim_random(struct host *host, const char *stream, void *bytes, size_t length)
+{
+    rng_bytes(&sim_host_of(host)->kernel->rng, stream, bytes, length);
+}
+
+static void sim_agent_gone(struct host *host)
+{
+    struct sim_host *sim = sim_host_of(host);
+    if (sim->agent)
+        process_exit(sim->agent, SIGKILL);
+    sim->agent = NULL;
+}
+
+static void sim_free(struct host *host)
+{
+    struct sim_host *sim = sim_host_of(host);
+    sim_agent_gone(host);
+    assert(u64map_count(sim->gates) == 0);
+    u64map_free(sim->gates);
+    free(sim->cgroup_mount);
+    free(sim);
+}
+
+static const struct host_ops sim_ops = {
+    .wall_time = sim_wall_time,
+    .random = sim_random,
+    .spawn = sim_spawn,
+    .gate_release = sim_gate_byte,
+    .gate_close = sim_gate_shut,
+    .signal = sim_signal,
+    .process_info = sim_process_info,
+    .process_list = sim_process_list,
+    .namespace_inode = sim_namespace_inode,
+    .exit_watch = sim_exit_watch,
+    .run = sim_run,
+    .mkdir = sim_mkdir,
+    .file_write = sim_file_write,
+    .file_read = sim_file_read,
+    .file_info = sim_file_info,
+    .file_remove = sim_file_remove,
+    .tree_remove = sim_tree_remove,
+    .list = sim_list,
+    .symlink = sim_symlink,
+    .real_path = sim_real_path,
+    .chown = sim_chown,
+    .user_lookup = sim_user_lookup,
+    .mount = sim_mount,
+    .unmount = sim_unmount,
+    .mounts = sim_mounts,
+    .agent_gone = sim_agent_gone,
+    .free = sim_free,
+};
+
+struct host *sim_host_new(
+    struct kernel *kernel, struct trace *trace, const struct sim_host_options *options)
+{
+    struct sim_host *sim = mem_alloc(sizeof(*sim));
+    host_init(&sim->base, &sim_ops, kernel->loop, trace);
+    sim->kernel = kernel;
+    sim->world = sim_world_get(kernel);
+    sim->gates = u64map_new();
+    int r = process_fork(kernel, NULL, 0, &sim->agent);
+    assert(r == 0); /* init has no pids limit */
+    process_setsid(sim->agent);
+    process_set_command(sim->agent, "agent");
+
+    const char *mount = options ? options->cgroup_mount : NULL;
+    const char *directory = options ? options->cgroups : NULL;
+    sim->cgroup_mount = str_dup(mount ? mount : "/sys/fs/cgroup");
+    if (str_equal(directory, "direct"))
+        directory = NULL;
+    sim->base.cgroups = cgroup_fs_model_hierarchies(
+        kernel, &sim->base, sim->cgroup_mount, sim->agent->pid, directory);
+    sim->base.facts = (struct host_facts){
+        .cpus = kernel->cpus,
+        .memory_bytes = kernel->memory_bytes,
+        .page_bytes = kernel->page_bytes,
+        .clock_ticks = 100,
+        .root = true,
+        .namespaces = NS_BIT(NS_COUNT) - 1,
+        .systemd = cgroup_root_find(kernel, "name=systemd") != NULL,
+        .kernel = str_dup(kernel_release(kernel)),
+    };
+    return &sim->base;
+}
+
+struct process *sim_host_process(struct host *host)
+{
+    assert(host->ops == &sim_ops);
+    return sim_host_of(host)->agent;
+}

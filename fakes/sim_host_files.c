@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files, users and mounts of the simulated host. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+
+#include "fakes/sim_host_internal.h"
+#include "fakes/vfs.h"
+#include "reference/cgroups/cgroup_fs.h"
+
+static struct vfs *vfs_of(struct host *host)
+{
+    return sim_host_of(host)->kernel->vfs;
+}
+
+/* "verb path: ECODE"; success passes. */
+static int file_result(int result, const char *verb, const char *path, struct err *err)
+{
+    return result < 0 ? err_errno(err, result, "%s %s", verb, path) : 0;
+}
+
+int sim_mkdir(struct host *host, const char *path, mode_t mode, bool parents, struct err *err)
+{
+    return file_result(vfs_mkdir(vfs_of(host), path, mode, parents), "mkdir", path, err);
+}
+
+/* A temporary file and a rename change the file in one step, and so does this. */
+int sim_file_write(struct host *host, const char *path, const void *data, size_t length,
+    mode_t mode, struct err *err)
+{
+    return file_result(
+        vfs_write(vfs_of(host), path, data, length, mode, false), "write", path, err);
+}
+
+int sim_file_read(
+    struct host *host, const char *path, char **ret_text, size_t *ret_length, struct err *err)
+{
+    const char *text = NULL;
+    size_t length = 0;
+    int r = vfs_read(vfs_of(host), path, &text, &length);
+    if (r < 0)
+        return file_result(r, "read", path, err);
+    *ret_text = str_ndup(length ? text : "", length);
+    *ret_length = length;
+    return 0;
+}
+
+int sim_file_info(struct host *host, const char *path, bool follow, struct file_info *ret_info)
+{
+    struct vfs_info info;
+    int r = vfs_info(vfs_of(host), path, follow, &info);
+    if (r < 0)
+        return r;
+    *ret_info = (struct file_info){
+        .type = info.type,
+        .mode = info.mode,
+        .uid = info.uid,
+        .gid = info.gid,
+        .size_bytes = info.size_bytes,
+    };
+    return 0;
+}
+
+int sim_file_remove(struct host *host, const char *path, struct err *err)
+{
+    return file_result(vfs_remove(vfs_of(host), path), "remove", path, err);
+}
+
+static struct sim_mounts *own_mounts(struct sim_host *sim)
+{
+    return sim_mounts_of(sim->world, sim->agent->namespaces[NS_MNT]->inode, true);
+}
+
+int sim_tree_remove(struct host *host, const char *path, struct err *err)
+{
+    struct sim_host *sim = sim_host_of(host);
+    int r = sim_mounts_below(own_mounts(sim), path) ? -EBUSY : vfs_remove_tree(vfs_of(host), path);
+    return r == -ENOENT ? 0 : file_result(r, "remove", path, err);
+}
+
+int sim_list(struct host *host, const char *path, char ***ret_names, struct err *err)
+{
+    return file_result(vfs_list(vfs_of(host), path, ret_names), "list", path, err);
+}
+
+int sim_symlink(struct host *host, const char *target, const char *path, struct err *err)
+{
+    return file_result(vfs_symlink(vfs_of(host), target, path), "symlink", path, err);
+}
+
+int sim_real_path(struct host *host, const char *path, char **ret_path, struct err *err)
+{
+    return file_result(vfs_real_path(vfs_of(host), path, ret_path), "resolve", path, err);
+}
+
+int sim_chown(
+    struct host *host, const char *path, uid_t uid, gid_t gid, bool recursive, struct err *err)
+{
+    return file_result(vfs_chown(vfs_of(host), path, uid, gid, recursive), "chown", path, err);
+}
+
+int sim_user_lookup(
+    struct host *host, const char *name, struct user_info *ret_user, struct err *err)
+{
+    (void)host;
+    const struct sim_user *user = sim_user_find(name);
+    if (!user)
+        return err_set(err, -ENOENT, "there is no user %s", name);
+    *ret_user = (struct user_info){.uid = user->uid,
+        .gid = user->gid,
+        .groups = mem_dup(&user->gid, sizeof(user->gid)),
+        .groups_count = 1};
+    return 0;
+}
+
+int sim_mount(struct host *host, const struct mount_entry *mount, struct err *err)
+{
+    struct sim_host *sim = sim_host_of(host);
+    return file_result(
+        sim_mounts_add(sim->world, own_mounts(sim), mount), "mount", mount->target, err);
+}
+
+int sim_unmount(struct host *host, const char *target, int flags, struct err *err)
+{
+    int r = sim_mounts_remove(own_mounts(sim_host_of(host)), target, flags & MNT_DETACH);
+    return file_result(r, "unmount", target, err);
+}
+
+static void mounts_collect(const struct sim_mounts *mounts, struct mount_info **list,
+    size_t *count, size_t *capacity)
+{
+    if (!mounts)
+        return;
+    list_for_each(node, &mounts->list) {
+        const struct sim_mount *mount = list_entry(node, struct sim_mount, node);
+        *list = mem_grow(*list, capacity, *count + 1, sizeof(**list));
+        (*list)[(*count)++] = (struct mount_info){
+            .target = str_dup(mount->target),
+            .source = str_dup(mount->source),
+            .type = str_dup(mount->type),
+            .shared = mount->shared,
+        };
+    }
+}
+
+/* The cgroup file systems are mounted by boot too. */
+static void mounts_collect_cgroups(const struct sim_host *sim, struct mount_info **list,
+    size_t *count, size_t *capacity)
+{
+    const struct cgroup_hierarchies *cgroups = sim->base.cgroups;
+    for (size_t i = 0; cgroups && i < cgroups->count; i++) {
+        const struct cgroup_hierarchy *hierarchy = &cgroups->items[i];
+        const char *type = hierarchy->v2 ? "cgroup2" : "cgroup";
+        *list = mem_grow(*list, capacity, *count + 1, sizeof(**list));
+        (*list)[(*count)++] = (struct mount_info){
+            .target = str_dup(hierarchy->fs->mount_point),
+            .source = str_dup(type),
+            .type = str_dup(type),
+            .shared = true,
+        };
+    }
+}
+
+int sim_mounts(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count,
+    struct err *err)
+{
+    struct sim_host *sim = sim_host_of(host);
+    const struct process *process = pid ? process_find(sim->kernel, pid) : sim->agent;
+    if (!process || process->state == PROCESS_ZOMBIE)
+        return err_errno(err, -ENOENT, "open /proc/%d/mountinfo", (int)pid);
+    uint64_t root = sim->kernel->init->namespaces[NS_MNT]->inode;
+    uint64_t inode = process->namespaces[NS_MNT]->inode;
+    struct mount_info *list = NULL;
+    size_t count = 0;
+    size_t capacity = 0;
+    mounts_collect(sim_mounts_of(sim->world, root, true), &list, &count, &capacity);
+    mounts_collect_cgroups(sim, &list, &count, &capacity);
+    for (size_t i = 0; inode != root && i < count; i++)
+        list[i].shared = false;
+    if (inode != root)
+        mounts_collect(sim_mounts_of(sim->world, inode, false), &list, &count, &capacity);
+    *ret_mounts = list;
+    *ret_count = count;
+    return 0;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The mount tables of the simulated machine. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "fakes/kernel/process.h"
+#include "fakes/sim_world.h"
+#include "fakes/vfs.h"
+#include "reference/base/map.h"
+
+static const struct {
+    const char *target;
+    const char *source;
+    const char *type;
+} boot_mounts[] = {
+    {"/", "/dev/vda1", "ext4"},
+    {"/proc", "proc", "proc"},
+    {"/sys", "sysfs", "sysfs"},
+    {"/dev", "devtmpfs", "devtmpfs"},
+    {"/run", "tmpfs", "tmpfs"},
+};
+
+#define PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
+
+static struct sim_mount *mount_new(
+    struct sim_mounts *mounts, const char *target, const char *source, const char *type)
+{
+    struct sim_mount *mount = mem_alloc(sizeof(*mount));
+    mount->target = str_dup(target);
+    mount->source = str_dup(source);
+    mount->type = str_dup(type);
+    list_append(&mounts->list, &mount->node);
+    return mount;
+}
+
+static void mount_free(struct sim_mount *mount)
+{
+    list_remove(&mount->node);
+    free(mount->target);
+    free(mount->source);
+    free(mount->type);
+    free(mount);
+}
+
+static uint64_t root_inode(const struct sim_world *world)
+{
+    return world->kernel->init->namespaces[NS_MNT]->inode;
+}
+
+struct sim_mounts *sim_mounts_of(struct sim_world *world, uint64_t inode, bool create)
+{
+    struct sim_mounts *mounts = u64map_get(world->mounts, inode);
+    bool root = inode == root_inode(world);
+    if (mounts || (!create && !root))
+        return mounts;
+    mounts = mem_alloc(sizeof(*mounts));
+    list_init(&mounts->list);
+    u64map_set(world->mounts, inode, mounts);
+    for (size_t i = 0; root && i < ARRAY_SIZE(boot_mounts); i++) {
+        struct sim_mount *mount = mount_new(
+            mounts, boot_mounts[i].target, boot_mounts[i].source, boot_mounts[i].type);
+        mount->shared = true; /* as systemd leaves it */
+        mount->by_boot = true;
+    }
+    return mounts;
+}
+
+void sim_mounts_drop(struct sim_world *world, uint64_t inode)
+{
+    struct sim_mounts *mounts = u64map_remove(world->mounts, inode);
+    if (!mounts)
+        return;
+    list_for_each_safe(node, following, &mounts->list)
+        mount_free(list_entry(node, struct sim_mount, node));
+    free(mounts);
+}
+
+static struct sim_mount *mount_at(const struct sim_mounts *mounts, const char *target)
+{
+    for (struct list *node = mounts->list.prev; node != &mounts->list; node = node->prev) {
+        struct sim_mount *mount = list_entry(node, struct sim_mount, node);
+        if (str_equal(mount->target, target))
+            return mount;
+    }
+    return NULL;
+}
+
+int sim_mounts_add(
+    struct sim_world *world, struct sim_mounts *mounts, const struct mount_entry *entry)
+{
+    struct sim_mount *there = mount_at(mounts, entry->target);
+    if (entry->flags & (PROPAGATION | MS_REMOUNT)) {
+        /* The root is a mount point of every namespace, also of those without a table entry. */
+        if (!there)
+            return str_equal(entry->target, "/") ? 0 : -EINVAL;
+        if (entry->flags & PROPAGATION)
+            there->shared = entry->flags & MS_SHARED;
+        return 0;
+    }
+    struct vfs_info info;
+    int r = vfs_info(world->kernel->vfs, entry->target, true, &info);
+    if (r == 0 && (entry->flags & MS_BIND))
+        r = vfs_info(world->kernel->vfs, entry->source, true, &info);
+    if (r < 0)
+        return r;
+    const char *type = entry->type ? entry->type : "none";
+    mount_new(mounts, entry->target, entry->source ? entry->source : type, type);
+    return 0;
+}
+
+static bool path_is_below(const char *path, const char *directory)
+{
+    size_t length = strlen(directory);
+    return strncmp(path, directory, length) == 0 && path[length] == '/';
+}
+
+int sim_mounts_remove(struct sim_mounts *mounts, const char *target, bool detach)
+{
+    struct sim_mount *mount = mount_at(mounts, target);
+    if (!mount)
+        return -EINVAL;
+    list_for_each_safe(node, following, &mounts->list) {
+        struct sim_mount *other = list_entry(node, struct sim_mount, node);
+        if (!path_is_below(other->target, target))
+            continue;
+        if (!detach)
+            return -EBUSY;
+        mount_free(other);
+    }
+    mount_free(mount);
+    return 0;
+}
+
+bool sim_mounts_below(const struct sim_mounts *mounts, const char *path)
+{
+    list_for_each(node, &mounts->list) {
+        const struct sim_mount *mount = list_entry(node, struct sim_mount, node);
+        if (str_equal(mount->target, path) || path_is_below(mount->target, path))
+            return true;
+    }
+    return false;
+}
+
+char **sim_host_mount_targets(struct kernel *kernel)
+{
+    char **targets = mem_alloc(sizeof(*targets));
+    if (!kernel->world)
+        return targets;
+    size_t cursor = 0;
+    uint64_t inode = 0;
+    void *value = NULL;
+    while (u64map_next(kernel->world->mounts, &cursor, &inode, &value)) {
+        const struct sim_mounts *mounts = value;
+        list_for_each(node, &mounts->list) {
+            const struct sim_mount *mount = list_entry(node, struct sim_mount, node);
+            if (!mount->by_boot)
+                strv_add(&targets, mount->target);
+        }
+    }
+    strv_sort(targets);
+    return targets;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is on the simulated machine beside processes, cgroups and files: mounts, users and helper
+ * programs. It belongs to the kernel (made on first use, freed with it) and outlives the agents.
+ */
+#pragma once
+
+#include "fakes/kernel/kernel.h"
+#include "fakes/sim_host.h"
+#include "reference/host.h"
+
+struct sim_program {
+    sim_program_fn fn;
+    void *arg;
+};
+
+struct sim_world {
+    struct kernel *kernel;
+    struct strmap *programs; /* name -> struct sim_program * */
+    struct sim_mounts *root_mounts;
+    struct u64map *mounts;   /* inode of a mount namespace -> struct sim_mounts *: those with own */
+    struct u64map *watchers; /* pid -> who waits for its end; of sim_host_exit.c */
+};
+
+struct sim_world *sim_world_get(struct kernel *kernel);
+
+/* Plays a helper command: a registered program by the name in argv[0] (without its folder), or one
+ * of true, false and sleep. -ENOENT when there is none. */
+int sim_program_play(struct sim_world *world, const struct run_request *request,
+    struct sim_program_result *ret_result);
+
+/* The machine's users: root, nobody and alice. NULL when there is none of that name. */
+struct sim_user {
+    const char *name;
+    uid_t uid;
+    gid_t gid;
+};
+const struct sim_user *sim_user_find(const char *name);
+
+/*
+ * Mounts, per mount namespace. A new namespace sees what is mounted in the root one too, as the
+ * init helper makes everything slave (launchers.md 5.1).
+ */
+struct sim_mount {
+    struct list node;
+    char *target;
+    char *source;
+    char *type;
+    bool shared;
+    bool by_boot; /* there before any agent */
+};
+struct sim_mounts {
+    struct list list; /* of struct sim_mount, oldest first */
+};
+
+/* The namespace's own mounts; NULL when it has none and !create. */
+struct sim_mounts *sim_mounts_of(struct sim_world *world, uint64_t inode, bool create);
+/* mount(2): 0, -ENOENT (target or bind source), -EINVAL (propagation of what is no mount). */
+int sim_mounts_add(
+    struct sim_world *world, struct sim_mounts *mounts, const struct mount_entry *entry);
+/* umount2(2): -EINVAL when nothing is mounted there, -EBUSY when something is mounted below. */
+int sim_mounts_remove(struct sim_mounts *mounts, const char *target, bool detach);
+/* True when something is mounted on path or below. */
+bool sim_mounts_below(const struct sim_mounts *mounts, const char *path);
+/* Frees world->watchers' values. */
+void sim_watchers_drop(struct sim_world *world);
+/* The namespace is gone. */
+void sim_mounts_drop(struct sim_world *world, uint64_t inode);
