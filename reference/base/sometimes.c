@@ -3,9 +3,9 @@
 
 /* The linker defines these for a section whose name is a C identifier; weak, as a program may have
  * no mark at all. */
-extern struct sometimes_mark sometimes_first[] __asm__("__start_sometimes_marks")
+extern struct sometimes_mark sometimes_first[] __asm__("__start_sometimes_list")
     __attribute__((weak));
-extern struct sometimes_mark sometimes_end[] __asm__("__stop_sometimes_marks")
+extern struct sometimes_mark sometimes_end[] __asm__("__stop_sometimes_list")
     __attribute__((weak));
 
 struct sometimes_mark *sometimes_marks(size_t *ret_count)

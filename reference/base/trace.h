@@ -34,7 +34,8 @@ uint64_t trace_count(const struct trace *trace);
 const char *trace_kept(const struct trace *trace, unsigned i);
 
 /*
- * Adds an event. `keys` is a format of space-separated `name=%s|%d|%u|%lu|%ld` pairs:
+ * Adds an event. `keys` is a format of space-separated `name=%s` pairs, of %s, %d, %u, %ld,
+ * %lu, %lld, %llu and %zu; another format is a programming error:
  *     trace_event(trace, "agent", "cgroup.write", result, "path=%s data=%s", path, data);
  * %s is written as a JSON string (NULL: null), numbers as numbers, %J takes ready JSON text, %b an
  * int as true/false. A NULL trace is fine and costs nothing.
