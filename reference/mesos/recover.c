@@ -16,8 +16,7 @@
 
 static void recovery_free(struct recovery *recovery)
 {
-    size_t isolators = recovery->shares ? recovery->mesos->isolators.count : 0;
-    for (size_t i = 0; i < isolators; i++) {
+    for (size_t i = 0; i < recovery->shares_count; i++) {
         free(recovery->shares[i].states);
         strv_free(recovery->shares[i].orphans);
     }
@@ -160,6 +159,7 @@ static void ask_isolators(struct recovery *recovery)
 {
     const struct isolator_list *isolators = &recovery->mesos->isolators;
     recovery->shares = mem_alloc((isolators->count + 1) * sizeof(*recovery->shares));
+    recovery->shares_count = isolators->count;
     for (size_t i = 0; i < isolators->count; i++) {
         struct recovery_share *share = &recovery->shares[i];
         share->recovery = recovery;
@@ -226,16 +226,10 @@ static void link_parents(struct recovery *recovery)
     }
 }
 
-/* A failed recovery ends the start of the agent, so nothing is watched or destroyed then. */
+/* The end of a recovery that has gone well. */
 static void adopt(struct recovery *recovery)
 {
     struct mesos *mesos = recovery->mesos;
-    _cleanup_err_ struct err err = ERR_INIT;
-    int r = read_launch_infos(recovery, &err);
-    if (r < 0) {
-        fail(recovery, r, &err, "launch info");
-        return;
-    }
     mesos_hold(mesos);
     link_parents(recovery);
     for (size_t i = 0; i < recovery->states_count; i++)
@@ -269,6 +263,11 @@ static void recovery_advance(struct recovery *recovery)
         if (--recovery->pending > 0)
             return;
     }
+    _cleanup_err_ struct err err = ERR_INIT;
+    int r = recovery->result < 0 ? 0 : read_launch_infos(recovery, &err);
+    if (r < 0)
+        fail(recovery, r, &err, "launch info");
+    /* A failed recovery ends the start of the agent: nothing is watched or destroyed then. */
     if (recovery->result == 0)
         adopt(recovery);
     else

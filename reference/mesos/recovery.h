@@ -24,6 +24,7 @@ struct recovery {
     struct container_state *states; /* of the recoverable ones */
     size_t states_count;
     struct recovery_share *shares; /* per isolator */
+    size_t shares_count;
 };
 
 /* What one isolator gets to see. */
