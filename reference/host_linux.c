@@ -169,8 +169,7 @@ int host_linux_new(struct loop *loop, struct trace *trace, const struct host_lin
         host_free(&host->base);
         return result;
     }
-    if (!str_equal(options->cgroups, "none"))
-        host->base.cgroups = linux_hierarchies(&host->base);
+    host->base.cgroups = linux_hierarchies(&host->base, options->cgroups);
     *ret_host = &host->base;
     return 0;
 }

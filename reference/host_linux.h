@@ -11,7 +11,8 @@
 struct host_linux_options {
     /* The init helper; NULL: seatrial-init beside the running program, or where it is installed. */
     const char *init_helper;
-    /* Where the cgroup hierarchies are looked for; NULL: the mount table. "none": there are none. */
+    /* Which hierarchies of the mount table count: "none", "v1" (without the cgroup2 beside it), "v2"
+     * (the cgroup2 alone, wherever it is mounted); NULL: all, as they are. */
     const char *cgroups;
     /* Take the way of older kernels although the newer one is there; for tests. */
     bool without_pidfd;

@@ -84,7 +84,8 @@ static void add(struct host *host, struct cgroup_hierarchies *all, const char *m
 }
 
 /* ID PARENT DEVICE ROOT TARGET OPTIONS [TAG…] - TYPE SOURCE SUPEROPTIONS: proc(5). */
-static void add_line(struct host *host, struct cgroup_hierarchies *all, char *line)
+static void add_line(
+    struct host *host, struct cgroup_hierarchies *all, const char *choice, char *line)
 {
     char *dash = strstr(line, " - ");
     if (!dash)
@@ -97,21 +98,26 @@ static void add_line(struct host *host, struct cgroup_hierarchies *all, char *li
     /* A part of a hierarchy (a container's own view bound somewhere) is not the hierarchy. */
     if (!str_equal(before[3], "/"))
         return;
-    if (str_equal(after[0], "cgroup2"))
+    if (str_equal(after[0], "cgroup2") && !str_equal(choice, "v1"))
         add(host, all, before[4], true, after[2]);
-    else if (str_equal(after[0], "cgroup"))
+    else if (str_equal(after[0], "cgroup") && !str_equal(choice, "v2"))
         add(host, all, before[4], false, after[2]);
 }
 
-struct cgroup_hierarchies *linux_hierarchies(struct host *host)
+struct cgroup_hierarchies *linux_hierarchies(struct host *host, const char *choice)
 {
     _cleanup_free_ char *text = NULL;
-    if (linux_read_path(AT_FDCWD, "/proc/self/mountinfo", &text, NULL) < 0)
+    if (str_equal(choice, "none") ||
+        linux_read_path(AT_FDCWD, "/proc/self/mountinfo", &text, NULL) < 0)
         return NULL;
     struct cgroup_hierarchies *all = mem_alloc(sizeof(*all));
     char *rest = NULL;
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-        add_line(host, all, line);
+        add_line(host, all, choice, line);
+    if (str_equal(choice, "v2")) {
+        all->unified = all->count > 0;
+        all->hybrid = false;
+    }
     if (all->count == 0) {
         free(all);
         return NULL;

@@ -86,5 +86,6 @@ int linux_device_program(struct host *host, struct cgroup_fs *fs, const char *cg
 int linux_user_lookup(
     struct host *host, const char *name, struct user_info *ret_user, struct err *err);
 
-/* host_linux_cgroups.c: the hierarchies of the mount table; NULL when there are none. */
-struct cgroup_hierarchies *linux_hierarchies(struct host *host);
+/* host_linux_cgroups.c: the hierarchies of the mount table that the option chooses; NULL when there
+ * are none. */
+struct cgroup_hierarchies *linux_hierarchies(struct host *host, const char *choice);

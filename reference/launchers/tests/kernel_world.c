@@ -17,7 +17,7 @@
 
 #define DEADLINE_NS (20 * NS_PER_SEC)
 
-static int setup(void **state, bool old)
+static int setup(void **state, bool old, const char *cgroups)
 {
     struct world *world = mem_alloc(sizeof(*world));
     _cleanup_err_ struct err err = ERR_INIT;
@@ -25,6 +25,7 @@ static int setup(void **state, bool old)
     world->options.init_helper = TEST_INIT_HELPER;
     world->options.without_pidfd = old;
     world->options.without_clone3 = old;
+    world->options.cgroups = cgroups;
     world->directory = str_dup("/tmp/seatrial-test.XXXXXX");
     if (!mkdtemp(world->directory) || chmod(world->directory, 0755) < 0 ||
         host_linux_new(world->loop, NULL, &world->options, &world->host, &err) < 0) {
@@ -37,12 +38,22 @@ static int setup(void **state, bool old)
 
 int world_setup(void **state)
 {
-    return setup(state, false);
+    return setup(state, false, NULL);
 }
 
 int world_setup_old(void **state)
 {
-    return setup(state, true);
+    return setup(state, true, NULL);
+}
+
+int world_setup_v1(void **state)
+{
+    return setup(state, false, "v1");
+}
+
+int world_setup_v2(void **state)
+{
+    return setup(state, false, "v2");
 }
 
 int world_teardown(void **state)
@@ -125,6 +136,30 @@ int world_wait(struct world *world, pid_t pid)
     host_exit_watch(world->host, pid, ended, &ending);
     world_until(world, &ending.ended);
     return ending.status;
+}
+
+pid_t world_fork(struct world *world, struct launcher *launcher, const char *id, struct plan *plan)
+{
+    _cleanup_err_ struct err err = ERR_INIT;
+    pid_t pid = 0;
+    int gate = -1;
+    if (launcher_fork(launcher, id, plan, &pid, &gate, &err) < 0)
+        fail_msg("%s", err_text(&err));
+    assert_int_equal(host_gate_release(world->host, gate, NULL), 0);
+    return pid;
+}
+
+int world_destroy(
+    struct world *world, struct launcher *launcher, const char *id, char **ret_message)
+{
+    struct outcome outcome;
+    launcher_destroy(launcher, id, outcome_of(&outcome));
+    world_until(world, &outcome.done);
+    int result = outcome.result;
+    if (ret_message)
+        *ret_message = TAKE_PTR(outcome.message);
+    outcome_release(&outcome);
+    return result;
 }
 
 char *world_read(const struct world *world, const char *name, const char *file)

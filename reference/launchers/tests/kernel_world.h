@@ -16,6 +16,9 @@ struct world {
 /* For cmocka: *state is a struct world *. The variant takes the ways of older kernels. */
 int world_setup(void **state);
 int world_setup_old(void **state);
+/* With the v1 hierarchies alone, or the cgroup2 alone; null host when there are none. */
+int world_setup_v1(void **state);
+int world_setup_v2(void **state);
 int world_teardown(void **state);
 
 /* Skips the rest of a test that needs it. */
@@ -33,6 +36,12 @@ int world_wait(struct world *world, pid_t pid);
 char *world_read(const struct world *world, const char *name, const char *file);
 /* Waits for a file below the directory to have text; owned. */
 char *world_await(struct world *world, const char *name, const char *file);
+/* Sends the launcher's process off, and yields the gate released. Fails the test on an error. */
+pid_t world_fork(struct world *world, struct launcher *launcher, const char *id,
+    struct plan *plan);
+/* Destroys and waits; the result, with the message in *ret_message when that is given (owned). */
+int world_destroy(
+    struct world *world, struct launcher *launcher, const char *id, char **ret_message);
 /* Number of open descriptors of this process. */
 unsigned count_descriptors(void);
 bool is_alive(pid_t pid);
