@@ -199,11 +199,12 @@ static void test_errors(void **state)
         {"{\"qqq\":1}", "o.qqq: unknown field"},
         {"{\"a\":1", "o:1:6: '}' expected near end of file"},
         {"{\n \"name\": nope}", "o:2:13: invalid token near 'nope'"},
-        {"{\"on\":true,\"on\":false}", "o:1:14: duplicate object key near '\"on\"'"},
-        {"", "o:1:0: '[' or '{' expected near end of file"},
+        {"{\"on\":true,\"on\":false}", "o:1:15: duplicate object key near '\"on\"'"},
+        {"", "o:1:0: unexpected token near end of file"},
         {"{\"count\":99999999999999999999}",
             "o:1:29: too big integer near '99999999999999999999'"},
-        {"{\"name\":\"a\\u0000b\"}", "o:1:18: \\u0000 is not allowed without JSON_ALLOW_NUL"},
+        {"{\"name\":\"a\\u0000b\"}",
+            "o:1:18: \\u0000 is not allowed without JSON_ALLOW_NUL near '\"a\\u0000b\"'"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         _cleanup_err_ struct err err = ERR_INIT;
