@@ -66,6 +66,10 @@ const struct fault fault_atlas[] = {
         "(launchers.md 3.5)"),
     CRASH(EFFECT_SIGNAL, RECOVERED, RECOVERED),
 
+    FAIL(EFFECT_PROCESS_WRITE, EACCES, LAUNCH_FAILS),
+    FAIL(EFFECT_PROCESS_WRITE, ENOENT, LAUNCH_FAILS),
+    CRASH(EFFECT_PROCESS_WRITE, RECOVERED, RECOVERED),
+
     FAIL(EFFECT_RUN, ENOENT, "the caller fails and names the program"),
     FAIL(EFFECT_RUN, EAGAIN, "the caller fails and names the program"),
     LATE(EFFECT_RUN, "the caller waits; a destroy meanwhile waits too, or kills the command"),

@@ -7,6 +7,7 @@
 
 #include "fakes/cgroup_fs_model.h"
 #include "fakes/kernel/cgroup.h"
+#include "fakes/kernel/profile.h"
 #include "fakes/rng.h"
 #include "fakes/sim_host_internal.h"
 #include "reference/base/map.h"
@@ -49,6 +50,7 @@ static const struct host_ops sim_ops = {
     .gate_release = sim_gate_byte,
     .gate_close = sim_gate_shut,
     .signal = sim_signal,
+    .process_write = sim_process_write,
     .process_info = sim_process_info,
     .process_list = sim_process_list,
     .namespace_inode = sim_namespace_inode,
@@ -62,9 +64,11 @@ static const struct host_ops sim_ops = {
     .tree_remove = sim_tree_remove,
     .list = sim_list,
     .symlink = sim_symlink,
+    .node_copy = sim_node_copy,
     .real_path = sim_real_path,
     .chown = sim_chown,
     .user_lookup = sim_user_lookup,
+    .device_program = sim_device_program,
     .mount = sim_mount,
     .unmount = sim_unmount,
     .mounts = sim_mounts,
@@ -100,7 +104,7 @@ struct host *sim_host_new(
         .root = true,
         .namespaces = NS_BIT(NS_COUNT) - 1,
         .systemd = cgroup_root_find(kernel, "name=systemd") != NULL,
-        .kernel = str_dup(kernel_release(kernel)),
+        .kernel = str_dup(kernel->profile->name),
     };
     return &sim->base;
 }

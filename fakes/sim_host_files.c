@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/sysmacros.h>
 
 #include "fakes/sim_host_internal.h"
 #include "fakes/vfs.h"
@@ -45,12 +46,40 @@ int sim_file_read(
     return 0;
 }
 
+/* The device nodes below /dev, which the file system in memory does not hold. */
+static const struct {
+    const char *path;
+    unsigned major;
+    unsigned minor;
+} devices[] = {
+    {"/dev/null", 1, 3},
+    {"/dev/zero", 1, 5},
+    {"/dev/full", 1, 7},
+    {"/dev/random", 1, 8},
+    {"/dev/urandom", 1, 9},
+    {"/dev/tty", 5, 0},
+    {"/dev/console", 5, 1},
+    {"/dev/ptmx", 5, 2},
+};
+
+static bool device_info(const char *path, struct file_info *ret_info)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+        if (!str_equal(devices[i].path, path))
+            continue;
+        *ret_info = (struct file_info){
+            .type = 'c', .mode = 0666, .rdev = makedev(devices[i].major, devices[i].minor)};
+        return true;
+    }
+    return false;
+}
+
 int sim_file_info(struct host *host, const char *path, bool follow, struct file_info *ret_info)
 {
     struct vfs_info info;
     int r = vfs_info(vfs_of(host), path, follow, &info);
     if (r < 0)
-        return r;
+        return device_info(path, ret_info) ? 0 : r;
     *ret_info = (struct file_info){
         .type = info.type,
         .mode = info.mode,
@@ -88,6 +117,19 @@ int sim_symlink(struct host *host, const char *target, const char *path, struct 
     return file_result(vfs_symlink(vfs_of(host), target, path), "symlink", path, err);
 }
 
+/* A node is a file without contents here. */
+int sim_node_copy(
+    struct host *host, const char *from, const char *to, mode_t mode, struct err *err)
+{
+    struct file_info info;
+    int r = sim_file_info(host, from, true, &info);
+    if (r == 0 && sim_file_info(host, to, false, &info) == 0)
+        r = -EEXIST;
+    if (r == 0)
+        r = vfs_write(vfs_of(host), to, "", 0, mode, false);
+    return file_result(r, "make the device node", to, err);
+}
+
 int sim_real_path(struct host *host, const char *path, char **ret_path, struct err *err)
 {
     return file_result(vfs_real_path(vfs_of(host), path, ret_path), "resolve", path, err);
@@ -111,6 +153,18 @@ int sim_user_lookup(
         .groups = mem_dup(&user->gid, sizeof(user->gid)),
         .groups_count = 1};
     return 0;
+}
+
+/* Accepted for every cgroup there is: programs are not run by the model of the host. */
+int sim_device_program(struct host *host, struct cgroup_fs *fs, const char *cgroup,
+    const struct bpf_insn *instructions, size_t count, struct err *err)
+{
+    (void)host;
+    (void)instructions;
+    (void)count;
+    return fs->ops->exists(fs, cgroup, NULL)
+        ? 0
+        : err_errno(err, -ENOENT, "attach the device program to %s", cgroup);
 }
 
 int sim_mount(struct host *host, const struct mount_entry *mount, struct err *err)

@@ -28,6 +28,7 @@ int sim_spawn(
 int sim_gate_byte(struct host *host, int gate, struct err *err);
 void sim_gate_shut(struct host *host, int gate);
 int sim_signal(struct host *host, pid_t pid, int signal);
+int sim_process_write(struct host *host, pid_t pid, const char *file, const char *text);
 int sim_process_info(struct host *host, pid_t pid, struct process_info *ret_info);
 int sim_process_list(
     struct host *host, struct process_info **ret_list, size_t *ret_count, struct err *err);
@@ -50,6 +51,10 @@ int sim_file_remove(struct host *host, const char *path, struct err *err);
 int sim_tree_remove(struct host *host, const char *path, struct err *err);
 int sim_list(struct host *host, const char *path, char ***ret_names, struct err *err);
 int sim_symlink(struct host *host, const char *target, const char *path, struct err *err);
+int sim_node_copy(
+    struct host *host, const char *from, const char *to, mode_t mode, struct err *err);
+int sim_device_program(struct host *host, struct cgroup_fs *fs, const char *cgroup,
+    const struct bpf_insn *instructions, size_t count, struct err *err);
 int sim_real_path(struct host *host, const char *path, char **ret_path, struct err *err);
 int sim_chown(
     struct host *host, const char *path, uid_t uid, gid_t gid, bool recursive, struct err *err);

@@ -127,6 +127,22 @@ int sim_signal(struct host *host, pid_t pid, int signal)
     return process ? process_signal(process, signal) : -ESRCH;
 }
 
+/* /proc/PID/oom_score_adj, of proc(5); others can be written, and change nothing here. */
+int sim_process_write(struct host *host, pid_t pid, const char *file, const char *text)
+{
+    struct process *process = process_find(sim_host_of(host)->kernel, pid);
+    if (!process || process->state == PROCESS_ZOMBIE)
+        return -ENOENT;
+    if (!str_equal(file, "oom_score_adj"))
+        return 0;
+    char *end = NULL;
+    long value = strtol(text, &end, 10);
+    if (end == text || value < -1000 || value > 1000)
+        return -EINVAL;
+    process->oom_score_adj = (int)value;
+    return 0;
+}
+
 static char state_letter(const struct process *process)
 {
     static const char letters[] = {

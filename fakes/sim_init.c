@@ -16,9 +16,6 @@
 #define STAGES_NS (30 * NS_PER_US) /* from the byte to the exec */
 #define END_NS (10 * NS_PER_US)    /* from the end of the workload to the status */
 
-/* Raw wait statuses (wait(2)): exit code 1; death of a signal is its number. */
-#define STATUS_EXIT_1 (1 << 8)
-
 static void init_schedule(struct sim_init *init, uint64_t delay_ns);
 
 static void init_timer_due(void *arg)

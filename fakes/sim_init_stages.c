@@ -2,6 +2,7 @@
 /* The stages of launchers.md 5 that the simulated machine has. */
 #include "fakes/sim_init_stages.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,6 @@
 
 #include "fakes/kernel/process.h"
 #include "fakes/kernel/workload.h"
-#include "fakes/sim_command.h"
 #include "fakes/vfs.h"
 
 static struct vfs *init_vfs(const struct sim_init *init)
@@ -213,52 +213,109 @@ static int stage_directory(struct sim_init *init, struct err *err)
 {
     if (!init->working_directory)
         return 0;
-    char *path = host_path(init, init->working_directory);
-    free(init->working_directory);
-    init->working_directory = path;
+    _cleanup_free_ char *path = host_path(init, init->working_directory);
     vfs_mkdir(init_vfs(init), path, 0755, true);
     if (!is_directory(init_vfs(init), path))
-        return err_errno(err, -ENOTDIR, "working directory %s", path);
+        return err_errno(err, -ENOTDIR, "working directory %s", init->working_directory);
     return 0;
+}
+
+/* What the workload sees of its mounts: bind mounts lead elsewhere in the file system. */
+static size_t mappings_make(const struct sim_init *init, struct workload_mapping **ret_mappings)
+{
+    const struct launch_info *info = init->info;
+    size_t count = 0;
+    if (!info || info->mounts_count == 0)
+        return 0;
+    size_t root_length = info->rootfs ? strlen(info->rootfs) : 0;
+    struct workload_mapping *mappings = mem_alloc(info->mounts_count * sizeof(*mappings));
+    for (size_t i = 0; i < info->mounts_count; i++) {
+        const struct mount_entry *mount = &info->mounts[i];
+        if (!(mount->flags & MS_BIND) || !mount->source ||
+            (root_length > 0 && strncmp(mount->target, info->rootfs, root_length) != 0))
+            continue;
+        const char *inside = mount->target + root_length;
+        mappings[count++] = (struct workload_mapping){
+            .inside = inside[0] ? inside : "/", .outside = mount->source};
+    }
+    *ret_mappings = mappings;
+    return count;
+}
+
+/* "RLMT_NOFILE" -> "nofile"; limits without values are unlimited. */
+static size_t limits_make(const struct sim_init *init, struct workload_limit **ret_limits)
+{
+    const struct rlimit_info *rlimits = init->info ? init->info->rlimits : NULL;
+    if (!rlimits || rlimits->rlimits_count == 0)
+        return 0;
+    struct workload_limit *limits = mem_alloc(rlimits->rlimits_count * sizeof(*limits));
+    for (size_t i = 0; i < rlimits->rlimits_count; i++) {
+        const struct rlimit *rlimit = &rlimits->rlimits[i];
+        char *name = str_dup(str_starts(rlimit->type, "RLMT_") ? rlimit->type + 5 : rlimit->type);
+        for (char *at = name; *at; at++)
+            *at = (char)tolower((unsigned char)*at);
+        limits[i] = (struct workload_limit){
+            .name = name,
+            .soft = rlimit->soft.set ? rlimit->soft.value : UINT64_MAX,
+            .hard = rlimit->hard.set ? rlimit->hard.value : UINT64_MAX,
+        };
+    }
+    *ret_limits = limits;
+    return rlimits->rlimits_count;
+}
+
+static void limits_free(struct workload_limit *limits, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free((char *)(uintptr_t)limits[i].name);
+    free(limits);
+}
+
+static int workload_begin(const struct sim_init *init, struct process *process)
+{
+    _cleanup_free_ struct workload_mapping *mappings = NULL;
+    struct workload_limit *limits = NULL;
+    struct workload_start start = {
+        .argv = init->argv,
+        .environment = init->environment,
+        .directory = init->working_directory,
+        .stdout_path = init->output_path,
+        .stderr_path = init->errors_path,
+        .rootfs = init->info ? init->info->rootfs : NULL,
+    };
+    start.mappings_count = mappings_make(init, &mappings);
+    start.mappings = mappings;
+    start.limits_count = limits_make(init, &limits);
+    start.limits = limits;
+    int r = workload_start(process, &start);
+    limits_free(limits, start.limits_count);
+    return r;
 }
 
 /* Stages 23 to 25. The command runs as the child of init, or in its place when there is no status
  * to write. Init may be freed afterwards. */
 static void init_exec(struct sim_init *init)
 {
-    struct action *actions = NULL;
-    size_t count = 0;
-    char error[256] = "";
-    if (sim_command_parse(init->argv, &actions, &count, error, sizeof(error)) < 0) {
-        init_fail(init, "exec %s: %s", init->argv[0], error);
+    struct process *process = init->process;
+    struct process *child = NULL;
+    if (!init->status_path) {
+        init_detach(init);
+        int r = workload_begin(init, process);
+        init_free(init);
+        if (r < 0)
+            process_exit(process, STATUS_EXIT_1);
         return;
     }
-    struct process *process = init->process;
-    if (init->status_path) {
-        int r = process_fork(process->kernel, process, 0, &process);
-        if (r < 0) {
-            actions_free(actions, count);
-            init_fail(init, "fork: %s", err_name(r));
-            return;
-        }
-        init->workload = process;
-        init->state = INIT_RUNNING;
+    int r = process_fork(process->kernel, process, 0, &child);
+    if (r < 0) {
+        init_fail(init, "fork: %s", err_name(r));
+        return;
     }
-    process_set_command(process, init->argv[0]);
-    const struct workload_options options = {
-        .stdout_path = init->output_path,
-        .stderr_path = init->errors_path,
-        .directory = init->working_directory,
-        .environment = init->environment,
-    };
-    if (init->status_path) {
-        workload_start(process, actions, count, &options);
-        init_forget_plan(init);
-    } else {
-        init_detach(init);
-        workload_start(process, actions, count, &options);
-        init_free(init);
-    }
+    init->workload = child;
+    init->state = INIT_RUNNING;
+    if (workload_begin(init, child) < 0)
+        process_exit(child, STATUS_EXIT_1);
+    init_forget_plan(init);
 }
 
 typedef int (*stage_fn)(struct sim_init *init, struct err *err);

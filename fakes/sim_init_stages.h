@@ -4,12 +4,18 @@
 
 #include "fakes/sim_init.h"
 
+/* Raw wait statuses (wait(2)): exit code 1; death of a signal is its number. */
+#define STATUS_EXIT_1 (1 << 8)
+
 enum init_state { INIT_STARTING, INIT_BLOCKED, INIT_STAGES, INIT_RUNNING };
 
 struct sim_init {
     struct sim_world *world;
     struct process *process;
-    enum init_state state;
+    /* Raw wait statuses (wait(2)): exit code 1; death of a signal is its number. */
+#define STATUS_EXIT_1 (1 << 8)
+
+enum init_state state;
     struct loop_timer *timer; /* the next step */
     bool due;                 /* it came while frozen */
     bool released;
