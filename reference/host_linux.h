@@ -9,9 +9,9 @@
 #include "reference/host.h"
 
 struct host_linux_options {
-    /* The init helper; NULL: seatrial-init beside the running program, or where it is installed. */
+    /* The init helper; NULL: seatrial-init beside our own program, or where it is installed. */
     const char *init_helper;
-    /* Which hierarchies of the mount table count: "none", "v1" (without the cgroup2 beside it), "v2"
+    /* Which hierarchies of the mount table count: "none", "v1" (without a cgroup2 beside it), "v2"
      * (the cgroup2 alone, wherever it is mounted); NULL: all, as they are. */
     const char *cgroups;
     /* Take the way of older kernels although the newer one is there; for tests. */

@@ -16,6 +16,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "reference/host_linux_seccomp.h"
 #include "reference/launchers/child_wire.h"
 
 /* What the wire plan points to, and its first error. */
@@ -31,6 +32,7 @@ struct builder {
     char **rlimits;
     char **arguments;
     char **environment;
+    void *seccomp;
     struct err user_error;
     struct err plan_error;
 };
@@ -41,6 +43,7 @@ static void builder_release(struct builder *builder)
         builder->groups, builder->rlimits, builder->arguments, builder->environment};
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
         strv_free(lists[i]);
+    free(builder->seccomp);
     err_clear(&builder->user_error);
     err_clear(&builder->plan_error);
 }
@@ -200,6 +203,25 @@ static void build_capabilities(struct builder *builder)
     }
 }
 
+/* The process will have at most the capabilities of its bounding set. */
+static void build_seccomp(struct builder *builder)
+{
+    const json_t *profile = builder->plan->info.seccomp_profile;
+    const struct child_plan *wire = &builder->wire;
+    if (!profile)
+        return;
+    uint64_t bounding = UINT64_MAX;
+    if (wire->flags & CHILD_CAP_BOUNDING)
+        bounding = wire->cap_bounding;
+    else if (wire->flags & CHILD_CAP_EFFECTIVE)
+        bounding = wire->cap_effective;
+    size_t length = 0;
+    if (linux_seccomp_program(
+            profile, bounding, &builder->seccomp, &length, &builder->plan_error) < 0)
+        return;
+    builder->wire.seccomp = (struct child_bytes){builder->seccomp, length};
+}
+
 static void add_bound(char ***list, const struct opt_u64 *bound)
 {
     strv_add_owned(list, bound->set ? str_printf("%llu", (unsigned long long)bound->value)
@@ -289,6 +311,7 @@ int linux_plan_file(struct host *host, const struct plan *plan, int *ret_fd, str
     build_pre_exec(&builder);
     build_user(&builder);
     build_capabilities(&builder);
+    build_seccomp(&builder);
     build_limits(&builder);
     build_command(&builder);
     if (builder.plan_error.message)

@@ -14,8 +14,8 @@
 struct cgroup_destroy;
 
 /*
- * One turn of the kill. 0: no process is left, go on with the removal; 1: more turns are needed, and
- * `delay_ns` says when the next is due at the latest; negative: the destroy fails.
+ * One turn of the kill. 0: no process is left, go on with the removal; 1: more turns are needed,
+ * and `delay_ns` says when the next is due at the latest; negative: the destroy fails.
  */
 typedef int (*cgroup_kill_fn)(struct cgroup_destroy *destroy, uint64_t *ret_delay_ns,
     struct err *err);
@@ -69,7 +69,7 @@ void cgroup_destroy_free(struct cgroup_destroy *destroy);
 void cgroup_destroy_wake(struct cgroup_destroy *destroy);
 /* The cgroup's descendants, children first, and itself. -ENOENT when it is gone. */
 int cgroup_destroy_list(struct cgroup_destroy *destroy, char ***ret_paths, struct err *err);
-/* SIGKILL to every process in the paths; awaits their ends in `exits`. Yields how many there were. */
+/* SIGKILL to every process in the paths; awaits their ends in `exits`. Yields their number. */
 int cgroup_destroy_kill(struct cgroup_destroy *destroy, char *const *paths, size_t *ret_count,
     struct err *err);
 /* Doubling delays between turns, from 1 ms up to a quarter of a second. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Programs: the commands before, and the container's command (launchers.md 5, stages 12, 23, 25). */
+/* Programs: the commands before, and the container's (launchers.md 5, stages 12, 23, 25). */
 #include "reference/launchers/child.h"
 
 #include <errno.h>

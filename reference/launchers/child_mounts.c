@@ -188,7 +188,7 @@ static void make_others_slave(const char *const *mounts)
     }
 }
 
-/* The mount that holds a target may not be shared: what we mount would come out of the container. */
+/* The mount that holds a target may not be shared: what we mount would come out of it. */
 static void check_not_shared(const char *const *entry)
 {
     size_t count;

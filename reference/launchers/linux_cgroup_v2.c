@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How v2 kills: cgroup.kill, which reaches all below the cgroup, frozen ones and fast forkers too;
- * then cgroup.events says when the last one has gone (launchers.md 3.5). Kernels before 5.14 have no
- * cgroup.kill: there it is SIGKILL to everybody, again and again. Where the events cannot be
+ * then cgroup.events says when the last one has gone (launchers.md 3.5). Kernels before 5.14 have
+ * no cgroup.kill: there it is SIGKILL to everybody, again and again. Where the events cannot be
  * watched, or get lost, the guard's polling notices.
  */
 #include <errno.h>

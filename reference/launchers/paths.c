@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From ids to cgroup paths and back (launchers.md 3.1). Both parsers are strict: components below
- * the root must alternate id, separator, id. So neither a separator cgroup nor what a workload makes
- * below its own cgroup is ever taken for a container.
+ * the root must alternate id, separator, id. So neither a separator cgroup nor what a workload
+ * makes below its own cgroup is ever taken for a container.
  */
 #include <string.h>
 

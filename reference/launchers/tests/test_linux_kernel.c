@@ -302,10 +302,10 @@ static void nothing_leaks(void **state)
 
 #define TEST(name)                                                                                 \
     {                                                                                              \
-        #name " on v1", name, world_setup_v1, purge_and_teardown, NULL                                 \
+        #name " on v1", name, world_setup_v1, purge_and_teardown, NULL \
     },                                                                                             \
     {                                                                                              \
-        #name " on v2", name, world_setup_v2, purge_and_teardown, NULL                                 \
+        #name " on v2", name, world_setup_v2, purge_and_teardown, NULL \
     }
 
 int main(void)

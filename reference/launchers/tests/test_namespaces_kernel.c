@@ -436,6 +436,36 @@ static void privileges(void **state)
     plan_release(&plan);
 }
 
+/* A filter that the command meets: denied by an errno, and only with that argument. */
+static void seccomp(void **state)
+{
+    static const char profile[] =
+        "{\"defaultAction\": \"SCMP_ACT_ALLOW\","
+        " \"archMap\": [{\"architecture\": \"SCMP_ARCH_X86_64\", \"subArchitectures\": []}],"
+        " \"syscalls\": ["
+        "  {\"names\": [\"mkdir\", \"mkdirat\"], \"action\": \"SCMP_ACT_ERRNO\", \"args\": [],"
+        "   \"includes\": {}, \"excludes\": {\"caps\": [\"CAP_SYS_TIME\"]}},"
+        "  {\"names\": [\"chdir\"], \"action\": \"SCMP_ACT_ERRNO\", \"args\": [],"
+        "   \"includes\": {\"caps\": [\"CAP_SYS_TIME\"]}, \"excludes\": {}}]}";
+    struct world *world = root_world(state);
+    struct plan plan;
+    world_plan(world, &plan, "c1",
+        "mkdir x || echo denied; cd / && pwd; grep Seccomp: /proc/self/status | tr '\\t' ' '");
+    plan.info.seccomp_profile = json_loads(profile, 0, NULL);
+    plan.info.bounding_capabilities = capabilities("CHOWN", NULL);
+    world_wait(world, world_start(world, &plan));
+    expect_stdout(world, "c1", "denied\n/\nSeccomp: 2\n");
+    plan_release(&plan);
+
+    world_plan(world, &plan, "c2", "true");
+    plan.info.seccomp_profile = json_loads("{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\":"
+                                           " [{\"names\": [\"fly\"], \"action\":"
+                                           " \"SCMP_ACT_ERRNO\"}]}",
+        0, NULL);
+    expect_failure(world, &plan, "seccomp: unknown system call fly");
+    plan_release(&plan);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -451,6 +481,7 @@ int main(void)
         TEST(roots_that_lead_out),
         TEST(debug_enters_the_mount_namespace),
         TEST(privileges),
+        TEST(seccomp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
