@@ -223,8 +223,9 @@ static void test_errors(void **state)
 static void test_failure_releases(void **state)
 {
     (void)state;
-    static const char text[] = "{\"name\":\"n\",\"words\":[\"a\"],\"raw\":[1],\"pointed\":{\"mode\":"
-                               "\"RW\"},\"volumes\":[{\"mode\":\"RW\"},{\"mode\":5}]}";
+    static const char text[] = "{\"name\":\"n\",\"words\":[\"a\"],\"raw\":[1],"
+                               "\"pointed\":{\"mode\":\"RW\"},"
+                               "\"volumes\":[{\"mode\":\"RW\"},{\"mode\":5}]}";
     struct outer outer = {0};
     struct outer zeros = {0};
     assert_int_equal(

@@ -63,7 +63,11 @@ static void test_family(void **state)
         const char *root;
         const char *leaf;
         size_t depth;
-    } cases[] = {{"p", NULL, "p", "p", 1}, {"p.c", "p", "p", "c", 2}, {"p.c.d", "p.c", "p", "d", 3}};
+    } cases[] = {
+        {"p", NULL, "p", "p", 1},
+        {"p.c", "p", "p", "c", 2},
+        {"p.c.d", "p.c", "p", "d", 3},
+    };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         _cleanup_free_ char *parent = container_id_parent(cases[i].id);
         _cleanup_free_ char *root = container_id_root(cases[i].id);

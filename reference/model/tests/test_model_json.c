@@ -58,7 +58,8 @@ static void test_texts(void **state)
                                  "\"name\":\"busybox\",\"cached\":false}}}}"},
         {&launch_info_json,
             "{\"pre_exec_commands\":[{\"value\":\"true\"}],\"clone_namespaces\":[\"pid\",\"mnt\"],"
-            "\"mounts\":[{\"target\":\"/proc\",\"source\":\"proc\",\"type\":\"proc\",\"flags\":14}],"
+            "\"mounts\":[{\"target\":\"/proc\",\"source\":\"proc\",\"type\":\"proc\","
+            "\"flags\":14}],"
             "\"file_operations\":[{\"operation\":\"SYMLINK\",\"source\":\"a\",\"target\":\"b\"},"
             "{\"operation\":\"MKDIR\",\"target\":\"c\",\"recursive\":true}],"
             "\"no_new_privileges\":true}"},
