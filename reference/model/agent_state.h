@@ -18,6 +18,7 @@ struct agent_run {
     struct executor_info *executor_info; /* NULL: missing */
     pid_t forked_pid;                    /* 0: none was checkpointed */
     bool completed;
+    bool command_task; /* the executor was made by the agent for a task */
     char *directory; /* executor run path */
 };
 struct agent_state {
