@@ -138,7 +138,8 @@ static void test_bad_flags(void **state)
         const char *value;
         const char *message;
     } cases[] = {
-        {offsetof(struct flags, containerizers), "docker", "containerizers: unknown name \"docker\""},
+        {offsetof(struct flags, containerizers), "docker",
+            "containerizers: unknown name \"docker\""},
         {offsetof(struct flags, containerizers), "meos", "did you mean \"mesos\"?"},
         {offsetof(struct flags, containerizers), "mesos,mesos", "\"mesos\" is given twice"},
         {offsetof(struct flags, launcher), "posx", "did you mean \"posix\"?"},

@@ -236,6 +236,29 @@ static void test_provision(void **state)
     answer_release(&answer);
 }
 
+static void test_manifests(void **state)
+{
+    struct world *world = *state;
+    char *volumes[] = {(char *)"/upper", NULL};
+    struct container_config config = world_config("true");
+    struct answer answer = {0};
+    config.container_info = &image_info;
+    world->provision.ephemeral_volumes = volumes;
+    world->provision.docker_manifest = json_pack("{s:s}", "id", "x");
+    world_launch(world, "c1", &config, &answer);
+    assert_int_equal(answer.result, 0);
+    _cleanup_free_ char *text = world_read(world, "/run/containers/c1/config");
+    assert_contains(text, "\"docker\":{\"manifest\":{\"id\":\"x\"}}");
+    assert_contains(text, "\"ephemeral_volumes\":[\"/upper\"]");
+    world->provision.appc_manifest = json_incref(world->provision.docker_manifest);
+    world_launch(world, "c2", &config, &answer);
+    assert_string_equal(
+        answer.message, "launch c2: provision: both a docker and an appc manifest");
+    json_decref(world->provision.docker_manifest);
+    json_decref(world->provision.appc_manifest);
+    answer_release(&answer);
+}
+
 static void test_parts_that_are_not_there(void **state)
 {
     struct world *world = *state;
@@ -590,6 +613,7 @@ int main(void)
         WORLD_TEST(test_debug_is_marked),
         cmocka_unit_test(test_failing_parts),
         WORLD_TEST(test_provision),
+        WORLD_TEST(test_manifests),
         WORLD_TEST(test_parts_that_are_not_there),
         WORLD_TEST(test_pid_checkpoints),
         WORLD_TEST(test_pid_checkpoint_fails),

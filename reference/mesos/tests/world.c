@@ -404,8 +404,8 @@ static void double_provision(struct provisioner *provisioner, const char *id,
     const struct image *image, struct done done)
 {
     (void)image;
-    static const struct provision_info info = {.rootfs = "/rootfs"};
-    scripted(of_provisioner(provisioner), "provisioner.provision", id, done, &info);
+    struct world *world = of_provisioner(provisioner);
+    scripted(world, "provisioner.provision", id, done, &world->provision);
 }
 
 static void double_provisioner_destroy(
@@ -482,6 +482,7 @@ void world_init(struct world *world)
     str_set(&world->flags.runtime_dir, "/run");
     world->scripts = strmap_new();
     world->watches = strmap_new();
+    world->provision.rootfs = "/rootfs";
     list_init(&world->held);
     start_instance(world);
 }

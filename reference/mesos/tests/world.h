@@ -23,6 +23,7 @@ struct world {
     char **launcher_orphans; /* what the launcher's next recover finds */
     struct launch_info *info_a; /* what prepare of a and b yields; borrowed */
     struct launch_info *info_b;
+    struct provision_info provision; /* what the provisioner yields */
     bool without_fetcher;
     bool without_provisioner;
     uint64_t effects_at_start;
