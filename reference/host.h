@@ -35,13 +35,13 @@ struct u64map;
 
 /* One kind per way to change the world; the fault atlas (fakes/faults.h) has a row for each. */
 enum effect_kind {
-    EFFECT_SPAWN,          /* a process from a plan */
-    EFFECT_GATE_RELEASE,   /* the one byte into the control pipe */
+    EFFECT_SPAWN,        /* a process from a plan */
+    EFFECT_GATE_RELEASE, /* the one byte into the control pipe */
     EFFECT_SIGNAL,
     EFFECT_PROCESS_WRITE, /* a file of /proc/PID */
-    EFFECT_RUN,            /* a helper command */
+    EFFECT_RUN,           /* a helper command */
     EFFECT_MKDIR,
-    EFFECT_FILE_WRITE,     /* checkpoint: temporary file and rename */
+    EFFECT_FILE_WRITE, /* checkpoint: temporary file and rename */
     EFFECT_FILE_REMOVE,
     EFFECT_TREE_REMOVE,
     EFFECT_SYMLINK,
@@ -52,11 +52,11 @@ enum effect_kind {
     EFFECT_CGROUP_REMOVE,
     EFFECT_CGROUP_WRITE,
     EFFECT_CGROUP_CHOWN,
-    EFFECT_EVENT,          /* delivery of a watched event; may fail, be lost or late */
+    EFFECT_EVENT, /* delivery of a watched event; may fail, be lost or late */
     EFFECT_FETCH,
     EFFECT_PROVISION,
     EFFECT_DOCKER,
-    EFFECT_BPF,            /* device programs */
+    EFFECT_BPF, /* device programs */
     EFFECT_KIND_COUNT
 };
 extern const char *const effect_kind_names[EFFECT_KIND_COUNT + 1]; /* "spawn", "cgroup.write", … */
@@ -95,7 +95,7 @@ struct host_facts {
     unsigned namespaces;  /* NS_BIT mask of those that the kernel has and we may make */
     bool systemd;
     bool clone_into_cgroup; /* a plan's into_cgroup is honoured: nobody needs to move the process */
-    char *kernel;         /* release */
+    char *kernel;           /* release */
 };
 
 struct process_info {
@@ -133,7 +133,7 @@ struct user_info {
 };
 
 struct run_result {
-    int status; /* raw wait status */
+    int status;         /* raw wait status */
     const char *output; /* stdout, NUL-terminated, bounded by max_output_bytes */
     size_t output_length;
     const char *errors; /* stderr, likewise */
@@ -158,7 +158,7 @@ struct run_request {
 struct host_request {
     struct list node;
     struct host *host;
-    void (*cancel)(struct host_request *request); /* forgets and frees; never calls back */
+    void (*cancel)(struct host_request *request);   /* forgets and frees; never calls back */
     void (*shutdown)(struct host_request *request); /* calls back with -ESHUTDOWN, frees */
 };
 
@@ -200,7 +200,8 @@ struct host_ops {
     int (*tree_remove)(struct host *host, const char *path, struct err *err);
     int (*list)(struct host *host, const char *path, char ***ret_names, struct err *err);
     int (*symlink)(struct host *host, const char *target, const char *path, struct err *err);
-    int (*node_copy)(struct host *host, const char *from, const char *to, mode_t mode, struct err *err);
+    int (*node_copy)(
+        struct host *host, const char *from, const char *to, mode_t mode, struct err *err);
     int (*real_path)(struct host *host, const char *path, char **ret_path, struct err *err);
     int (*chown)(
         struct host *host, const char *path, uid_t uid, gid_t gid, bool recursive, struct err *err);
@@ -290,8 +291,8 @@ int host_gate_release(struct host *host, int gate, struct err *err);
 void host_gate_close(struct host *host, int gate); /* -1 is fine */
 int host_signal(struct host *host, pid_t pid, int signal, struct err *err);
 /* Writes to /proc/PID/FILE, such as oom_score_adj. */
-int host_process_write(struct host *host, pid_t pid, const char *file, const char *text,
-    struct err *err);
+int host_process_write(
+    struct host *host, pid_t pid, const char *file, const char *text, struct err *err);
 int host_process_info(struct host *host, pid_t pid, struct process_info *ret_info); /* -ESRCH */
 /* All processes, by pid; caller frees the array. */
 int host_process_list(
@@ -320,7 +321,8 @@ int host_list(
     struct host *host, const char *path, char ***ret_names, struct err *err); /* sorted, no dots */
 int host_symlink(struct host *host, const char *target, const char *path, struct err *err);
 /* Makes a device node like the one at `from`, with exactly that mode (the umask does not count). */
-int host_node_copy(struct host *host, const char *from, const char *to, mode_t mode, struct err *err);
+int host_node_copy(
+    struct host *host, const char *from, const char *to, mode_t mode, struct err *err);
 int host_real_path(struct host *host, const char *path, char **ret_path, struct err *err);
 int host_chown(
     struct host *host, const char *path, uid_t uid, gid_t gid, bool recursive, struct err *err);
@@ -329,8 +331,8 @@ int host_user_lookup(
 void user_info_release(struct user_info *user);
 
 /*
- * Makes the program the one device program of a v2 cgroup: replaces the one there atomically; more than one
- * there is -EEXIST.
+ * Makes the program the one device program of a v2 cgroup: replaces the one there atomically; more
+ * than one there is -EEXIST.
  */
 int host_device_program(struct host *host, struct cgroup_fs *fs, const char *cgroup,
     const struct bpf_insn *instructions, size_t count, struct err *err);
@@ -340,6 +342,7 @@ int host_mount(struct host *host, const struct mount_entry *mount, struct err *e
 int host_unmount(struct host *host, const char *target, int flags, struct err *err);
 int host_mounts(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count,
     struct err *err);
-/* Whether something is mounted exactly there, in the agent's mount namespace; false when it can't be told. */
+/* Whether something is mounted exactly there, in the agent's mount namespace; false when it can't
+ * be told. */
 bool host_is_mounted(struct host *host, const char *target);
 void mount_info_free(struct mount_info *mounts, size_t count);

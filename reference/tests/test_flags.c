@@ -9,7 +9,7 @@
 
 #include "reference/base/log.h"
 #include "reference/base/mem.h"
-#include "reference/flags_internal.h"
+#include "reference/flags/internal.h"
 
 static void test_table(void **state)
 {

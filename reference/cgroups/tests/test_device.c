@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Device entries, lists, and the generated program against the rule it stands for (tests.md LV1-11 to 13, LV2-15 to 18). */
+/* Device entries, lists, and the generated program against the rule it stands for (tests.md LV1-11
+ * to 13, LV2-15 to 18). */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -159,8 +160,8 @@ static int run(const struct device_program *program, const struct device_entry *
 {
     const uint32_t type = request->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR;
     const uint32_t access = (request->access & DEVICE_READ ? BPF_DEVCG_ACC_READ : 0) |
-        (request->access & DEVICE_WRITE ? BPF_DEVCG_ACC_WRITE : 0) |
-        (request->access & DEVICE_MKNOD ? BPF_DEVCG_ACC_MKNOD : 0);
+                            (request->access & DEVICE_WRITE ? BPF_DEVCG_ACC_WRITE : 0) |
+                            (request->access & DEVICE_MKNOD ? BPF_DEVCG_ACC_MKNOD : 0);
     const uint32_t context[3] = {access << 16 | type, request->major, request->minor};
     uint64_t registers[11] = {0};
 
@@ -170,17 +171,37 @@ static int run(const struct device_program *program, const struct device_entry *
         const uint64_t src = registers[insn->src_reg];
 
         switch (insn->code) {
-        case BPF_LDX | BPF_MEM | BPF_W: *dst = context[insn->off / 4]; break;
-        case BPF_ALU | BPF_AND | BPF_K: *dst = (uint32_t)*dst & (uint32_t)insn->imm; break;
-        case BPF_ALU | BPF_RSH | BPF_K: *dst = (uint32_t)*dst >> insn->imm; break;
-        case BPF_ALU64 | BPF_MOV | BPF_K: *dst = (uint64_t)(int64_t)insn->imm; break;
-        case BPF_ALU64 | BPF_MOV | BPF_X: *dst = src; break;
-        case BPF_JMP | BPF_JNE | BPF_K: pc += *dst != (uint64_t)insn->imm ? (size_t)insn->off : 0; break;
-        case BPF_JMP | BPF_JEQ | BPF_K: pc += *dst == (uint64_t)insn->imm ? (size_t)insn->off : 0; break;
-        case BPF_JMP | BPF_JNE | BPF_X: pc += *dst != src ? (size_t)insn->off : 0; break;
-        case BPF_JMP | BPF_JA | BPF_K: pc += (size_t)insn->off; break;
-        case BPF_JMP | BPF_EXIT: return (int)registers[0];
-        default: fail_msg("unexpected instruction 0x%x at %zu", insn->code, pc);
+        case BPF_LDX | BPF_MEM | BPF_W:
+            *dst = context[insn->off / 4];
+            break;
+        case BPF_ALU | BPF_AND | BPF_K:
+            *dst = (uint32_t)*dst & (uint32_t)insn->imm;
+            break;
+        case BPF_ALU | BPF_RSH | BPF_K:
+            *dst = (uint32_t)*dst >> insn->imm;
+            break;
+        case BPF_ALU64 | BPF_MOV | BPF_K:
+            *dst = (uint64_t)(int64_t)insn->imm;
+            break;
+        case BPF_ALU64 | BPF_MOV | BPF_X:
+            *dst = src;
+            break;
+        case BPF_JMP | BPF_JNE | BPF_K:
+            pc += *dst != (uint64_t)insn->imm ? (size_t)insn->off : 0;
+            break;
+        case BPF_JMP | BPF_JEQ | BPF_K:
+            pc += *dst == (uint64_t)insn->imm ? (size_t)insn->off : 0;
+            break;
+        case BPF_JMP | BPF_JNE | BPF_X:
+            pc += *dst != src ? (size_t)insn->off : 0;
+            break;
+        case BPF_JMP | BPF_JA | BPF_K:
+            pc += (size_t)insn->off;
+            break;
+        case BPF_JMP | BPF_EXIT:
+            return (int)registers[0];
+        default:
+            fail_msg("unexpected instruction 0x%x at %zu", insn->code, pc);
         }
     }
     fail_msg("the program runs off its end");
@@ -208,23 +229,13 @@ static void test_program_table(void **state)
         const char *request;
         int granted;
     } rows[] = {
-        {"", "", "c 1:3 r", 0},
-        {"", "c 1:3 r", "c 1:3 r", 0},
-        {"c 1:3 rw", "", "c 1:3 rw", 1},
-        {"c 1:3 r", "", "c 1:3 r", 1},
-        {"c 1:3 r", "", "c 1:3 w", 0},
-        {"c 1:3 w", "", "c 1:3 w", 1},
-        {"c 1:3 w", "", "c 1:3 r", 0},
-        {"c 1:3 rw", "c 1:3 rw", "c 1:3 r", 0},
-        {"c 1:3 rw", "b 1:3 rw", "c 1:3 rw", 1},
-        {"b 1:3 rw", "", "c 1:3 r", 0},
-        {"a", "", "c 9:9 rwm", 1},
-        {"a", "c 1:3 rwm", "c 1:3 r", 0},
-        {"a", "c 1:3 rwm", "c 1:5 r", 1},
-        {"a", "a", "c 1:3 r", 0},
-        {"c 1:3 rw", "a", "c 1:3 r", 0},
-        {"a *:* rw", "c 1:3 w", "c 1:3 r", 1},
-        {"a *:* rw", "c 1:3 w", "c 1:3 w", 0},
+        {"", "", "c 1:3 r", 0}, {"", "c 1:3 r", "c 1:3 r", 0}, {"c 1:3 rw", "", "c 1:3 rw", 1},
+        {"c 1:3 r", "", "c 1:3 r", 1}, {"c 1:3 r", "", "c 1:3 w", 0}, {"c 1:3 w", "", "c 1:3 w", 1},
+        {"c 1:3 w", "", "c 1:3 r", 0}, {"c 1:3 rw", "c 1:3 rw", "c 1:3 r", 0},
+        {"c 1:3 rw", "b 1:3 rw", "c 1:3 rw", 1}, {"b 1:3 rw", "", "c 1:3 r", 0},
+        {"a", "", "c 9:9 rwm", 1}, {"a", "c 1:3 rwm", "c 1:3 r", 0},
+        {"a", "c 1:3 rwm", "c 1:5 r", 1}, {"a", "a", "c 1:3 r", 0}, {"c 1:3 rw", "a", "c 1:3 r", 0},
+        {"a *:* rw", "c 1:3 w", "c 1:3 r", 1}, {"a *:* rw", "c 1:3 w", "c 1:3 w", 0},
         {"c 1:3 r,c 1:* w", "", "c 1:3 rw", 0}, /* two entries are not combined */
     };
 

@@ -20,13 +20,13 @@ static inline struct host_linux *host_linux_of(struct host *host)
     return container_of(host, struct host_linux, base);
 }
 
-/* host_linux_exit.c */
+/* exit.c */
 struct host_request *linux_exit_watch(struct host *host, pid_t pid, host_exit_fn fn, void *arg);
 int linux_signal(struct host *host, pid_t pid, int signal);
 /* Frees the table; no watch may be left. */
 void linux_exits_free(struct host_linux *linux_host);
 
-/* host_linux_process.c */
+/* process.c */
 int linux_process_write(struct host *host, pid_t pid, const char *file, const char *text);
 int linux_process_info(struct host *host, pid_t pid, struct process_info *ret_info);
 int linux_process_list(
@@ -34,24 +34,24 @@ int linux_process_list(
 int linux_namespace_inode(
     struct host *host, pid_t pid, enum namespace_kind kind, uint64_t *ret_inode);
 
-/* host_linux_spawn.c */
+/* spawn.c */
 int linux_spawn(
     struct host *host, const struct plan *plan, pid_t *ret_pid, int *ret_gate, struct err *err);
 int linux_gate_release(struct host *host, int gate, struct err *err);
 void linux_gate_close(struct host *host, int gate);
 
-/* host_linux_plan.c: a sealed memory file with the plan as the helper reads it. */
+/* plan.c: a sealed memory file with the plan as the helper reads it. */
 int linux_plan_file(struct host *host, const struct plan *plan, int *ret_fd, struct err *err);
 /* CLONE_NEW… for a mask of NS_BIT. */
 uint64_t linux_clone_flags(unsigned mask);
 /* A memory file with these bytes that nobody can change; -errno. */
 int linux_sealed_file(const char *name, const void *data, size_t length);
 
-/* host_linux_run.c */
+/* run.c */
 struct host_request *linux_run(
     struct host *host, const struct run_request *request, struct done done);
 
-/* host_linux_files.c */
+/* files.c */
 int linux_mkdir(struct host *host, const char *path, mode_t mode, bool parents, struct err *err);
 int linux_file_write(struct host *host, const char *path, const void *data, size_t length,
     mode_t mode, struct err *err);
@@ -65,27 +65,27 @@ int linux_real_path(struct host *host, const char *path, char **ret_path, struct
 /* The whole file; -errno. */
 int linux_read_path(int directory, const char *path, char **ret_text, size_t *ret_length);
 
-/* host_linux_tree.c: whole trees, never through a symlink. */
+/* tree.c: whole trees, never through a symlink. */
 int linux_tree_remove(struct host *host, const char *path, struct err *err);
 int linux_chown(
     struct host *host, const char *path, uid_t uid, gid_t gid, bool recursive, struct err *err);
 
-/* host_linux_mounts.c */
+/* mounts.c */
 int linux_mount(struct host *host, const struct mount_entry *entry, struct err *err);
 int linux_unmount(struct host *host, const char *target, int flags, struct err *err);
 int linux_mounts(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count,
     struct err *err);
 
-/* host_linux_devices.c */
+/* devices.c */
 int linux_node_copy(
     struct host *host, const char *from, const char *to, mode_t mode, struct err *err);
 int linux_device_program(struct host *host, struct cgroup_fs *fs, const char *cgroup,
     const struct bpf_insn *instructions, size_t count, struct err *err);
 
-/* host_linux_users.c */
+/* users.c */
 int linux_user_lookup(
     struct host *host, const char *name, struct user_info *ret_user, struct err *err);
 
-/* host_linux_cgroups.c: the hierarchies of the mount table that the option chooses; NULL when there
+/* cgroups.c: the hierarchies of the mount table that the option chooses; NULL when there
  * are none. */
 struct cgroup_hierarchies *linux_hierarchies(struct host *host, const char *choice);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Users and their groups, from the host's name service. */
-#include "reference/host_linux_internal.h"
+#include "reference/host_linux/internal.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -6,7 +6,7 @@
 
 #include "reference/base/loop.h"
 #include "reference/base/mem.h"
-#include "reference/flags_internal.h"
+#include "reference/flags/internal.h"
 #include "reference/model/config.h"
 
 #define SOCKET_PATH_BYTES 108 /* sizeof(sockaddr_un.sun_path) */

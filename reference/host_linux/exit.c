@@ -5,7 +5,7 @@
  * through its pidfd, so that its number may not be somebody else's. Without pidfds (before Linux
  * 5.3, or out of descriptors) its number is looked at again and again.
  */
-#include "reference/host_linux_internal.h"
+#include "reference/host_linux/internal.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -4,7 +4,7 @@
  * bounded. A command has ended when its process has: somebody who still holds its output open is
  * not waited for (FB-10).
  */
-#include "reference/host_linux_internal.h"
+#include "reference/host_linux/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

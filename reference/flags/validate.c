@@ -5,7 +5,7 @@
 
 #include "reference/base/loop.h"
 #include "reference/base/mem.h"
-#include "reference/flags_internal.h"
+#include "reference/flags/internal.h"
 
 #define RATE_INTERVAL_LEAST_NS (20 * NS_PER_MS)
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "reference/base/mem.h"
-#include "reference/flags_internal.h"
+#include "reference/flags/internal.h"
 
 struct network_dns {
     char *network_mode;

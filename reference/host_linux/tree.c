@@ -4,7 +4,7 @@
  * each directory is reached from the descriptor of the one above it, whatever a container does to
  * the paths meanwhile. Depth is bounded by the heap alone, not by the stack.
  */
-#include "reference/host_linux_internal.h"
+#include "reference/host_linux/internal.h"
 
 #include <dirent.h>
 #include <errno.h>

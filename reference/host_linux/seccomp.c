@@ -5,7 +5,7 @@
  * and syscalls with arguments and conditions. Conditions on capabilities look at the bounding set
  * that the process will have.
  */
-#include "reference/host_linux_seccomp.h"
+#include "reference/host_linux/seccomp.h"
 
 #include <errno.h>
 #include <seccomp.h>
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "reference/base/mem.h"
-#include "reference/host_linux_internal.h"
+#include "reference/host_linux/internal.h"
 
 struct name_value {
     const char *name;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files of the agent: checkpoints, sandboxes, links. */
-#include "reference/host_linux_internal.h"
+#include "reference/host_linux/internal.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -4,7 +4,7 @@
  * library is computed here. What is wrong with a plan does not fail the spawn: the helper says it
  * at its stage, so that the container ends as launchers.md 5 says, with its message in stderr.
  */
-#include "reference/host_linux_internal.h"
+#include "reference/host_linux/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include "reference/host_linux_seccomp.h"
+#include "reference/host_linux/seccomp.h"
 #include "reference/launchers/child_wire.h"
 
 /* What the wire plan points to, and its first error. */

@@ -4,7 +4,7 @@
  * the clone (host_linux_clone.h). A nested container's process is made by the helper itself, inside
  * the namespaces that it entered, and reports its pid (launchers/child_enter.c).
  */
-#include "reference/host_linux_internal.h"
+#include "reference/host_linux/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "reference/host_linux_clone.h"
+#include "reference/host_linux/clone.h"
 #include "reference/launchers/child_wire.h"
 
 #define REPORT_TIMEOUT_MS 10000 /* the entering and cloning take a few system calls */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The host of the real kernel: its facts, its clock, its table; the rest is in host_linux_*.c. */
-#include "reference/host_linux_internal.h"
+/* The host of the real kernel: its facts, its clock, its table; the rest is in *.c. */
+#include "reference/host_linux/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "reference/host_linux_clone.h"
+#include "reference/host_linux/clone.h"
 
 static double linux_wall_time(struct host *host)
 {

@@ -11,7 +11,7 @@
 #include "reference/base/log.h"
 #include "reference/base/mem.h"
 #include "reference/base/strbuf.h"
-#include "reference/flags_internal.h"
+#include "reference/flags/internal.h"
 
 #define FILE_BYTES_MAX (16 << 20)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Device nodes, and the device programs of v2 cgroups, which are attached by bpf(2) itself. */
-#include "reference/host_linux_internal.h"
+#include "reference/host_linux/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,8 @@
 
 #include "reference/cgroups/cgroup_fs.h"
 
-/* More than one is an error already; the rest is room for kernels that count or write beyond (FB-27). */
+/* More than one is an error already; the rest is room for kernels that count or write beyond
+ * (FB-27). */
 #define PROGRAMS_ROOM 64
 
 int linux_node_copy(
@@ -47,7 +48,8 @@ static int program_load(const struct bpf_insn *instructions, size_t count)
     return bpf(BPF_PROG_LOAD, &attr);
 }
 
-/* The program that is there already: its descriptor, -ENOENT when there is none, -EEXIST for several. */
+/* The program that is there already: its descriptor, -ENOENT when there is none, -EEXIST for
+ * several. */
 static int program_attached(int cgroup)
 {
     uint32_t ids[PROGRAMS_ROOM] = {0};

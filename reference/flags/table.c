@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of the agent's flags, in the order of flags.md 2 to 11. */
 #include "reference/base/mem.h"
-#include "reference/flags_internal.h"
+#include "reference/flags/internal.h"
 
 static const char *const recover_words[] = {"reconnect", "cleanup", NULL};
 static const char *const policy_words[] = {"equal", "additive", NULL};

@@ -3,7 +3,7 @@
  * Built without sanitizers: the new process runs on a stack of its own in our memory, of which they
  * know nothing.
  */
-#include "reference/host_linux_clone.h"
+#include "reference/host_linux/clone.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -9,7 +9,7 @@
 #include "reference/base/loop.h"
 #include "reference/base/mem.h"
 #include "reference/base/strbuf.h"
-#include "reference/flags_internal.h"
+#include "reference/flags/internal.h"
 #include "reference/model/resources.h"
 
 #define FRACTION_DIGITS_MAX 9

@@ -4,7 +4,7 @@
  * controllers among its options; v2: the mount of type cgroup2. It is `unified` only when that is
  * the standard place (containerizer.md 2.4): elsewhere it stands beside v1.
  */
-#include "reference/host_linux_internal.h"
+#include "reference/host_linux/internal.h"
 
 #include <fcntl.h>
 #include <string.h>
