@@ -20,28 +20,6 @@
     (NS_BIT(NS_CGROUP) | NS_BIT(NS_IPC) | NS_BIT(NS_UTS) | NS_BIT(NS_NET) | NS_BIT(NS_PID) |       \
         NS_BIT(NS_MNT))
 
-static int setup(void **state)
-{
-    int result = world_setup(state);
-    if (result == 0 && geteuid() != 0) {
-        world_teardown(state);
-        *state = NULL;
-    }
-    return result;
-}
-
-static int teardown(void **state)
-{
-    return *state ? world_teardown(state) : 0;
-}
-
-static struct world *root_world(void **state)
-{
-    if (!*state)
-        skip();
-    return *state;
-}
-
 static uint64_t inode(struct world *world, pid_t pid, enum namespace_kind kind)
 {
     uint64_t number = 0;
@@ -105,7 +83,7 @@ static char *mount_table(void)
 
 static void new_namespaces(void **state)
 {
-    struct world *world = root_world(state);
+    struct world *world = *state;
     struct plan plan;
     world_plan(world, &plan, "c1", "echo $PPID; exec sleep 100");
     plan.clone_namespaces = ALL_BUT_USER;
@@ -121,7 +99,7 @@ static void new_namespaces(void **state)
 /* The init of a pid namespace passes signals on, and takes everybody with it. */
 static void init_of_a_pid_namespace(void **state)
 {
-    struct world *world = root_world(state);
+    struct world *world = *state;
     struct plan plan;
     world_plan(world, &plan, "c1",
         "setsid sleep 100 & trap 'exit 5' TERM; echo > up; while :; do sleep 0.02; done");
@@ -159,7 +137,7 @@ static void enter_and_clone(void **state)
         {ALL_BUT_USER & ~NS_BIT(NS_MNT), 0, NULL},
         {0, ALL_BUT_USER, "1\n"},
     };
-    struct world *world = root_world(state);
+    struct world *world = *state;
     struct plan outer;
     world_plan(world, &outer, "p", "exec sleep 100");
     outer.clone_namespaces = ALL_BUT_USER;
@@ -207,7 +185,7 @@ static void enter_and_clone(void **state)
 
 static void mounts_stay_inside(void **state)
 {
-    struct world *world = root_world(state);
+    struct world *world = *state;
     _cleanup_free_ char *before = mount_table();
     struct plan plan;
     world_plan(world, &plan, "c1",
@@ -234,7 +212,7 @@ static void mounts_stay_inside(void **state)
 
 static void mounts_that_are_refused(void **state)
 {
-    struct world *world = root_world(state);
+    struct world *world = *state;
     struct plan plan;
     world_plan(world, &plan, "none", "true");
     add_mount(&plan, "proc", "/proc", "proc", 0, NULL);
@@ -263,7 +241,7 @@ static void mounts_that_are_refused(void **state)
 /* LA-21: with a bidirectional volume, nothing else may be mounted below a shared mount. */
 static void bidirectional_volumes(void **state)
 {
-    struct world *world = root_world(state);
+    struct world *world = *state;
     _cleanup_free_ char *shared_mount = str_printf("%s/shared", world->directory);
     host_mkdir(world->host, shared_mount, 0755, false, NULL);
     assert_int_equal(mount("tmpfs", shared_mount, "tmpfs", 0, NULL), 0);
@@ -312,7 +290,7 @@ static void plan_root(struct world *world, struct plan *plan)
 
 static void roots(void **state)
 {
-    struct world *world = root_world(state);
+    struct world *world = *state;
     _cleanup_free_ char *before = mount_table();
     struct plan plan;
     world_plan(world, &plan, "c1",
@@ -342,7 +320,7 @@ static void roots(void **state)
 /* An image whose own symlinks lead to the host. */
 static void roots_that_lead_out(void **state)
 {
-    struct world *world = root_world(state);
+    struct world *world = *state;
     struct plan plan;
     world_plan(world, &plan, "c1", "true");
     plan_root(world, &plan);
@@ -362,7 +340,7 @@ static void roots_that_lead_out(void **state)
 
 static void debug_enters_the_mount_namespace(void **state)
 {
-    struct world *world = root_world(state);
+    struct world *world = *state;
     struct plan task;
     world_plan(world, &task, "task", "echo inside > /tmp/note; echo > /work/up; exec sleep 100");
     plan_root(world, &task);
@@ -397,7 +375,7 @@ static struct capability_info *capabilities(const char *first, const char *secon
 
 static void privileges(void **state)
 {
-    struct world *world = root_world(state);
+    struct world *world = *state;
     static const char command[] =
         "grep -E '^(Uid|Gid|Groups|Cap...|NoNewPrivs|Seccomp):' /proc/self/status | tr '\\t' ' '; "
         "ulimit -n";
@@ -447,7 +425,7 @@ static void seccomp(void **state)
         "   \"includes\": {}, \"excludes\": {\"caps\": [\"CAP_SYS_TIME\"]}},"
         "  {\"names\": [\"chdir\"], \"action\": \"SCMP_ACT_ERRNO\", \"args\": [],"
         "   \"includes\": {\"caps\": [\"CAP_SYS_TIME\"]}, \"excludes\": {}}]}";
-    struct world *world = root_world(state);
+    struct world *world = *state;
     struct plan plan;
     world_plan(world, &plan, "c1",
         "mkdir x || echo denied; cd / && pwd; grep Seccomp: /proc/self/status | tr '\\t' ' '");
@@ -466,10 +444,14 @@ static void seccomp(void **state)
     plan_release(&plan);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
 int main(void)
 {
+    if (geteuid() != 0) {
+        puts("skipped: needs root");
+        return 77;
+    }
     const struct CMUnitTest tests[] = {
         TEST(new_namespaces),
         TEST(init_of_a_pid_namespace),
