@@ -7,28 +7,37 @@
 
 #include "reference/base/mem.h"
 #include "reference/cgroups/cgroup_fs.h"
+#include "reference/composing.h"
+#include "reference/docker/docker_containerizer.h"
 #include "reference/launchers/launcher.h"
 #include "reference/mesos/mesos.h"
 
-/* What the agent is being made of; whatever is left in it on failure is freed. */
+#define CONTAINERIZERS_MAX 2
+
+/* What the agent is being made of. Whatever is left in it at the end is freed: the parts that no
+ * containerizer has taken, and on failure all. */
 struct creation {
     struct host *host;
     const struct flags *flags;
-    const struct agent_parts *given;
+    struct agent_parts given;
     struct launcher *launcher;
     struct isolator_list isolators;
-    bool isolators_taken; /* the given ones are in the list */
+    struct containerizer *containerizers[CONTAINERIZERS_MAX];
+    size_t containerizers_count;
 };
 
 static void creation_discard(struct creation *creation)
 {
-    if (!creation->isolators_taken)
-        for (size_t i = 0; i < creation->given->isolators_count; i++)
-            isolator_free(creation->given->isolators[i]);
+    for (size_t i = 0; i < creation->containerizers_count; i++)
+        containerizer_free(creation->containerizers[i]);
+    for (size_t i = 0; i < creation->given.isolators_count; i++)
+        isolator_free(creation->given.isolators[i]);
     isolator_list_free(&creation->isolators);
     launcher_free(creation->launcher);
-    fetcher_free(creation->given->fetcher);
-    provisioner_free(creation->given->provisioner);
+    fetcher_free(creation->given.fetcher);
+    fetcher_free(creation->given.docker_fetcher);
+    provisioner_free(creation->given.provisioner);
+    docker_free(creation->given.docker);
 }
 
 /* --- launchers --- */
@@ -102,7 +111,7 @@ static int create_launcher(struct creation *creation, struct err *err)
 
 static int choose_launcher(struct creation *creation, struct err *err)
 {
-    const struct agent_parts *given = creation->given;
+    const struct agent_parts *given = &creation->given;
     if (creation->launcher)
         return 0;
     int r = create_launcher(creation, err);
@@ -115,98 +124,139 @@ static int choose_launcher(struct creation *creation, struct err *err)
 
 static int create_isolators(struct creation *creation, struct err *err)
 {
-    const struct agent_parts *given = creation->given;
+    struct agent_parts *given = &creation->given;
+    size_t modules = given->isolators_count;
     struct isolator_context context = {
         .host = creation->host,
         .flags = creation->flags,
         .linux_launcher = str_equal(creation->launcher->ops->name, "linux"),
     };
     int r = isolator_list_create(
-        &context, given->isolators, given->isolators_count, &creation->isolators, err);
+        &context, given->isolators, modules, &creation->isolators, err);
     if (r < 0)
         return r;
-    creation->isolators_taken = true;
+    given->isolators_count = 0; /* they are the list's now */
     struct isolator_list *list = &creation->isolators;
-    assert(list->count >= given->isolators_count);
-    for (size_t i = 0; given->wrap_isolator && i < list->count - given->isolators_count; i++)
+    assert(list->count >= modules);
+    for (size_t i = 0; given->wrap_isolator && i < list->count - modules; i++)
         list->items[i] = given->wrap_isolator(given->wrap_arg, list->items[i]);
     return 0;
 }
 
 /* --- containerizers --- */
 
-static struct containerizer *create_mesos(struct creation *creation)
+static int create_mesos(
+    struct creation *creation, struct containerizer **ret_containerizer, struct err *err)
 {
+    int r = choose_launcher(creation, err);
+    if (r == 0)
+        r = create_isolators(creation, err);
+    if (r < 0)
+        return r;
     const struct mesos_parts parts = {
         .host = creation->host,
         .flags = creation->flags,
         .launcher = TAKE_PTR(creation->launcher),
         .isolators = creation->isolators,
-        .fetcher = creation->given->fetcher,
-        .provisioner = creation->given->provisioner,
+        .fetcher = TAKE_PTR(creation->given.fetcher),
+        .provisioner = TAKE_PTR(creation->given.provisioner),
     };
     creation->isolators = (struct isolator_list){0};
-    return mesos_containerizer_new(&parts);
+    *ret_containerizer = mesos_containerizer_new(&parts);
+    return 0;
 }
 
+/* It does without a v1 hierarchy where there is none (docker.md 1, quirk). */
+static int create_docker(
+    struct creation *creation, struct containerizer **ret_containerizer, struct err *err)
+{
+    const struct docker_parts parts = {
+        .host = creation->host,
+        .flags = creation->flags,
+        .docker = creation->given.docker,
+        .fetcher = creation->given.docker_fetcher,
+        .without_cgroups = true,
+    };
+    int r = docker_containerizer_new(&parts, ret_containerizer, err);
+    if (r < 0)
+        return r;
+    creation->given.docker = NULL;
+    creation->given.docker_fetcher = NULL;
+    return 0;
+}
+
+/* In the order in which they are tried (composing.md "Order"). */
 static const struct containerizer_entry {
     const char *name;
-    struct containerizer *(*create)(struct creation *creation);
-} containerizers[] = {
+    int (*create)(
+        struct creation *creation, struct containerizer **ret_containerizer, struct err *err);
+} containerizers[CONTAINERIZERS_MAX] = {
+    {"docker", create_docker},
     {"mesos", create_mesos},
 };
 
 /* --containerizers: known names, none twice. */
-static int choose_containerizer(
-    const struct flags *flags, const struct containerizer_entry **ret_entry, struct err *err)
+static int check_names(char *const *names, struct err *err)
 {
-    _cleanup_strv_ char **names =
-        strv_split(flags->containerizers ? flags->containerizers : "", ",");
     const char *known[ARRAY_SIZE(containerizers) + 1] = {NULL};
     for (size_t i = 0; i < ARRAY_SIZE(containerizers); i++)
         known[i] = containerizers[i].name;
-    const struct containerizer_entry *chosen = NULL;
     for (size_t i = 0; names && names[i]; i++) {
-        const struct containerizer_entry *entry = NULL;
-        for (size_t k = 0; k < ARRAY_SIZE(containerizers); k++)
-            if (str_equal(containerizers[k].name, names[i]))
-                entry = &containerizers[k];
-        if (!entry)
+        if (!strv_contains((char *const *)known, names[i]))
             return unknown_name("containerizers", names[i], known, err);
-        if (entry == chosen)
+        if (strv_contains(names + i + 1, names[i]))
             return err_set(err, -EINVAL, "containerizers: \"%s\" is given twice", names[i]);
-        chosen = entry;
     }
-    if (!chosen)
+    if (strv_length(names) == 0)
         return err_set(err, -EINVAL, "containerizers: expected a name, got none");
-    *ret_entry = chosen;
     return 0;
+}
+
+static int create_containerizers(struct creation *creation, struct err *err)
+{
+    const char *flag = creation->flags->containerizers;
+    _cleanup_strv_ char **names = strv_split(flag ? flag : "", ",");
+    int r = check_names(names, err);
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(containerizers); i++) {
+        struct containerizer *containerizer = NULL;
+        if (!strv_contains(names, containerizers[i].name))
+            continue;
+        r = containerizers[i].create(creation, &containerizer, err);
+        if (r == 0)
+            creation->containerizers[creation->containerizers_count++] = containerizer;
+    }
+    return r;
+}
+
+/* The one, or all as one. */
+static struct containerizer *combined(struct creation *creation)
+{
+    size_t count = creation->containerizers_count;
+    creation->containerizers_count = 0;
+    if (count == 1)
+        return creation->containerizers[0];
+    return composing_containerizer_new(creation->host, creation->containerizers, count);
 }
 
 int agent_create(struct host *host, const struct flags *flags, const struct agent_parts *parts,
     struct agent **ret_agent, struct err *err)
 {
-    static const struct agent_parts none;
-    struct creation creation = {.host = host, .flags = flags, .given = parts ? parts : &none};
-    creation.launcher = creation.given->launcher;
-    const struct containerizer_entry *entry = NULL;
+    struct creation creation = {.host = host, .flags = flags};
+    if (parts)
+        creation.given = *parts;
+    creation.launcher = creation.given.launcher;
     int r = flags_validate(flags, host->cgroups && host->cgroups->unified, err);
     if (r == 0)
-        r = choose_containerizer(flags, &entry, err);
-    if (r == 0)
-        r = choose_launcher(&creation, err);
-    if (r == 0)
-        r = create_isolators(&creation, err);
-    if (r < 0) {
-        creation_discard(&creation);
-        return r;
+        r = create_containerizers(&creation, err);
+    if (r == 0) {
+        struct agent *agent = mem_alloc(sizeof(*agent));
+        agent->host = host;
+        flags_copy(&agent->flags, flags);
+        agent->containerizer = combined(&creation);
+        *ret_agent = agent;
     }
-    struct agent *agent = mem_alloc(sizeof(*agent));
-    agent->host = host;
-    flags_copy(&agent->flags, flags);
-    agent->containerizer = entry->create(&creation);
-    *ret_agent = agent;
-    return 0;
+    creation_discard(&creation);
+    return r;
 }
 
 void agent_recover(struct agent *agent, struct done done)

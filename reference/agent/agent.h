@@ -16,6 +16,8 @@
 /* The agent's id: the one directory below `slaves`. */
 #define AGENT_ID "S0"
 
+struct docker;
+
 /* Parts that replace the built-in ones (the fakes); each is owned by the agent from agent_create
  * on. */
 struct agent_parts {
@@ -24,6 +26,8 @@ struct agent_parts {
     size_t isolators_count;
     struct fetcher *fetcher;         /* NULL: the real one, through host_run */
     struct provisioner *provisioner; /* NULL: by --image_providers */
+    struct docker *docker;           /* NULL: the CLI that --docker names */
+    struct fetcher *docker_fetcher;  /* of the docker containerizer; NULL: none */
     /* Called with each isolator and with the launcher that agent_create made by itself: what they
      * return takes its place and owns it. NULL: as they are. */
     struct isolator *(*wrap_isolator)(void *arg, struct isolator *inner);

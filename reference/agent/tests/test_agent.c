@@ -138,8 +138,8 @@ static void test_bad_flags(void **state)
         const char *value;
         const char *message;
     } cases[] = {
-        {offsetof(struct flags, containerizers), "docker",
-            "containerizers: unknown name \"docker\""},
+        {offsetof(struct flags, containerizers), "rkt", "containerizers: unknown name \"rkt\""},
+        {offsetof(struct flags, containerizers), "", "containerizers: expected a name"},
         {offsetof(struct flags, containerizers), "meos", "did you mean \"mesos\"?"},
         {offsetof(struct flags, containerizers), "mesos,mesos", "\"mesos\" is given twice"},
         {offsetof(struct flags, launcher), "posx", "did you mean \"posix\"?"},
@@ -164,6 +164,29 @@ static void test_bad_flags(void **state)
         flags_release(&fixture.flags);
         host_free(fixture.host);
         double_world_release(&fixture.outside);
+    }
+}
+
+static void test_choice_of_containerizers(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *flag;
+        const char *name;
+    } cases[] = {
+        {"mesos", "mesos"},
+        {"docker", "docker"},
+        {"mesos,docker", "composing"},
+        {"docker,mesos", "composing"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        stop(fixture);
+        fixture->host = double_host_new(&fixture->outside, NULL);
+        str_set(&fixture->flags.containerizers, cases[i].flag);
+        _cleanup_err_ struct err err = ERR_INIT;
+        if (create(fixture, &err) < 0)
+            fail_msg("%s: %s", cases[i].flag, err_text(&err));
+        assert_string_equal(fixture->agent->containerizer->ops->name, cases[i].name);
     }
 }
 
@@ -395,6 +418,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         AGENT_TEST(test_parts_are_wrapped),
         cmocka_unit_test(test_bad_flags),
+        AGENT_TEST(test_choice_of_containerizers),
         AGENT_TEST(test_standalone),
         AGENT_TEST(test_no_switch_user),
         AGENT_TEST(test_nested),
