@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "reference/agent/no_fetcher.h"
 #include "reference/base/mem.h"
 #include "reference/cgroups/cgroup_fs.h"
 #include "reference/composing.h"
@@ -153,12 +154,13 @@ static int create_mesos(
         r = create_isolators(creation, err);
     if (r < 0)
         return r;
+    struct fetcher *fetcher = TAKE_PTR(creation->given.fetcher);
     const struct mesos_parts parts = {
         .host = creation->host,
         .flags = creation->flags,
         .launcher = TAKE_PTR(creation->launcher),
         .isolators = creation->isolators,
-        .fetcher = TAKE_PTR(creation->given.fetcher),
+        .fetcher = fetcher ? fetcher : no_fetcher_new(creation->host),
         .provisioner = TAKE_PTR(creation->given.provisioner),
     };
     creation->isolators = (struct isolator_list){0};
@@ -170,6 +172,8 @@ static int create_mesos(
 static int create_docker(
     struct creation *creation, struct containerizer **ret_containerizer, struct err *err)
 {
+    if (!creation->given.docker_fetcher)
+        creation->given.docker_fetcher = no_fetcher_new(creation->host);
     const struct docker_parts parts = {
         .host = creation->host,
         .flags = creation->flags,

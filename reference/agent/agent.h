@@ -24,7 +24,7 @@ struct agent_parts {
     struct launcher *launcher;         /* NULL: by --launcher */
     struct isolator *const *isolators; /* appended like modules */
     size_t isolators_count;
-    struct fetcher *fetcher;         /* NULL: the real one, through host_run */
+    struct fetcher *fetcher;         /* NULL: none, commands with URIs fail */
     struct provisioner *provisioner; /* NULL: by --image_providers */
     struct docker *docker;           /* NULL: the CLI that --docker names */
     struct fetcher *docker_fetcher;  /* of the docker containerizer; NULL: none */

@@ -254,7 +254,7 @@ static const struct containerizer_ops mesos_ops = {
 
 struct containerizer *mesos_containerizer_new(const struct mesos_parts *parts)
 {
-    assert(parts->host && parts->flags && parts->launcher);
+    assert(parts->host && parts->flags && parts->launcher && parts->fetcher);
     struct mesos *mesos = mem_alloc(sizeof(*mesos));
     mesos->base.ops = &mesos_ops;
     mesos->host = parts->host;

@@ -165,8 +165,7 @@ static enum step step_children(struct container *container)
 /* Its answer is not waited for. */
 static enum step step_fetch(struct container *container)
 {
-    if (container->mesos->fetcher)
-        fetcher_kill(container->mesos->fetcher, container->id);
+    fetcher_kill(container->mesos->fetcher, container->id);
     return next_step(container);
 }
 

@@ -220,17 +220,8 @@ static void fetch(struct container *container)
     const struct container_config *config = container->config;
     struct launch *launch = container->launch;
     launch->pending++;
-    if (container->mesos->fetcher) {
-        fetcher_fetch(container->mesos->fetcher, container->id, &config->command_info,
-            container->directory, config->user, DONE(fetched, launch));
-        return;
-    }
-    _cleanup_err_ struct err err = ERR_INIT;
-    int r = 0;
-    if (config->command_info.uris_count > 0)
-        r = err_set(&err, -EOPNOTSUPP, "%s: there is no fetcher",
-            config->command_info.uris[0].value ? config->command_info.uris[0].value : "a URI");
-    launch_completed(launch, r, &err, "fetch", "");
+    fetcher_fetch(container->mesos->fetcher, container->id, &config->command_info,
+        container->directory, config->user, DONE(fetched, launch));
 }
 
 enum step step_fetching(struct container *container)

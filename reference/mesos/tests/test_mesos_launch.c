@@ -259,24 +259,21 @@ static void test_manifests(void **state)
     answer_release(&answer);
 }
 
-static void test_parts_that_are_not_there(void **state)
+static void test_without_provisioner(void **state)
 {
     struct world *world = *state;
-    world->without_fetcher = true;
     world->without_provisioner = true;
     world_restart(world);
     struct container_config config = world_config("true");
-    struct command_uri uri = {.value = (char *)"http://host/file"};
     struct answer answer = {0};
     config.container_info = &image_info;
     world_launch(world, "c1", &config, &answer);
     assert_contains(answer.message, "launch c1: provision: image alpine: no image provider");
-    config.container_info = NULL;
-    config.command_info.uris = &uri;
-    config.command_info.uris_count = 1;
-    world_launch(world, "c2", &config, &answer);
-    assert_contains(answer.message, "launch c2: fetch: http://host/file: there is no fetcher");
-    world_run(world, "c3");
+    containerizer_destroy(world->containerizer, "c1", DONE_NONE);
+    world_run(world, "c1");
+    containerizer_destroy(world->containerizer, "c1", answer_termination(&answer));
+    world_settle(world);
+    assert_int_equal(answer.result, 0);
     answer_release(&answer);
 }
 
@@ -614,7 +611,7 @@ int main(void)
         cmocka_unit_test(test_failing_parts),
         WORLD_TEST(test_provision),
         WORLD_TEST(test_manifests),
-        WORLD_TEST(test_parts_that_are_not_there),
+        WORLD_TEST(test_without_provisioner),
         WORLD_TEST(test_pid_checkpoints),
         WORLD_TEST(test_pid_checkpoint_fails),
         WORLD_TEST(test_environment),

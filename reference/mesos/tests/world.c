@@ -453,11 +453,9 @@ static void start_instance(struct world *world)
     launcher->world = world;
     launcher->pids = strmap_new();
     parts.launcher = &launcher->launcher;
-    if (!world->without_fetcher) {
-        struct scripted_fetcher *fetcher = mem_alloc(sizeof(*fetcher));
-        *fetcher = (struct scripted_fetcher){{&fetcher_ops, world->host}, world};
-        parts.fetcher = &fetcher->fetcher;
-    }
+    struct scripted_fetcher *fetcher = mem_alloc(sizeof(*fetcher));
+    *fetcher = (struct scripted_fetcher){{&fetcher_ops, world->host}, world};
+    parts.fetcher = &fetcher->fetcher;
     if (!world->without_provisioner) {
         struct scripted_provisioner *provisioner = mem_alloc(sizeof(*provisioner));
         *provisioner = (struct scripted_provisioner){{&provisioner_ops, world->host}, world};

@@ -24,7 +24,6 @@ struct world {
     struct launch_info *info_a; /* what prepare of a and b yields; borrowed */
     struct launch_info *info_b;
     struct provision_info provision; /* what the provisioner yields */
-    bool without_fetcher;
     bool without_provisioner;
     uint64_t effects_at_start;
 };
