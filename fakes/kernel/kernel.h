@@ -64,6 +64,7 @@ struct kernel {
     struct cgroup_root *hierarchies[KERNEL_MAX_HIERARCHIES]; /* v1 ones, then the v2 one */
     unsigned hierarchies_count;
     uint64_t last_cgroup_id;
+    struct cgroup_world *cgroup_world; /* owned */
 };
 
 /* NULL when the configuration names no known profile. */

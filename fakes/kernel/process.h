@@ -39,6 +39,8 @@ struct task {
     struct cgroup *cgroups[KERNEL_MAX_HIERARCHIES];
     struct list cgroup_nodes[KERNEL_MAX_HIERARCHIES];
     bool frozen; /* by a cgroup; then neither runs nor sees signals (but cgroup_task_killable) */
+    bool frozen_v1; /* why it is frozen; set by cgroup.c before task_set_frozen */
+    bool frozen_v2;
     bool dead;
     /* CPU demand, by sched.c: runs until `demand_ns` is used up; 0 = sleeping. UINT64_MAX =
      * forever. */

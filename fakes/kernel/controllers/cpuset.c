@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The cpuset controller and its v2 files (spec cgroupfs.md 4.4). In v2 a set is a wish: what is in
+ * force is what the parent has of it, or all the parent has when nothing is left. A partition takes
+ * CPUs away from its parent; one that cannot is accepted, and reads as invalid with the reason.
+ */
+#include "fakes/kernel/cpuset.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const char *const partition_names[] = {"member", "root", "isolated"};
+static const char *const partition_errors[] = {
+    [PARTITION_VALID] = "",
+    [PARTITION_INVALID_CPUS] = "Invalid cpu list in cpuset.cpus.exclusive",
+    [PARTITION_INVALID_PARENT] = "Parent is an invalid partition root",
+    [PARTITION_NO_PARENT] = "Parent is not a partition root",
+    [PARTITION_NOT_EXCLUSIVE] = "Cpu list in cpuset.cpus not exclusive",
+    [PARTITION_NO_CPUS] = "Parent unable to distribute cpu downstream",
+    [PARTITION_CPUS_EMPTY] = "cpuset.cpus and cpuset.cpus.exclusive are empty",
+};
+
+static struct cpuset_css *cpuset(const struct cgroup_io *io)
+{
+    return cpuset_of(io->css);
+}
+
+static void cpuset_init(struct cgroup_css *css)
+{
+    struct cpuset_css *set = cpuset_of(css);
+    const struct cgroup *cgroup = css->cgroup;
+    const struct cpuset_css *parent = cpuset_parent(set);
+    set->flags = 1u << CPUSET_LOAD_BALANCE;
+    set->relax_domain_level = -1;
+    if (!parent) {
+        set->cpus = set->effective = cpu_mask_first(cgroup_kernel(cgroup)->cpus);
+        set->mems = set->effective_mems = cpu_mask_first(1);
+        set->flags |= 1u << CPUSET_CPU_EXCLUSIVE | 1u << CPUSET_MEM_EXCLUSIVE;
+        return;
+    }
+    set->flags |= parent->flags & (1u << CPUSET_SPREAD_PAGE | 1u << CPUSET_SPREAD_SLAB);
+    if (cgroup->root->v2) {
+        set->effective = parent->effective;
+        set->effective_mems = parent->effective_mems;
+    } else if (cgroup->clone_children) {
+        set->cpus = set->effective = parent->cpus;
+        set->mems = set->effective_mems = parent->mems;
+    }
+}
+
+int cpuset_parse(const struct cgroup_io *io, char *text, bool mems, struct cpu_mask *ret_mask)
+{
+    const struct kernel_profile *profile = cgroup_profile(io->cgroup);
+    unsigned limit = mems ? profile->nodes_max : io->kernel->cpus;
+    bool beyond;
+    if (!io->cgroup->parent)
+        return -EACCES;
+    int result = cpu_mask_parse(text_strip(text), limit, ret_mask, &beyond);
+    if (result)
+        return result;
+    const struct cpuset_css *top = cpuset_of(io->cgroup->root->top->css[SUBSYS_CPUSET]);
+    return beyond || !cpu_mask_within(ret_mask, mems ? &top->mems : &top->cpus) ? -EINVAL : 0;
+}
+
+int cpuset_keeps_room(const struct cpuset_css *set, const struct cpuset_css *trial)
+{
+    if (!cgroup_is_populated(set->css.cgroup))
+        return 0;
+    if (!cpu_mask_empty(&set->cpus) && cpu_mask_empty(&trial->cpus))
+        return -ENOSPC;
+    return !cpu_mask_empty(&set->mems) && cpu_mask_empty(&trial->mems) ? -ENOSPC : 0;
+}
+
+static int cpuset_can_attach(struct cgroup_css *css, struct task *task)
+{
+    const struct cpuset_css *set = cpuset_of(css);
+    (void)task;
+    if (cpu_mask_empty(&set->effective))
+        return -ENOSPC;
+    return !css->cgroup->root->v2 && cpu_mask_empty(&set->mems) ? -ENOSPC : 0;
+}
+
+/* ---------------------------------------------------------------------- what is in force */
+
+static bool is_partition(const struct cpuset_css *set)
+{
+    return !set->css.cgroup->parent ||
+           (set->partition != PARTITION_MEMBER && set->partition_error == PARTITION_VALID);
+}
+
+/* What the set may claim for itself alone. */
+static struct cpu_mask claim(const struct cpuset_css *set)
+{
+    const struct cpuset_css *parent = cpuset_parent(set);
+    if (!parent)
+        return set->cpus;
+    struct cpu_mask own = {{0}};
+    if (!cpu_mask_empty(&set->exclusive))
+        own = set->exclusive;
+    else if (set->partition != PARTITION_MEMBER)
+        own = set->cpus;
+    struct cpu_mask above = claim(parent);
+    return cpu_mask_and(&own, &above);
+}
+
+static bool siblings_overlap(const struct cpuset_css *set, const struct cpu_mask *mask)
+{
+    list_for_each(node, &set->css.cgroup->parent->children) {
+        const struct cgroup *sibling = list_entry(node, struct cgroup, sibling);
+        const struct cpuset_css *other = cpuset_of(sibling->css[SUBSYS_CPUSET]);
+        if (!other || other == set)
+            continue;
+        struct cpu_mask theirs =
+            cpu_mask_empty(&other->exclusive) && is_partition(other) ? other->cpus
+                                                                     : other->exclusive;
+        if (cpu_mask_overlaps(mask, &theirs) || cpu_mask_overlaps(mask, &other->cpus))
+            return true;
+    }
+    return false;
+}
+
+/* Far from any partition a set may still become one, of exclusive CPUs handed down from the root. */
+static enum partition_error check_remote(const struct cpuset_css *set)
+{
+    const struct cpuset_css *top = cpuset_of(set->css.cgroup->root->top->css[SUBSYS_CPUSET]);
+    struct cpu_mask wanted = claim(set);
+    if (cpu_mask_empty(&set->exclusive) || cpu_mask_empty(&wanted) ||
+        cpu_mask_within(&top->effective, &wanted))
+        return PARTITION_INVALID_CPUS;
+    return PARTITION_VALID;
+}
+
+static enum partition_error check_partition(const struct cpuset_css *set)
+{
+    const struct cpuset_css *parent = cpuset_parent(set);
+    bool remote = cgroup_since(set->css.cgroup, KERNEL_6_12);
+    if (!is_partition(parent)) {
+        if (remote)
+            return check_remote(set);
+        return parent->partition == PARTITION_MEMBER ? PARTITION_NO_PARENT
+                                                     : PARTITION_INVALID_PARENT;
+    }
+    if (cpu_mask_empty(&set->cpus) && cpu_mask_empty(&set->exclusive))
+        return PARTITION_CPUS_EMPTY;
+    struct cpu_mask wanted = claim(set);
+    if (cpu_mask_empty(&wanted))
+        return PARTITION_INVALID_CPUS;
+    if (siblings_overlap(set, &wanted))
+        return PARTITION_NOT_EXCLUSIVE;
+    if (cpu_mask_within(&parent->effective, &wanted) && parent->css.cgroup->tasks_count)
+        return PARTITION_NO_CPUS;
+    return PARTITION_VALID;
+}
+
+static void update_one(struct cpuset_css *set)
+{
+    const struct cpuset_css *parent = cpuset_parent(set);
+    if (parent) {
+        struct cpu_mask wanted =
+            is_partition(set) ? claim(set) : cpu_mask_and(&set->cpus, &parent->effective);
+        set->effective = cpu_mask_empty(&wanted) ? parent->effective : wanted;
+        struct cpu_mask mems = cpu_mask_and(&set->mems, &parent->effective_mems);
+        set->effective_mems = cpu_mask_empty(&mems) ? parent->effective_mems : mems;
+    } else {
+        set->effective = set->cpus;
+    }
+    list_for_each(node, &set->css.cgroup->children) {
+        const struct cgroup *child = list_entry(node, struct cgroup, sibling);
+        const struct cpuset_css *below = cpuset_of(child->css[SUBSYS_CPUSET]);
+        if (below && below->partition != PARTITION_MEMBER && is_partition(below)) {
+            struct cpu_mask taken = claim(below);
+            struct cpu_mask left = cpu_mask_without(&set->effective, &taken);
+            if (!cpu_mask_empty(&left))
+                set->effective = left;
+        }
+    }
+}
+
+/* Partitions of the subtree are judged anew, then what is in force follows from the top. */
+static void update_below(struct cgroup *top)
+{
+    for (struct cgroup *at = cgroup_next(top, NULL); at; at = cgroup_next(top, at)) {
+        struct cpuset_css *set = cpuset_of(at->css[SUBSYS_CPUSET]);
+        if (!set)
+            continue;
+        if (set->partition != PARTITION_MEMBER)
+            set->partition_error = check_partition(set);
+        update_one(set);
+    }
+    sched_changed(cgroup_kernel(top));
+}
+
+static void update_after(const struct cgroup_io *io)
+{
+    struct cgroup *parent = io->cgroup->parent;
+    bool partitions = cpuset(io)->partition != PARTITION_MEMBER;
+    list_for_each(node, &parent->children) {
+        const struct cpuset_css *sibling =
+            cpuset_of(list_entry(node, struct cgroup, sibling)->css[SUBSYS_CPUSET]);
+        partitions |= sibling && sibling->partition != PARTITION_MEMBER;
+    }
+    update_below(partitions && parent->css[SUBSYS_CPUSET] ? parent : io->cgroup);
+}
+
+/* ---------------------------------------------------------------------- files */
+
+static int mask_read(const struct cgroup_io *io, struct strbuf *out)
+{
+    cpu_mask_print((const struct cpu_mask *)((const char *)io->css + io->file->argument), out);
+    return 0;
+}
+
+static int set_write(const struct cgroup_io *io, char *text)
+{
+    struct cpuset_css *set = cpuset(io);
+    bool mems = io->file->argument == offsetof(struct cpuset_css, mems);
+    struct cpuset_css trial = *set;
+    int result = cpuset_parse(io, text, mems, mems ? &trial.mems : &trial.cpus);
+    if (!result)
+        result = cpuset_keeps_room(set, &trial);
+    if (result)
+        return result;
+    set->cpus = trial.cpus;
+    set->mems = trial.mems;
+    update_after(io);
+    return 0;
+}
+
+static int exclusive_write(const struct cgroup_io *io, char *text)
+{
+    struct cpu_mask mask;
+    int result = cpuset_parse(io, text, false, &mask);
+    if (result)
+        return result;
+    list_for_each(node, &io->cgroup->parent->children) {
+        const struct cgroup *sibling = list_entry(node, struct cgroup, sibling);
+        const struct cpuset_css *other = cpuset_of(sibling->css[SUBSYS_CPUSET]);
+        if (other && sibling != io->cgroup && cpu_mask_overlaps(&mask, &other->exclusive))
+            return -EINVAL;
+    }
+    cpuset(io)->exclusive = mask;
+    update_after(io);
+    return 0;
+}
+
+static int exclusive_effective_read(const struct cgroup_io *io, struct strbuf *out)
+{
+    struct cpu_mask mask = claim(cpuset(io));
+    cpu_mask_print(&mask, out);
+    return 0;
+}
+
+static int isolated_read(const struct cgroup_io *io, struct strbuf *out)
+{
+    struct cpu_mask isolated = {{0}};
+    struct cgroup *top = io->cgroup;
+    for (struct cgroup *at = cgroup_next(top, NULL); at; at = cgroup_next(top, at)) {
+        const struct cpuset_css *set = cpuset_of(at->css[SUBSYS_CPUSET]);
+        if (set && set->partition == PARTITION_ISOLATED && is_partition(set)) {
+            struct cpu_mask own = claim(set);
+            isolated = cpu_mask_or(&isolated, &own);
+        }
+    }
+    cpu_mask_print(&isolated, out);
+    return 0;
+}
+
+static int partition_read(const struct cgroup_io *io, struct strbuf *out)
+{
+    const struct cpuset_css *set = cpuset(io);
+    strbuf_add(out, partition_names[set->partition]);
+    if (set->partition != PARTITION_MEMBER && set->partition_error)
+        strbuf_addf(out, " invalid (%s)", partition_errors[set->partition_error]);
+    strbuf_add(out, "\n");
+    return 0;
+}
+
+static int partition_write(const struct cgroup_io *io, char *text)
+{
+    text = text_strip(text);
+    for (size_t i = 0; i < ARRAY_SIZE(partition_names); i++) {
+        if (strcmp(partition_names[i], text))
+            continue;
+        struct cpuset_css *set = cpuset(io);
+        if (set->partition == i)
+            return 0;
+        set->partition = (enum cpuset_partition)i;
+        set->partition_error = PARTITION_VALID;
+        update_below(io->cgroup->parent->css[SUBSYS_CPUSET] ? io->cgroup->parent : io->cgroup);
+        cgroup_file_raise(io->cgroup, io->file);
+        return 0;
+    }
+    return -EINVAL;
+}
+
+static bool since_6_12(const struct kernel_profile *profile)
+{
+    return profile->version >= KERNEL_6_12;
+}
+
+#define SET_FIELD(member) ((intptr_t)offsetof(struct cpuset_css, member))
+
+static const struct cgroup_file files[] = {
+    {"cpuset.cpus", ON_CHILD, FILE_V2, 0644, mask_read, set_write, NULL, SET_FIELD(cpus), 0},
+    {"cpuset.mems", ON_CHILD, FILE_V2, 0644, mask_read, set_write, NULL, SET_FIELD(mems), 0},
+    {"cpuset.cpus.effective", ON_BOTH, FILE_V2, 0444, mask_read, NULL, NULL, SET_FIELD(effective),
+        0},
+    {"cpuset.mems.effective", ON_BOTH, FILE_V2, 0444, mask_read, NULL, NULL,
+        SET_FIELD(effective_mems), 0},
+    {"cpuset.cpus.partition", ON_CHILD, FILE_V2 | FILE_EVENTS, 0644, partition_read,
+        partition_write, NULL, 0, 0},
+    {"cpuset.cpus.exclusive", ON_CHILD, FILE_V2, 0644, mask_read, exclusive_write, since_6_12,
+        SET_FIELD(exclusive), 0},
+    {"cpuset.cpus.exclusive.effective", ON_CHILD, FILE_V2, 0444, exclusive_effective_read, NULL,
+        since_6_12, 0, 0},
+    {"cpuset.cpus.isolated", ON_ROOT, FILE_V2, 0444, isolated_read, NULL, since_6_12, 0, 0},
+};
+
+const struct cgroup_controller cgroup_controller_cpuset = {
+    .name = "cpuset",
+    .legacy_name = "cpuset",
+    .subsys = SUBSYS_CPUSET,
+    .versions = FILE_ANY,
+    .threaded = true,
+    .files = files,
+    .files_count = ARRAY_SIZE(files),
+    .legacy_files = cpuset_files_v1,
+    .css_size = sizeof(struct cpuset_css),
+    .init = cpuset_init,
+    .can_attach = cpuset_can_attach,
+};

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cgroup.pressure and {cpu,io,memory,irq}.pressure with their triggers (spec cgroupfs.md 3.7). */
+#include "fakes/kernel/psi.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "fakes/kernel/cgroup_open.h"
+#include "fakes/kernel/cgroup_parse.h"
+
+#define WINDOW_US_MAX 10000000
+#define WINDOW_US_MIN_6_1 500000
+/* Without CAP_SYS_RESOURCE, so that the periodic averaging is enough. */
+#define WINDOW_US_UNPRIVILEGED 2000000
+
+struct pressure {
+    uint64_t some_us[PSI_COUNT];
+    uint64_t full_us[PSI_COUNT];
+};
+
+struct psi_trigger {
+    struct cgroup_open *open;
+    enum psi_resource resource;
+    bool full;
+    uint32_t threshold_us;
+    uint32_t window_us;
+    uint64_t window_start_ns;
+    uint64_t total_us; /* at the start of the window */
+    bool fired;
+};
+
+static uint64_t trigger_total(const struct psi_trigger *trigger)
+{
+    const struct pressure *pressure = trigger->open->node.cgroup->pressure;
+    if (!pressure)
+        return 0;
+    return trigger->full ? pressure->full_us[trigger->resource]
+                         : pressure->some_us[trigger->resource];
+}
+
+static void trigger_check(struct psi_trigger *trigger, uint64_t now_ns, uint64_t before_us)
+{
+    if (now_ns - trigger->window_start_ns >= trigger->window_us * NS_PER_US) {
+        trigger->window_start_ns = now_ns;
+        trigger->total_us = before_us;
+    }
+    if (trigger_total(trigger) - trigger->total_us < trigger->threshold_us)
+        return;
+    trigger->fired = true;
+    trigger->window_start_ns = now_ns;
+    trigger->total_us = trigger_total(trigger);
+    if (trigger->open->wakeup)
+        trigger->open->wakeup(trigger->open->wakeup_arg);
+}
+
+void psi_stall(struct cgroup *cgroup, enum psi_resource resource, uint64_t some_us,
+    uint64_t full_us)
+{
+    uint64_t now_ns = loop_now_ns(cgroup_kernel(cgroup)->loop);
+    for (; cgroup; cgroup = cgroup->parent) {
+        if (!cgroup->pressure)
+            cgroup->pressure = mem_alloc(sizeof(*cgroup->pressure));
+        cgroup->pressure->some_us[resource] += some_us;
+        cgroup->pressure->full_us[resource] += full_us;
+        list_for_each(node, &cgroup->listeners) {
+            struct cgroup_listener *listener = list_entry(node, struct cgroup_listener, node);
+            const struct cgroup_open *open = cgroup_open_of(listener);
+            struct psi_trigger *trigger = open ? open->trigger : NULL;
+            if (trigger && trigger->resource == resource)
+                trigger_check(trigger, now_ns,
+                    trigger_total(trigger) - (trigger->full ? full_us : some_us));
+        }
+    }
+}
+
+void psi_trigger_free(struct psi_trigger *trigger)
+{
+    free(trigger);
+}
+
+unsigned psi_trigger_poll(struct psi_trigger *trigger)
+{
+    if (!trigger)
+        return POLLPRI | POLLERR;
+    bool fired = trigger->fired;
+    trigger->fired = false;
+    return fired ? POLLPRI : 0;
+}
+
+static int pressure_read(const struct cgroup_io *io, struct strbuf *out)
+{
+    const struct pressure *pressure = io->cgroup->pressure;
+    intptr_t resource = io->file->argument;
+    const char *const lines[] = {"some", "full"};
+    for (int full = resource == PSI_IRQ; full <= 1; full++) {
+        const uint64_t *totals = !pressure ? NULL : full ? pressure->full_us : pressure->some_us;
+        strbuf_add(out, lines[full]);
+        strbuf_add(out, " avg10=0.00 avg60=0.00 avg300=0.00 total=");
+        print_line_u64(out, totals ? totals[resource] : 0);
+    }
+    return 0;
+}
+
+/* As sscanf("<word> %u %u"). */
+static bool scan_trigger(
+    const char *text, const char *word, uint32_t *threshold_us, uint32_t *window_us)
+{
+    if (!str_starts(text, word))
+        return false;
+    text = text_scan_u32(text + strlen(word), threshold_us);
+    return text && text_scan_u32(text, window_us);
+}
+
+static int pressure_write(const struct cgroup_io *io, char *text)
+{
+    uint32_t threshold_us, window_us;
+    if (io->open && io->open->trigger)
+        return -EBUSY;
+    bool full = false;
+    if (!scan_trigger(text, "some ", &threshold_us, &window_us)) {
+        full = true;
+        if (!scan_trigger(text, "full ", &threshold_us, &window_us))
+            return -EINVAL;
+    }
+    if (io->file->argument == PSI_IRQ && !full)
+        return -EINVAL;
+    uint32_t shortest = cgroup_since(io->cgroup, KERNEL_6_12) ? 1 : WINDOW_US_MIN_6_1;
+    if (window_us < shortest || window_us > WINDOW_US_MAX)
+        return -EINVAL;
+    if (!io->opener->resource_capability && window_us % WINDOW_US_UNPRIVILEGED)
+        return -EINVAL;
+    if (threshold_us == 0 || threshold_us > window_us)
+        return -EINVAL;
+    if (!io->open)
+        return 0; /* closed at once */
+    struct psi_trigger *trigger = mem_alloc(sizeof(*trigger));
+    *trigger = (struct psi_trigger){
+        .open = io->open,
+        .resource = (enum psi_resource)io->file->argument,
+        .full = full,
+        .threshold_us = threshold_us,
+        .window_us = window_us,
+        .window_start_ns = loop_now_ns(io->kernel->loop),
+    };
+    trigger->total_us = trigger_total(trigger);
+    io->open->trigger = trigger;
+    return 0;
+}
+
+static bool has_irq(const struct kernel_profile *profile)
+{
+    return profile->irq_pressure;
+}
+
+static int switch_read(const struct cgroup_io *io, struct strbuf *out)
+{
+    print_line_u64(out, !io->cgroup->pressure_hidden);
+    return 0;
+}
+
+static int switch_write(const struct cgroup_io *io, char *text)
+{
+    int value;
+    int result = text_int(text_strip(text), &value);
+    if (result)
+        return result;
+    if (value < 0 || value > 1)
+        return -ERANGE;
+    io->cgroup->pressure_hidden = !value;
+    for (size_t i = 0; !value && i < cgroup_psi.files_count; i++)
+        if (cgroup_psi.files[i].flags & FILE_PRESSURE)
+            cgroup_listeners_gone(io->cgroup, &cgroup_psi.files[i]);
+    return 0;
+}
+
+static const struct cgroup_file files[] = {
+    {"cgroup.pressure", ON_BOTH, FILE_V2, 0644, switch_read, switch_write, NULL, 0, 0},
+    {"io.pressure", ON_BOTH, FILE_V2 | FILE_PRESSURE, 0644, pressure_read, pressure_write, NULL,
+        PSI_IO, 0},
+    {"memory.pressure", ON_BOTH, FILE_V2 | FILE_PRESSURE, 0644, pressure_read, pressure_write,
+        NULL, PSI_MEMORY, 0},
+    {"cpu.pressure", ON_BOTH, FILE_V2 | FILE_PRESSURE, 0644, pressure_read, pressure_write, NULL,
+        PSI_CPU, 0},
+    {"irq.pressure", ON_BOTH, FILE_V2 | FILE_PRESSURE, 0644, pressure_read, pressure_write,
+        has_irq, PSI_IRQ, 0},
+};
+
+const struct cgroup_controller cgroup_psi = {
+    .name = "psi",
+    .legacy_name = "psi",
+    .subsys = SUBSYS_CORE,
+    .versions = FILE_V2,
+    .files = files,
+    .files_count = ARRAY_SIZE(files),
+};

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Device programs of v2: rules that the model keeps in place of a BPF program. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cgroup;
+
+struct device_rule {
+    bool allow;
+    char type;     /* 'b', 'c', 'a' = both */
+    int64_t major; /* -1 = any */
+    int64_t minor;
+    char access[4]; /* of "rwm" */
+};
+struct device_program {
+    size_t count;
+    struct device_rule rules[];
+};
+
+/* Attaches a program, replacing the one before: the last rule that matches decides, and what none
+ * matches is denied. A process must pass those of all its ancestors. */
+void cgroup_device_program_set(
+    struct cgroup *cgroup, const struct device_rule *rules, size_t count);
+void cgroup_device_program_clear(struct cgroup *cgroup);

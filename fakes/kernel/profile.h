@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What differs between kernel versions and builds. A version gives the defaults; the comma list of
+ * kernel_config.options changes what the build has:
+ *
+ *     no-memory-v1, no-cpuset-v1   v1 controllers that the build left out
+ *     rt-group                     cpu.rt_runtime_us and cpu.rt_period_us (v1)
+ *     uclamp, no-uclamp            cpu.uclamp.min and .max (v2)
+ *     bfq                          blkio.bfq.* and io.bfq.weight
+ *     shown-ram                    a vendor's memory.shown_ram_in_bytes (v1)
+ *     irq-pressure                 irq.pressure (v2)
+ *     nsdelegate, no-nsdelegate    mount option of v2; on unless hybrid
+ *     separate                     v1: one hierarchy per controller
+ *     v1=a+b, v2=a+b               hybrid: controllers of v1, all others in v2; or the reverse
+ *     nodes-max=N, cpus-max=N      largest node and length of a cpu list (MAX_NUMNODES, NR_CPUS)
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum kernel_version { KERNEL_6_1, KERNEL_6_12, KERNEL_6_18 };
+
+enum cgroup_subsys {
+    SUBSYS_CPUSET,
+    SUBSYS_CPU,
+    SUBSYS_CPUACCT,
+    SUBSYS_IO,
+    SUBSYS_MEMORY,
+    SUBSYS_DEVICES,
+    SUBSYS_FREEZER,
+    SUBSYS_NET_CLS,
+    SUBSYS_PERF_EVENT,
+    SUBSYS_NET_PRIO,
+    SUBSYS_HUGETLB,
+    SUBSYS_PIDS,
+    SUBSYS_RDMA,
+    SUBSYS_MISC,
+    SUBSYS_COUNT,
+    SUBSYS_CORE = SUBSYS_COUNT, /* files of the cgroup itself */
+};
+#define SUBSYS_BIT(subsys) (1u << (subsys))
+
+struct kernel_profile {
+    const char *name;
+    enum kernel_version version;
+    uint32_t v1_missing;  /* SUBSYS_BITs that v1 does not have */
+    uint32_t v2_bound;    /* hybrid: SUBSYS_BITs that are bound to v2 */
+    bool v2_bound_set;
+    bool rt_group;
+    bool uclamp;
+    bool bfq;
+    bool shown_ram;
+    bool irq_pressure;
+    bool nsdelegate;
+    bool nsdelegate_set;
+    bool separate;
+    unsigned nodes_max; /* MAX_NUMNODES */
+    unsigned cpus_max;  /* NR_CPUS: how long a cpu list may be */
+};
+
+/* The version's defaults; NULL when unknown. */
+const struct kernel_profile *kernel_profile_find(const char *name);
+/* Applies the comma list to a copy of the defaults. -EINVAL for a word that is not an option;
+ * *ret_word then points at it. */
+int kernel_profile_apply(
+    struct kernel_profile *profile, const char *options, const char **ret_word);
+/* By name of v1 or v2 ("blkio" and "io" are the same); -1 when unknown. */
+int cgroup_subsys_find(const char *name);
