@@ -103,7 +103,8 @@ static bool apply_word(struct kernel_profile *profile, const struct option *opti
     case OPTION_V2:
         if (!parse_subsystems(value, length, &mask))
             return false;
-        profile->v2_bound = option->kind == OPTION_V2 ? mask : (SUBSYS_BIT(SUBSYS_COUNT) - 1) & ~mask;
+        profile->v2_bound =
+            option->kind == OPTION_V2 ? mask : (SUBSYS_BIT(SUBSYS_COUNT) - 1) & ~mask;
         profile->v2_bound_set = true;
         return true;
     case OPTION_NUMBER:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The blkio files of v1 (spec cgroupfs.md 6): throttling, and what BFQ adds where it is built in. */
+/* The blkio files of v1 (spec cgroupfs.md 6): throttling, and what BFQ adds where it is built. */
 #include <errno.h>
 #include <string.h>
 

@@ -119,7 +119,7 @@ static bool siblings_overlap(const struct cpuset_css *set, const struct cpu_mask
     return false;
 }
 
-/* Far from any partition a set may still become one, of exclusive CPUs handed down from the root. */
+/* Away from partitions a set may still become one, of exclusive CPUs handed down from the root. */
 static enum partition_error check_remote(const struct cpuset_css *set)
 {
     const struct cpuset_css *top = cpuset_of(set->css.cgroup->root->top->css[SUBSYS_CPUSET]);

@@ -121,8 +121,9 @@ static void exceptions_copy(struct devices_css *to, const struct devices_css *fr
 {
     free(to->exceptions);
     to->count = to->capacity = from->count;
-    to->exceptions = from->count ? mem_dup(from->exceptions, from->count * sizeof(*from->exceptions))
-                                 : NULL;
+    to->exceptions = NULL;
+    if (from->count)
+        to->exceptions = mem_dup(from->exceptions, from->count * sizeof(*from->exceptions));
 }
 
 /* ---------------------------------------------------------------------- parent and child */
