@@ -176,16 +176,15 @@ static void mesos_attach(struct containerizer *containerizer, const char *id, st
 
 static char **mesos_containers(struct containerizer *containerizer)
 {
-    char **ids = NULL;
+    const struct strmap *containers = mesos_of(containerizer)->containers;
+    char **ids = mem_alloc((strmap_count(containers) + 1) * sizeof(*ids));
+    size_t count = 0;
     size_t cursor = 0;
     const char *id = NULL;
     void *container = NULL;
-    while (strmap_next(mesos_of(containerizer)->containers, &cursor, &id, &container))
-        strv_add(&ids, id);
-    if (ids)
-        strv_sort(ids);
-    else
-        ids = mem_alloc(sizeof(*ids));
+    while (strmap_next(containers, &cursor, &id, &container))
+        ids[count++] = str_dup(id);
+    strv_sort(ids);
     return ids;
 }
 

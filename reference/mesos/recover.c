@@ -18,12 +18,12 @@ static void recovery_free(struct recovery *recovery)
 {
     for (size_t i = 0; i < recovery->shares_count; i++) {
         free(recovery->shares[i].states);
-        strv_free(recovery->shares[i].orphans);
+        free(recovery->shares[i].orphans);
     }
     free(recovery->shares);
     free(recovery->states);
-    strv_free(recovery->ids);
-    strv_free(recovery->orphans);
+    id_list_release(&recovery->found);
+    id_list_release(&recovery->orphans);
     err_clear(&recovery->err);
     recovery->mesos->requests--;
     free(recovery);
@@ -40,8 +40,8 @@ static void recovery_end(struct recovery *recovery)
         err_wrap(&err, result, "recover");
     }
     trace_event(trace, "agent", "containerizer.recover", result,
-        "containers=%lu orphans=%lu error=%s", (unsigned long)strv_length(recovery->ids),
-        (unsigned long)strv_length(recovery->orphans), result < 0 ? err_text(&err) : NULL);
+        "containers=%lu orphans=%lu error=%s", (unsigned long)recovery->found.count,
+        (unsigned long)recovery->orphans.count, result < 0 ? err_text(&err) : NULL);
     recovery_free(recovery);
     if (result < 0)
         done_fail(done, result, &err);
@@ -85,17 +85,17 @@ static void fill_state(struct container_state *state, const struct container *co
 static size_t collect_states(struct recovery *recovery)
 {
     struct mesos *mesos = recovery->mesos;
-    size_t found = strv_length(recovery->ids);
+    size_t found = recovery->found.count;
     recovery->states = mem_alloc((found + 1) * sizeof(*recovery->states));
     size_t count = 0;
     for (size_t i = 0; i < found; i++) {
-        const struct container *container = container_find(mesos, recovery->ids[i]);
+        const struct container *container = container_find(mesos, recovery->found.ids[i]);
         if (container->origin == ORIGIN_RECOVERED)
             fill_state(&recovery->states[count++], container);
     }
     recovery->states_count = count;
     for (size_t i = 0; i < found; i++) {
-        const struct container *container = container_find(mesos, recovery->ids[i]);
+        const struct container *container = container_find(mesos, recovery->found.ids[i]);
         if (container->origin == ORIGIN_ORPHAN && container->pid != 0)
             fill_state(&recovery->states[count++], container);
     }
@@ -148,11 +148,11 @@ static void fill_share(struct recovery_share *share)
     for (size_t i = 0; i < recovery->states_count; i++)
         if (container_uses(container_find(mesos, recovery->states[i].id), share->isolator))
             share->states[share->count++] = recovery->states[i];
-    for (size_t i = 0; recovery->orphans && recovery->orphans[i]; i++)
-        if (container_uses(container_find(mesos, recovery->orphans[i]), share->isolator))
-            strv_add(&share->orphans, recovery->orphans[i]);
-    if (!share->orphans)
-        share->orphans = mem_alloc(sizeof(*share->orphans));
+    share->orphans = mem_alloc((recovery->orphans.count + 1) * sizeof(*share->orphans));
+    size_t orphans = 0;
+    for (size_t i = 0; i < recovery->orphans.count; i++)
+        if (container_uses(container_find(mesos, recovery->orphans.ids[i]), share->isolator))
+            share->orphans[orphans++] = recovery->orphans.ids[i];
 }
 
 static void ask_isolators(struct recovery *recovery)
@@ -190,7 +190,7 @@ static void ask_provisioner(struct recovery *recovery)
     if (!recovery->mesos->provisioner)
         return;
     recovery->pending++;
-    provisioner_recover(recovery->mesos->provisioner, recovery->ids ? recovery->ids : none,
+    provisioner_recover(recovery->mesos->provisioner, recovery->found.ids ? recovery->found.ids : none,
         DONE(provisioner_recovered, recovery));
 }
 
@@ -213,8 +213,8 @@ static int read_launch_infos(struct recovery *recovery, struct err *err)
 
 static void link_parents(struct recovery *recovery)
 {
-    for (size_t i = 0; recovery->ids && recovery->ids[i]; i++) {
-        struct container *container = container_find(recovery->mesos, recovery->ids[i]);
+    for (size_t i = 0; i < recovery->found.count; i++) {
+        struct container *container = container_find(recovery->mesos, recovery->found.ids[i]);
         if (!container->nested)
             continue;
         _cleanup_free_ char *parent_id = container_id_parent(container->id);
@@ -234,10 +234,10 @@ static void adopt(struct recovery *recovery)
     link_parents(recovery);
     for (size_t i = 0; i < recovery->states_count; i++)
         container_watch_limits(container_find(mesos, recovery->states[i].id));
-    for (size_t i = 0; recovery->ids && recovery->ids[i]; i++)
-        container_watch_exit(container_find(mesos, recovery->ids[i]));
-    for (size_t i = 0; recovery->orphans && recovery->orphans[i]; i++)
-        container_destroy(container_find(mesos, recovery->orphans[i]), NULL);
+    for (size_t i = 0; i < recovery->found.count; i++)
+        container_watch_exit(container_find(mesos, recovery->found.ids[i]));
+    for (size_t i = 0; i < recovery->orphans.count; i++)
+        container_destroy(container_find(mesos, recovery->orphans.ids[i]), NULL);
     recovery_end(recovery);
     mesos_resume(mesos);
 }

@@ -11,6 +11,13 @@ enum recovery_stage {
     RECOVERY_ADOPT,
 };
 
+/* A growing, NULL-terminated list of ids. */
+struct id_list {
+    char **ids; /* owned; NULL while empty */
+    size_t count;
+    size_t capacity;
+};
+
 struct recovery {
     struct mesos *mesos;
     struct done done;
@@ -19,8 +26,8 @@ struct recovery {
     unsigned pending;
     int result;
     struct err err;
-    char **ids;     /* of all that were found, parents before children, in the order found */
-    char **orphans; /* of those to be destroyed, likewise */
+    struct id_list found;   /* parents before children, in the order found */
+    struct id_list orphans; /* of those to be destroyed, likewise */
     struct container_state *states; /* of the recoverable ones */
     size_t states_count;
     struct recovery_share *shares; /* per isolator */
@@ -33,9 +40,11 @@ struct recovery_share {
     const struct isolator *isolator;
     struct container_state *states;
     size_t count;
-    char **orphans;
+    char **orphans; /* of the recovery's ids */
 };
 
+void id_list_add(struct id_list *list, const char *id); /* copies */
+void id_list_release(struct id_list *list);
 /* A record for a container that was found, in RUNNING; *ret_container is in the map. */
 struct container *recovery_record(
     struct recovery *recovery, const char *id, enum container_origin origin);

@@ -7,6 +7,19 @@
 #include "reference/base/log.h"
 #include "reference/mesos/recovery.h"
 
+void id_list_add(struct id_list *list, const char *id)
+{
+    list->ids = mem_grow(list->ids, &list->capacity, list->count + 2, sizeof(*list->ids));
+    list->ids[list->count++] = str_dup(id);
+    list->ids[list->count] = NULL;
+}
+
+void id_list_release(struct id_list *list)
+{
+    strv_free(list->ids);
+    *list = (struct id_list){0};
+}
+
 struct container *recovery_record(
     struct recovery *recovery, const char *id, enum container_origin origin)
 {
@@ -18,9 +31,9 @@ struct container *recovery_record(
     container->standalone = checkpoint_exists(mesos->host, root, CHECKPOINT_STANDALONE);
     container_record(container, NULL);
     container_transition(container, CONTAINER_RUNNING);
-    strv_add(&recovery->ids, id);
+    id_list_add(&recovery->found, id);
     if (origin == ORIGIN_ORPHAN)
-        strv_add(&recovery->orphans, id);
+        id_list_add(&recovery->orphans, id);
     return container;
 }
 
@@ -87,8 +100,8 @@ int recovery_scan_agent(
 /* --- step B --- */
 
 /* The ids of the directories in <directory>/containers, below the container `parent` or "". */
-static int list_below(struct host *host, const char *directory, const char *parent, char ***ids,
-    struct err *err)
+static int list_below(struct host *host, const char *directory, const char *parent,
+    struct id_list *list, struct err *err)
 {
     _cleanup_free_ char *path = str_printf("%s/containers", directory);
     _cleanup_strv_ char **names = NULL;
@@ -106,7 +119,7 @@ static int list_below(struct host *host, const char *directory, const char *pare
         _cleanup_free_ char *entry = str_printf("%s/%s", path, names[i]);
         bool directories = host_file_info(host, entry, false, &info) == 0 && info.type == 'd';
         if (directories && !strchr(names[i], '.') && container_id_validate(id, NULL) == 0)
-            strv_add(ids, id);
+            id_list_add(list, id);
         else
             log_warning("recover: %s is no container's directory, left alone", entry);
     }
@@ -114,16 +127,13 @@ static int list_below(struct host *host, const char *directory, const char *pare
 }
 
 /* Every id that has a directory, parents before children, sorted among siblings. */
-static int list_containers(struct mesos *mesos, char ***ret_ids, struct err *err)
+static int list_containers(struct mesos *mesos, struct id_list *list, struct err *err)
 {
-    _cleanup_strv_ char **ids = NULL;
-    int r = list_below(mesos->host, mesos->flags.runtime_dir, "", &ids, err);
-    for (size_t i = 0; r == 0 && ids && ids[i]; i++) {
-        _cleanup_free_ char *runtime = mesos_runtime_path(mesos->flags.runtime_dir, ids[i]);
-        r = list_below(mesos->host, runtime, ids[i], &ids, err);
+    int r = list_below(mesos->host, mesos->flags.runtime_dir, "", list, err);
+    for (size_t i = 0; r == 0 && i < list->count; i++) {
+        _cleanup_free_ char *runtime = mesos_runtime_path(mesos->flags.runtime_dir, list->ids[i]);
+        r = list_below(mesos->host, runtime, list->ids[i], list, err);
     }
-    if (r == 0)
-        *ret_ids = TAKE_PTR(ids);
     return r;
 }
 
@@ -179,10 +189,11 @@ static int take_directory(struct recovery *recovery, const char *id, struct err 
 
 int recovery_scan_runtime(struct recovery *recovery, struct err *err)
 {
-    _cleanup_strv_ char **ids = NULL;
-    int r = list_containers(recovery->mesos, &ids, err);
-    for (size_t i = 0; r == 0 && ids && ids[i]; i++)
-        if (!container_find(recovery->mesos, ids[i]))
-            r = take_directory(recovery, ids[i], err);
+    struct id_list list = {0};
+    int r = list_containers(recovery->mesos, &list, err);
+    for (size_t i = 0; r == 0 && i < list.count; i++)
+        if (!container_find(recovery->mesos, list.ids[i]))
+            r = take_directory(recovery, list.ids[i], err);
+    id_list_release(&list);
     return r;
 }
