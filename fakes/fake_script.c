@@ -314,7 +314,10 @@ static void later_due(void *arg, int result)
     const struct fake_value *kind_value = call->script->kinds[call->kind].value;
     void *value = TAKE_PTR(call->value);
     call->timer = NULL;
-    fake_call_complete(call, result, result < 0 ? NULL : value, NULL);
+    _cleanup_err_ struct err err = ERR_INIT;
+    if (result < 0)
+        err_set(&err, result, "agent gone");
+    fake_call_complete(call, result, result < 0 ? NULL : value, &err);
     if (value)
         kind_value->free(value);
 }

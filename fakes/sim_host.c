@@ -7,6 +7,7 @@
 
 #include "fakes/cgroup_fs_model.h"
 #include "fakes/kernel/cgroup.h"
+#include "fakes/kernel/profile.h"
 #include "fakes/rng.h"
 #include "fakes/sim_host_internal.h"
 #include "reference/base/map.h"
@@ -103,7 +104,7 @@ struct host *sim_host_new(
         .root = true,
         .namespaces = NS_BIT(NS_COUNT) - 1,
         .systemd = cgroup_root_find(kernel, "name=systemd") != NULL,
-        .kernel = str_dup("simulated"),
+        .kernel = str_dup(kernel->profile->name),
     };
     return &sim->base;
 }

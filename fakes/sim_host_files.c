@@ -180,13 +180,15 @@ int sim_unmount(struct host *host, const char *target, int flags, struct err *er
     return file_result(r, "unmount", target, err);
 }
 
-static void mounts_collect(const struct sim_mounts *mounts, struct mount_info **list,
-    size_t *count, size_t *capacity)
+static void mounts_collect(const struct sim_mounts *mounts, bool by_boot,
+    struct mount_info **list, size_t *count, size_t *capacity)
 {
     if (!mounts)
         return;
     list_for_each(node, &mounts->list) {
         const struct sim_mount *mount = list_entry(node, struct sim_mount, node);
+        if (mount->by_boot != by_boot)
+            continue;
         *list = mem_grow(*list, capacity, *count + 1, sizeof(**list));
         (*list)[(*count)++] = (struct mount_info){
             .target = str_dup(mount->target),
@@ -227,12 +229,15 @@ int sim_mounts(struct host *host, pid_t pid, struct mount_info **ret_mounts, siz
     struct mount_info *list = NULL;
     size_t count = 0;
     size_t capacity = 0;
-    mounts_collect(sim_mounts_of(sim->world, root, true), &list, &count, &capacity);
+    const struct sim_mounts *mounts = sim_mounts_of(sim->world, root, true);
+    mounts_collect(mounts, true, &list, &count, &capacity);
     mounts_collect_cgroups(sim, &list, &count, &capacity);
+    mounts_collect(mounts, false, &list, &count, &capacity);
     for (size_t i = 0; inode != root && i < count; i++)
         list[i].shared = false;
     if (inode != root)
-        mounts_collect(sim_mounts_of(sim->world, inode, false), &list, &count, &capacity);
+        mounts_collect(
+            sim_mounts_of(sim->world, inode, false), false, &list, &count, &capacity);
     *ret_mounts = list;
     *ret_count = count;
     return 0;

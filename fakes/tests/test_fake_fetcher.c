@@ -149,7 +149,7 @@ static void test_fetch_faults(void **state)
     arm(fixture, EFFECT_FETCH, (struct effect_verdict){EFFECT_PROCEED, 0, UINT64_MAX});
     fetch(fixture, "c1");
     host_gone(fixture->host);
-    assert_string_equal(told(fixture), "ESHUTDOWN;");
+    assert_string_equal(told(fixture), "agent gone;");
     fetch(fixture, "c1");
     assert_string_equal(told(fixture), "agent gone;");
 }
