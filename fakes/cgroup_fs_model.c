@@ -258,9 +258,13 @@ struct cgroup_hierarchies *cgroup_fs_model_hierarchies(struct kernel *kernel, st
         struct cgroup_root *root = kernel->hierarchies[i];
         struct cgroup_hierarchy *hierarchy = &hierarchies->items[hierarchies->count++];
         hierarchy->v2 = cgroup_root_is_v2(root);
-        hierarchy->name = str_dup(cgroup_root_name(root));
-        for (const char *const *name = cgroup_root_controllers(root); name && *name; name++)
+        const char *const *controllers = cgroup_root_controllers(root);
+        bool named = !hierarchy->v2 && (!controllers || !*controllers);
+        hierarchy->name = str_printf("%s%s", named ? "name=" : "", cgroup_root_name(root));
+        for (const char *const *name = controllers; name && *name; name++)
             strv_add(&hierarchy->controllers, *name);
+        if (named)
+            strv_add(&hierarchy->controllers, hierarchy->name);
         hierarchy->fs = model_new(kernel, root, host, mount_point, writer, directory);
     }
     return hierarchies;
