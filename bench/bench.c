@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `seatrial bench`: finds the benchmark. */
+#include "bench/bench.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "scenarios/engine/cli/seatrial.h"
+
+#define EXIT_USAGE 2
+
+const struct bench benches[] = {
+    {"sim", "simulated container lifecycles per second, and memory per live container",
+        bench_sim_main},
+    {NULL, NULL, NULL},
+};
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double bench_median(double *samples, size_t count)
+{
+    assert(count > 0);
+    qsort(samples, count, sizeof(*samples), by_value);
+    return count % 2 ? samples[count / 2] : (samples[count / 2 - 1] + samples[count / 2]) / 2;
+}
+
+double bench_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static void usage(FILE *stream)
+{
+    fprintf(stream, "Usage: seatrial bench BENCHMARK [OPTION...]\n\nBenchmarks:\n");
+    for (const struct bench *row = benches; row->name; row++)
+        fprintf(stream, "  %-10s %s\n", row->name, row->help);
+}
+
+int bench_main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        usage(stdout);
+        return 0;
+    }
+    for (const struct bench *row = benches; argc >= 2 && row->name; row++) {
+        if (strcmp(row->name, argv[1]) == 0)
+            return row->main(argc - 1, argv + 1);
+    }
+    if (argc >= 2)
+        fprintf(stderr, "seatrial bench: unknown benchmark \"%s\"\n", argv[1]);
+    usage(stderr);
+    return EXIT_USAGE;
+}

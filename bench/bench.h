@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The benchmarks, each a subcommand of `seatrial bench`. */
+#pragma once
+
+#include <stddef.h>
+
+struct bench {
+    const char *name;
+    const char *help;
+    int (*main)(int argc, char **argv); /* argv[0] is the bench's name */
+};
+extern const struct bench benches[]; /* ends with a NULL name */
+
+int bench_sim_main(int argc, char **argv);
+
+/* Sorts the samples; the middle one, or the mean of the two in the middle. count > 0. */
+double bench_median(double *samples, size_t count);
+/* Seconds of the host's monotonic clock. */
+double bench_now(void);

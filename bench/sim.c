@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `seatrial bench sim`: how many lifecycles of a container (launch, run, exit, clean-up by the
+ * isolators; cgroups/cpu, mem and pids on the direct model; linux launcher; all checkpoints) the
+ * simulation plays in a second on one core, and how much memory a live container takes. Each run is
+ * a world of its own; the median of the runs counts. What it costs must not depend on how many
+ * containers are alive.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+#include "fakes/kernel/kernel.h"
+#include "fakes/sim_host.h"
+#include "fakes/sim_loop.h"
+#include "reference/agent/agent.h"
+#include "reference/base/mem.h"
+
+#define EXIT_USAGE 2
+#define RUNS_MAX 100
+#define FEW_LIVE 10
+#define MANY_LIVE 10000
+
+struct settings {
+    uint64_t lifecycles;
+    uint64_t live; /* 0: both FEW_LIVE and MANY_LIVE */
+    uint64_t runs;
+    bool v1;
+    bool json;
+};
+struct sample {
+    double lifecycles_per_second;
+    double bytes_per_live_container;
+};
+
+/* One simulated machine with an agent on it. */
+struct machine {
+    struct loop *loop;
+    struct kernel *kernel;
+    struct host *host;
+    struct flags flags;
+    struct agent *agent;
+    uint64_t launched;
+    uint64_t ended;
+    uint64_t failed;
+};
+
+static uint64_t resident_bytes(void)
+{
+    FILE *stream = fopen("/proc/self/statm", "re");
+    unsigned long long pages = 0;
+    if (stream && fscanf(stream, "%*u %llu", &pages) != 1)
+        pages = 0;
+    if (stream)
+        fclose(stream);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void machine_open(struct machine *machine, bool v1)
+{
+    *machine = (struct machine){.loop = sim_loop_new(0)};
+    const struct kernel_config config = {
+        .layout = v1 ? CGROUP_LAYOUT_V1 : CGROUP_LAYOUT_V2, .memory_bytes = UINT64_C(1) << 44};
+    machine->kernel = kernel_new(machine->loop, &config);
+    const struct sim_host_options options = {.cgroups = "direct"};
+    machine->host = sim_host_new(machine->kernel, NULL, &options);
+    flags_init(&machine->flags);
+    str_set(&machine->flags.work_dir, "/var/lib/mesos");
+    str_set(&machine->flags.runtime_dir, "/var/run/mesos");
+    str_set(&machine->flags.launcher, "linux");
+    str_set(&machine->flags.isolation, "cgroups/cpu,cgroups/mem,cgroups/pids");
+}
+
+static void machine_close(struct machine *machine)
+{
+    agent_free(machine->agent);
+    host_gone(machine->host);
+    host_free(machine->host);
+    flags_release(&machine->flags);
+    kernel_free(machine->kernel);
+    loop_free(machine->loop);
+}
+
+static void on_recovered(void *arg, int result, const void *value, const struct err *err)
+{
+    struct machine *machine = arg;
+    (void)value, (void)err;
+    machine->failed += result < 0;
+}
+
+static void on_ended(void *arg, int result, const void *value, const struct err *err)
+{
+    struct machine *machine = arg;
+    (void)err;
+    machine->failed += result < 0 || !value;
+    machine->ended++;
+}
+
+static void on_launched(void *arg, int result, const void *value, const struct err *err)
+{
+    struct machine *machine = arg;
+    (void)err;
+    machine->failed += result < 0 || *(const enum launch_result *)value != LAUNCH_SUCCESS;
+    machine->launched++;
+}
+
+static void step(struct machine *machine)
+{
+    bool more = loop_step(machine->loop);
+    assert(more);
+}
+
+static int machine_start(struct machine *machine, struct err *err)
+{
+    const struct agent_parts parts = {.launcher = NULL};
+    int result = agent_create(machine->host, &machine->flags, &parts, &machine->agent, err);
+    if (result < 0)
+        return result;
+    agent_recover(machine->agent, DONE(on_recovered, machine));
+    while (sim_loop_next_ns(machine->loop) == loop_now_ns(machine->loop))
+        step(machine);
+    return 0;
+}
+
+static void launch(struct machine *machine, const char *id, const char *action)
+{
+    char *arguments[] = {(char *)"seatrial-workload", (char *)(uintptr_t)action, NULL};
+    struct container_config config = {
+        .command_info = {.value = (char *)"seatrial-workload", .arguments = arguments}};
+    resources_add_scalar(&config.resources, "cpus", 0.1);
+    resources_add_scalar(&config.resources, "mem", 32);
+    agent_launch(machine->agent, id, &config, DONE(on_launched, machine));
+    resources_release(&config.resources);
+}
+
+static void launch_live(struct machine *machine, uint64_t live)
+{
+    for (uint64_t i = 0; i < live; i++) {
+        _cleanup_free_ char *id = str_printf("live%" PRIu64, i);
+        uint64_t launched = machine->launched;
+        launch(machine, id, "sleep:1000000s");
+        while (machine->launched == launched)
+            step(machine);
+    }
+}
+
+static void play_lifecycles(struct machine *machine, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        _cleanup_free_ char *id = str_printf("c%" PRIu64, i);
+        uint64_t launched = machine->launched;
+        launch(machine, id, "exit:0");
+        while (machine->launched == launched)
+            step(machine);
+        uint64_t ended = machine->ended;
+        containerizer_wait(machine->agent->containerizer, id, DONE(on_ended, machine));
+        while (machine->ended == ended)
+            step(machine);
+    }
+}
+
+static int take_sample(
+    const struct settings *settings, uint64_t live, struct sample *ret_sample, struct err *err)
+{
+    struct machine machine;
+    machine_open(&machine, settings->v1);
+    int result = machine_start(&machine, err);
+    if (result == 0) {
+        uint64_t before_bytes = resident_bytes();
+        launch_live(&machine, live);
+        double grown = (double)resident_bytes() - (double)before_bytes;
+        double start = bench_now();
+        play_lifecycles(&machine, settings->lifecycles);
+        double seconds = bench_now() - start;
+        ret_sample->lifecycles_per_second = (double)settings->lifecycles / seconds;
+        ret_sample->bytes_per_live_container = live ? grown / (double)live : 0;
+        if (machine.failed)
+            result = err_set(err, -EPROTO, "%" PRIu64 " operations failed", machine.failed);
+    }
+    machine_close(&machine);
+    return result;
+}
+
+/* Medians over the runs. */
+static int measure(
+    const struct settings *settings, uint64_t live, struct sample *ret_median, struct err *err)
+{
+    double speeds[RUNS_MAX];
+    double sizes[RUNS_MAX];
+    for (uint64_t i = 0; i < settings->runs; i++) {
+        struct sample sample;
+        int result = take_sample(settings, live, &sample, err);
+        if (result < 0)
+            return result;
+        speeds[i] = sample.lifecycles_per_second;
+        sizes[i] = sample.bytes_per_live_container;
+    }
+    /* Later runs reuse memory that the first has taken: the first is the true growth. */
+    ret_median->bytes_per_live_container = sizes[0];
+    ret_median->lifecycles_per_second = bench_median(speeds, settings->runs);
+    return 0;
+}
+
+static void print_results(const struct settings *settings, const uint64_t *live,
+    const struct sample *samples, size_t count)
+{
+    if (!settings->json) {
+        for (size_t i = 0; i < count; i++)
+            printf("%6" PRIu64 " live: %8.0f lifecycles/s, %6.0f bytes per live container\n",
+                live[i], samples[i].lifecycles_per_second, samples[i].bytes_per_live_container);
+        return;
+    }
+    json_t *rows = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(
+            rows, json_pack("{sI sf sf}", "live", (json_int_t)live[i], "lifecycles_per_second",
+                      samples[i].lifecycles_per_second, "bytes_per_live_container",
+                      samples[i].bytes_per_live_container));
+    json_t *json =
+        json_pack("{sf sf ss sI sI so}", "lifecycles_per_second", samples[0].lifecycles_per_second,
+            "bytes_per_live_container", samples[count - 1].bytes_per_live_container, "cgroups",
+            settings->v1 ? "v1" : "v2", "runs", (json_int_t)settings->runs, "lifecycles",
+            (json_int_t)settings->lifecycles, "by_live", rows);
+    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+    printf("\n");
+    json_decref(json);
+}
+
+static int usage_error(const char *option)
+{
+    fprintf(stderr,
+        "seatrial bench sim: \"%s\", expected [--json] [--lifecycles N] [--live N] "
+        "[--runs N] [--cgroups v1|v2]\n",
+        option);
+    return -EINVAL;
+}
+
+static bool count_parse(const char *text, uint64_t most, uint64_t *ret_count)
+{
+    char *end;
+    errno = 0;
+    *ret_count = text ? strtoull(text, &end, 10) : 0;
+    return text && text[0] >= '0' && text[0] <= '9' && !*end && errno == 0 && *ret_count <= most;
+}
+
+static int settings_parse(int argc, char **argv, struct settings *settings)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        bool good;
+        if (strcmp(argv[i], "--json") == 0) {
+            settings->json = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--lifecycles") == 0)
+            good = count_parse(value, 100000000, &settings->lifecycles) && settings->lifecycles;
+        else if (strcmp(argv[i], "--live") == 0)
+            good = count_parse(value, 1000000, &settings->live);
+        else if (strcmp(argv[i], "--runs") == 0)
+            good = count_parse(value, RUNS_MAX, &settings->runs) && settings->runs;
+        else if (strcmp(argv[i], "--cgroups") == 0)
+            good = value && (str_equal(value, "v1") || str_equal(value, "v2"));
+        else
+            good = false;
+        if (!good)
+            return usage_error(argv[i]);
+        if (strcmp(argv[i], "--cgroups") == 0)
+            settings->v1 = str_equal(value, "v1");
+        i++;
+    }
+    return 0;
+}
+
+int bench_sim_main(int argc, char **argv)
+{
+    struct settings settings = {.lifecycles = 20000, .runs = 5};
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        printf("Usage: seatrial bench sim [--json] [--lifecycles N] [--live N] [--runs N] "
+               "[--cgroups v1|v2]\n");
+        return 0;
+    }
+    if (settings_parse(argc, argv, &settings) < 0)
+        return EXIT_USAGE;
+    const uint64_t both[] = {FEW_LIVE, MANY_LIVE};
+    const uint64_t *live = settings.live ? &settings.live : both;
+    size_t count = settings.live ? 1 : ARRAY_SIZE(both);
+    struct sample samples[ARRAY_SIZE(both)];
+    for (size_t i = 0; i < count; i++) {
+        _cleanup_err_ struct err err = ERR_INIT;
+        if (measure(&settings, live[i], &samples[i], &err) < 0) {
+            fprintf(stderr, "seatrial bench sim: %s\n", err_text(&err));
+            return 1;
+        }
+    }
+    print_results(&settings, live, samples, count);
+    return 0;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A backend makes worlds in which scenarios run: the simulated kernel, or the one under our feet.
+ * A world outlives agents: each start of an agent gets a host of its own on it, and the engine
+ * looks around through one more host, the observer, whose calls are no effects of anybody.
+ */
+#pragma once
+
+#include "reference/flags.h"
+#include "reference/host.h"
+#include "scenarios/engine/parse/capability.h"
+#include "scenarios/engine/parse/schema.h"
+
+struct backend;
+struct world;
+
+struct world_options {
+    const struct node *agent; /* the scenario's agent, NULL: default */
+    uint64_t seed;
+    const char *cgroups; /* "direct" or "fuse" */
+    bool fold_world;     /* fold a digest of the whole world into every event of the trace */
+};
+
+/* What was there before the scenario and may be there after it; filled in by audit_before. */
+struct world_ops {
+    struct host *(*host_new)(struct world *world);
+    /* Directories, paths and flags that the world gives an agent; before the scenario's own. */
+    void (*flags)(struct world *world, struct flags *flags);
+    /* Time of the next thing due; UINT64_MAX when nothing is. Virtual time only (else NULL). */
+    uint64_t (*next_ns)(struct world *world);
+    /* Tells the simulated kernel to misbehave; NULL elsewhere. */
+    int (*knob)(struct world *world, const char *knob, const struct node *args, struct err *err);
+    /* Did the scenario bring it forth (neither the agent, nor the engine, nor there before)? */
+    bool (*is_ours)(struct world *world, const struct process_info *process);
+    /* What is left behind, one line each; an empty list is good. Owned. `final`: the agent has
+     * stopped, so descriptors count too. */
+    char **(*audit)(struct world *world, bool final);
+    /* "pid 12 seatrial-workload D cgroup …": for the watchdog; owned. */
+    char **(*describe)(struct world *world);
+    /* Removes whatever is left, so that the next scenario starts clean. */
+    void (*free)(struct world *world);
+};
+struct world {
+    const struct world_ops *ops;
+    const struct backend *backend;
+    struct loop *loop;     /* owned */
+    struct trace *trace;   /* owned */
+    struct host *observer; /* owned */
+    char *work_dir;
+    char *runtime_dir;
+    char *cgroups_root;
+    char *workload; /* value of a workload's command */
+    bool virtual_time;
+};
+
+struct backend {
+    const char *name;
+    const char *help;
+    /* Does it have the capability? If not, why not (static or owned by the backend). */
+    bool (*has)(enum capability capability, const char **ret_reason);
+    int (*world_new)(
+        const struct world_options *options, struct world **ret_world, struct err *err);
+};
+extern const struct backend backend_sim;
+extern const struct backend backend_kernel;
+extern const struct backend *const backends[]; /* NULL-terminated */
+const struct backend *backend_find(const char *name);
+
+/* The keys of a scenario's `agent`: the agent, and the machine that a world makes for it. */
+extern const struct schema agent_schema;

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel under our feet: a loop of real time, the agent in this process, directories and a root
+ * cgroup of its own. */
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "reference/base/loop_uv.h"
+#include "reference/base/mem.h"
+#include "reference/cgroups/cgroup_fs.h"
+#include "reference/host_linux.h"
+#include "scenarios/engine/backends/audit.h"
+#include "scenarios/engine/backends/kernel_clean.h"
+
+#define TRACE_KEPT 25
+
+struct kernel_world {
+    struct world base;
+    char *directory;
+    char *init_helper;
+    char **descriptors; /* open before the first agent */
+    bool cgroups;       /* the agent has any */
+};
+
+static struct kernel_world *kernel_of(struct world *world)
+{
+    return (struct kernel_world *)world;
+}
+
+/* A program beside this one (the build tree), or where it is installed. */
+static char *program_path(const char *name)
+{
+    char self[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (length > 0) {
+        self[length] = '\0';
+        char *slash = strrchr(self, '/');
+        char *path = str_printf("%.*s/%s", (int)(slash - self), self, name);
+        if (access(path, X_OK) == 0)
+            return path;
+        free(path);
+    }
+    return str_printf("%s/%s", SEATRIAL_LIBEXEC, name);
+}
+
+static struct host *new_host(struct kernel_world *kernel, struct trace *trace, struct err *err)
+{
+    const struct host_linux_options options = {
+        .init_helper = kernel->init_helper, .cgroups = kernel->cgroups ? NULL : "none"};
+    struct host *host = NULL;
+    return host_linux_new(kernel->base.loop, trace, &options, &host, err) < 0 ? NULL : host;
+}
+
+static struct host *kernel_agent_host(struct world *world)
+{
+    struct host *host = new_host(kernel_of(world), world->trace, NULL);
+    assert(host); /* the observer's was made the same way */
+    return host;
+}
+
+static void kernel_flags(struct world *world, struct flags *flags)
+{
+    str_set(&flags->work_dir, world->work_dir);
+    str_set(&flags->runtime_dir, world->runtime_dir);
+    str_set(&flags->cgroups_root, world->cgroups_root);
+    str_set(&flags->launcher, "posix");
+}
+
+static bool kernel_is_ours(struct world *world, const struct process_info *process)
+{
+    (void)world;
+    return supervisor_has(process->pid);
+}
+
+static void audit_descriptors(const struct kernel_world *kernel, char ***lines)
+{
+    _cleanup_strv_ char **now = open_descriptors();
+    for (size_t i = 0; now && now[i]; i++) {
+        if (!strv_contains(kernel->descriptors, now[i]))
+            strv_add_owned(lines, str_printf("descriptor %s", now[i]));
+    }
+}
+
+static void audit_mounts(const struct kernel_world *kernel, char ***lines)
+{
+    struct mount_info *mounts = NULL;
+    size_t count = 0;
+    if (host_mounts(kernel->base.observer, 0, &mounts, &count, NULL) < 0)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        if (str_starts(mounts[i].target, kernel->directory) &&
+            !str_equal(mounts[i].target, kernel->base.work_dir))
+            strv_add_owned(lines, str_printf("mount %s", mounts[i].target));
+    }
+    mount_info_free(mounts, count);
+}
+
+static char **kernel_audit(struct world *world, bool final)
+{
+    char **lines = NULL;
+    audit_processes(world, &lines);
+    audit_cgroups(world, &lines);
+    audit_mounts(kernel_of(world), &lines);
+    audit_runtime(world, &lines);
+    if (final)
+        audit_descriptors(kernel_of(world), &lines);
+    return lines;
+}
+
+/* The first line of a file below /proc, for the dump. */
+static char *proc_text(pid_t pid, const char *file)
+{
+    _cleanup_free_ char *path = str_printf("/proc/%d/%s", (int)pid, file);
+    FILE *stream = fopen(path, "re");
+    char line[400] = "";
+    if (stream) {
+        size_t length = fread(line, 1, sizeof(line) - 1, stream);
+        line[length] = '\0';
+        for (size_t i = 0; i < length; i++)
+            line[i] = line[i] == '\0' || line[i] == '\n' ? ' ' : line[i];
+        fclose(stream);
+    }
+    return str_dup(line);
+}
+
+static char **kernel_describe(struct world *world)
+{
+    char **lines = NULL;
+    _cleanup_free_ struct process_info *list = NULL;
+    size_t count = 0;
+    if (host_process_list(world->observer, &list, &count, NULL) < 0)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (!kernel_is_ours(world, &list[i]))
+            continue;
+        _cleanup_free_ char *command = proc_text(list[i].pid, "cmdline");
+        _cleanup_free_ char *stack = proc_text(list[i].pid, "stack");
+        _cleanup_free_ char *cgroups = proc_text(list[i].pid, "cgroup");
+        strv_add_owned(&lines, str_printf("%d (%c) %s| stack %s| cgroups %s", (int)list[i].pid,
+                                   list[i].state, command, stack, cgroups));
+    }
+    return lines;
+}
+
+static void kernel_free_world(struct world *world)
+{
+    struct kernel_world *kernel = kernel_of(world);
+    if (world->observer) {
+        world_clean(world, kernel->directory);
+        host_gone(world->observer);
+        host_free(world->observer);
+    }
+    trace_free(world->trace);
+    loop_free(world->loop);
+    strv_free(kernel->descriptors);
+    free(kernel->directory);
+    free(kernel->init_helper);
+    free(world->work_dir);
+    free(world->runtime_dir);
+    free(world->cgroups_root);
+    free(world->workload);
+    free(kernel);
+}
+
+static const struct world_ops kernel_ops = {.host_new = kernel_agent_host,
+    .flags = kernel_flags,
+    .is_ours = kernel_is_ours,
+    .audit = kernel_audit,
+    .describe = kernel_describe,
+    .free = kernel_free_world};
+
+static int make_directory(struct kernel_world *kernel, struct err *err)
+{
+    static unsigned worlds;
+    char template[] = "/tmp/seatrial-XXXXXX";
+    if (!mkdtemp(template))
+        return err_errno(err, -errno, "make a directory below /tmp");
+    /* Containers of other users must get at their sandboxes. */
+    chmod(template, 0755);
+    kernel->directory = str_dup(template);
+    kernel->base.work_dir = str_printf("%s/work", template);
+    kernel->base.runtime_dir = str_printf("%s/run", template);
+    kernel->base.cgroups_root = str_printf("seatrial-%d-%u", (int)getpid(), ++worlds);
+    return 0;
+}
+
+static int kernel_world_new(
+    const struct world_options *options, struct world **ret_world, struct err *err)
+{
+    supervisor_start();
+    struct kernel_world *kernel = mem_alloc(sizeof(*kernel));
+    struct world *world = &kernel->base;
+    world->ops = &kernel_ops;
+    world->backend = &backend_kernel;
+    kernel->cgroups = str_equal(node_text(options->agent, "launcher"), "linux");
+    kernel->init_helper = program_path("seatrial-init");
+    world->workload = program_path("seatrial-workload");
+    world->loop = loop_uv_new();
+    world->trace = trace_new(world->loop, TRACE_KEPT);
+    int result = access(world->workload, X_OK) == 0
+                     ? make_directory(kernel, err)
+                     : err_set(err, -ENOENT, "the workload program %s is missing", world->workload);
+    if (result == 0) {
+        world->observer = new_host(kernel, NULL, err);
+        result = world->observer ? 0 : err->code;
+    }
+    if (result < 0) {
+        kernel_free_world(world);
+        return result;
+    }
+    observer_set(world->observer);
+    kernel->descriptors = open_descriptors();
+    *ret_world = world;
+    return 0;
+}
+
+static bool is_directory(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+static bool unified(void)
+{
+    return access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
+}
+
+static bool has_cgroups(enum capability capability)
+{
+    bool v1 = is_directory("/sys/fs/cgroup/freezer") && !unified();
+    if (capability == CAPABILITY_CGROUPS_V2)
+        return unified();
+    if (capability == CAPABILITY_CGROUPS_HYBRID)
+        return v1 && is_directory("/sys/fs/cgroup/unified");
+    return capability == CAPABILITY_CGROUPS_V1 ? v1 : v1 || unified();
+}
+
+static bool kernel_has(enum capability capability, const char **ret_reason)
+{
+    static const char *const lacks[CAPABILITY_COUNT] = {
+        [CAPABILITY_VIRTUAL_TIME] = "time is real here",
+        [CAPABILITY_KERNEL_KNOBS] = "a real kernel misbehaves only when it wants to",
+        [CAPABILITY_IMAGES] = "no images are prepared here",
+        [CAPABILITY_DOCKER] = "no docker engine is started here",
+        [CAPABILITY_SIMULATION] = "this is no simulation",
+    };
+    static const uint64_t root_only = NEED(CAPABILITY_ROOT) | NEED(CAPABILITY_LINUX_LAUNCHER) |
+                                      NEED(CAPABILITY_NAMESPACES) | NEED(CAPABILITY_MOUNTS) |
+                                      NEED(CAPABILITY_CGROUPS_V1) | NEED(CAPABILITY_CGROUPS_V2) |
+                                      NEED(CAPABILITY_CGROUPS_HYBRID);
+    static const uint64_t on_cgroups = NEED(CAPABILITY_LINUX_LAUNCHER) |
+                                       NEED(CAPABILITY_CGROUPS_V1) | NEED(CAPABILITY_CGROUPS_V2) |
+                                       NEED(CAPABILITY_CGROUPS_HYBRID);
+    *ret_reason = lacks[capability];
+    if (*ret_reason)
+        return false;
+    if ((root_only & NEED(capability)) && geteuid() != 0)
+        *ret_reason = "only root can";
+    else if ((on_cgroups & NEED(capability)) && !has_cgroups(capability))
+        *ret_reason = "the machine has no such cgroups mounted";
+    return !*ret_reason;
+}
+
+const struct backend backend_kernel = {
+    "kernel", "the kernel that this runs on", kernel_has, kernel_world_new};

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scenarios/engine/backends/kernel_clean.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "reference/base/mem.h"
+#include "reference/cgroups/cgroup_fs.h"
+
+#define CLEAN_ROUNDS 200
+#define CLEAN_PAUSE_NS 5000000
+
+static pid_t supervisor;
+
+/* The parent's life: reaps whoever falls to it until its child ends, and then ends alike. */
+static void supervise(pid_t child)
+{
+    int status = 0;
+    for (;;) {
+        int ended;
+        pid_t pid = waitpid(-1, &ended, 0);
+        if (pid < 0 && errno == EINTR)
+            continue;
+        if (pid < 0)
+            break;
+        if (pid == child) {
+            status = ended;
+            break;
+        }
+    }
+    if (WIFEXITED(status))
+        _exit(WEXITSTATUS(status));
+    signal(WTERMSIG(status), SIG_DFL);
+    raise(WTERMSIG(status));
+    _exit(1);
+}
+
+void supervisor_start(void)
+{
+    if (supervisor)
+        return;
+    fflush(NULL);
+    prctl(PR_SET_CHILD_SUBREAPER, 1L);
+    supervisor = getpid();
+    pid_t child = fork();
+    assert(child >= 0);
+    if (child > 0)
+        supervise(child);
+    /* The supervisor may be killed for being late: then this ends too. */
+    prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL);
+}
+
+static pid_t parent_of(struct host *host, pid_t pid)
+{
+    struct process_info info;
+    return host_process_info(host, pid, &info) == 0 ? info.ppid : 0;
+}
+
+static bool is_below(struct host *host, pid_t pid, pid_t above)
+{
+    for (unsigned depth = 0; pid > 1 && depth < 256; depth++) {
+        if (pid == above)
+            return true;
+        pid = parent_of(host, pid);
+    }
+    return false;
+}
+
+static struct host *observer_of_all;
+
+void observer_set(struct host *observer)
+{
+    observer_of_all = observer;
+}
+
+bool supervisor_has(pid_t pid)
+{
+    return pid != getpid() && pid != supervisor && is_below(observer_of_all, pid, supervisor);
+}
+
+static void pause_briefly(void)
+{
+    const struct timespec pause = {0, CLEAN_PAUSE_NS};
+    nanosleep(&pause, NULL);
+}
+
+/* One round: SIGKILL to all that are left; how many there were. */
+static size_t kill_round(struct world *world)
+{
+    _cleanup_free_ struct process_info *list = NULL;
+    size_t count = 0;
+    size_t left = 0;
+    if (host_process_list(world->observer, &list, &count, NULL) < 0)
+        return 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!world->ops->is_ours(world, &list[i]))
+            continue;
+        kill(list[i].pid, SIGKILL);
+        left++;
+    }
+    return left;
+}
+
+void supervisor_clean(struct world *world)
+{
+    for (unsigned round = 0; round < CLEAN_ROUNDS; round++) {
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+            ;
+        if (kill_round(world) == 0)
+            return;
+        pause_briefly();
+    }
+}
+
+static bool cgroup_clean_tree(struct cgroup_fs *fs, const char *root)
+{
+    _cleanup_strv_ char **paths = NULL;
+    if (!cgroup_exists(fs, root))
+        return true;
+    if (cgroup_descendants(fs, root, &paths, NULL) < 0)
+        return false;
+    bool gone = true;
+    for (size_t i = 0; paths && paths[i]; i++)
+        gone = cgroup_remove(fs, paths[i], NULL) == 0 && gone;
+    return cgroup_remove(fs, root, NULL) == 0 && gone;
+}
+
+static void cgroups_clean(struct world *world)
+{
+    const struct cgroup_hierarchies *all = world->observer->cgroups;
+    for (size_t i = 0; all && i < all->count; i++) {
+        for (unsigned round = 0; round < CLEAN_ROUNDS; round++) {
+            if (cgroup_clean_tree(all->items[i].fs, world->cgroups_root))
+                break;
+            pause_briefly();
+        }
+    }
+}
+
+static void mounts_clean(struct world *world, const char *directory)
+{
+    struct mount_info *mounts = NULL;
+    size_t count = 0;
+    if (host_mounts(world->observer, 0, &mounts, &count, NULL) < 0)
+        return;
+    for (size_t i = count; i > 0; i--) {
+        if (str_starts(mounts[i - 1].target, directory))
+            umount2(mounts[i - 1].target, MNT_DETACH);
+    }
+    mount_info_free(mounts, count);
+}
+
+void world_clean(struct world *world, const char *directory)
+{
+    supervisor_clean(world);
+    cgroups_clean(world);
+    mounts_clean(world, directory);
+    host_tree_remove(world->observer, directory, NULL);
+}
+
+char **open_descriptors(void)
+{
+    char **lines = NULL;
+    DIR *directory = opendir("/proc/self/fd");
+    const struct dirent *entry;
+    while (directory && (entry = readdir(directory))) {
+        char target[300];
+        if (entry->d_name[0] == '.' || strtol(entry->d_name, NULL, 10) == dirfd(directory))
+            continue;
+        _cleanup_free_ char *path = str_printf("/proc/self/fd/%s", entry->d_name);
+        ssize_t length = readlink(path, target, sizeof(target) - 1);
+        if (length < 0)
+            continue;
+        target[length] = '\0';
+        strv_add_owned(&lines, str_printf("%s -> %s", entry->d_name, target));
+    }
+    if (directory)
+        closedir(directory);
+    strv_sort(lines);
+    return lines;
+}

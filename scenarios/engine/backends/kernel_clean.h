@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the world of the real kernel does around scenarios: a supervisor, and cleaning up. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "scenarios/engine/backends/backend.h"
+
+/*
+ * Puts a supervisor above this process, once: it adopts and reaps the orphans of containers as init
+ * does on a machine, and kills what is left when this process ends. Returns in the process below
+ * it, which goes on; that process' end becomes the supervisor's own.
+ */
+void supervisor_start(void);
+/* The host whose eyes supervisor_has looks through. */
+void observer_set(struct host *observer);
+/* Is it a descendant of the supervisor, but not this process? */
+bool supervisor_has(pid_t pid);
+/* Kills and reaps all of those. */
+void supervisor_clean(struct world *world);
+/* Removes the cgroups below the world's root, and mounts and files below its directory. */
+void world_clean(struct world *world, const char *directory);
+/* The open descriptors of this process, each "number -> what"; owned. */
+char **open_descriptors(void);

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The simulated world: a loop of virtual time, a simulated kernel, and a host on it per agent. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "fakes/kernel/cgroup.h"
+#include "fakes/kernel/process.h"
+#include "fakes/sim_host.h"
+#include "fakes/sim_loop.h"
+#include "fakes/vfs.h"
+#include "reference/base/map.h"
+#include "reference/base/mem.h"
+#include "reference/launchers/launcher.h"
+#include "reference/mesos/mesos.h"
+#include "scenarios/engine/backends/audit.h"
+
+#define TRACE_KEPT 25
+
+struct sim_backend_world {
+    struct world base;
+    struct kernel *kernel;
+    struct u64map *own_pids; /* of the observer and the agents */
+    struct sim_host_options options;
+};
+
+static struct sim_backend_world *sim_of(struct world *world)
+{
+    return (struct sim_backend_world *)world;
+}
+
+static struct host *sim_new_host(struct sim_backend_world *sim, struct trace *trace)
+{
+    struct host *host = sim_host_new(sim->kernel, trace, &sim->options);
+    u64map_set(sim->own_pids, (uint64_t)sim_host_process(host)->pid, host);
+    return host;
+}
+
+static struct host *sim_agent_host(struct world *world)
+{
+    return sim_new_host(sim_of(world), world->trace);
+}
+
+static void sim_flags(struct world *world, struct flags *flags)
+{
+    str_set(&flags->work_dir, world->work_dir);
+    str_set(&flags->runtime_dir, world->runtime_dir);
+    str_set(&flags->cgroups_root, world->cgroups_root);
+    str_set(&flags->launcher, "posix");
+}
+
+static uint64_t sim_next_ns(struct world *world)
+{
+    return sim_loop_next_ns(world->loop);
+}
+
+static bool sim_is_ours(struct world *world, const struct process_info *process)
+{
+    const struct sim_backend_world *sim = sim_of(world);
+    if (process->pid == sim->kernel->init->pid || u64map_get(sim->own_pids, (uint64_t)process->pid))
+        return false;
+    const struct process *found = process_find(sim->kernel, process->pid);
+    return !found || !found->kernel_thread;
+}
+
+static void audit_mounts(struct world *world, char ***lines)
+{
+    _cleanup_strv_ char **targets = sim_host_mount_targets(sim_of(world)->kernel);
+    for (size_t i = 0; targets && targets[i]; i++) {
+        if (strcmp(targets[i], world->work_dir) != 0)
+            strv_add_owned(lines, str_printf("mount %s", targets[i]));
+    }
+}
+
+static char **sim_audit(struct world *world, bool final)
+{
+    (void) final;
+    char **lines = NULL;
+    audit_processes(world, &lines);
+    audit_cgroups(world, &lines);
+    audit_mounts(world, &lines);
+    audit_runtime(world, &lines);
+    return lines;
+}
+
+static char **sim_describe(struct world *world)
+{
+    static const char *const states[] = {"running", "stopped", "zombie"};
+    char **lines = NULL;
+    struct kernel *kernel = sim_of(world)->kernel;
+    list_for_each(node, &kernel->processes)
+    {
+        const struct process *process = list_entry(node, struct process, node);
+        if (process == kernel->init)
+            continue;
+        strv_add_owned(&lines,
+            str_printf("%d %s %s%s%s", (int)process->pid, process->command ? process->command : "?",
+                states[process->state], process->unkillable ? " unkillable" : "",
+                process->leader && process->leader->frozen ? " frozen" : ""));
+    }
+    return lines;
+}
+
+static int knob_freezer(struct world *world, const char *id, bool stuck, struct err *err)
+{
+    struct cgroup_root *root = cgroup_root_find(sim_of(world)->kernel, "freezer");
+    _cleanup_free_ char *path = launcher_cgroup(world->cgroups_root, id);
+    struct cgroup *cgroup = root ? cgroup_lookup(root, path) : NULL;
+    if (!cgroup)
+        return err_set(err, -ENOENT, "there is no freezer cgroup %s", path);
+    cgroup_set_stuck_freezer(cgroup, stuck);
+    return 0;
+}
+
+/* The init and what descends from it; depth is bounded by the number of processes. */
+static void set_unkillable(struct process *process, bool unkillable)
+{
+    process->unkillable = unkillable;
+    list_for_each_safe(node, following, &process->children)
+        set_unkillable(list_entry(node, struct process, sibling), unkillable);
+    if (!unkillable && (process->pending_signals & (UINT64_C(1) << SIGKILL)))
+        process_signal(process, SIGKILL);
+}
+
+static int knob_unkillable(struct world *world, const char *id, bool unkillable, struct err *err)
+{
+    _cleanup_free_ char *path = mesos_runtime_file(world->runtime_dir, id, "pid");
+    _cleanup_free_ char *text = NULL;
+    size_t length;
+    int result = host_file_read(world->observer, path, &text, &length, err);
+    if (result < 0)
+        return result;
+    struct process *process = process_find(sim_of(world)->kernel, (pid_t)strtol(text, NULL, 10));
+    if (!process)
+        return err_set(err, -ESRCH, "the init of %s is gone", id);
+    set_unkillable(process, unkillable);
+    return 0;
+}
+
+static int sim_knob(struct world *world, const char *knob, const struct node *args, struct err *err)
+{
+    static const struct {
+        const char *name;
+        int (*turn)(struct world *, const char *, bool, struct err *);
+        bool on;
+    } knobs[] = {{"stuck freezer", knob_freezer, true}, {"freezer works", knob_freezer, false},
+        {"unkillable", knob_unkillable, true}, {"killable", knob_unkillable, false}};
+    for (size_t i = 0; i < ARRAY_SIZE(knobs); i++) {
+        if (strcmp(knobs[i].name, knob) == 0)
+            return knobs[i].turn(world, node_text(args, "of"), knobs[i].on, err);
+    }
+    return err_set(err, -EINVAL, "no knob %s", knob);
+}
+
+static void sim_free(struct world *world)
+{
+    struct sim_backend_world *sim = sim_of(world);
+    if (world->observer) {
+        host_gone(world->observer);
+        host_free(world->observer);
+    }
+    kernel_free(sim->kernel);
+    trace_free(world->trace);
+    loop_free(world->loop);
+    u64map_free(sim->own_pids);
+    free(sim);
+}
+
+static const struct world_ops sim_ops = {.host_new = sim_agent_host,
+    .flags = sim_flags,
+    .next_ns = sim_next_ns,
+    .knob = sim_knob,
+    .is_ours = sim_is_ours,
+    .audit = sim_audit,
+    .describe = sim_describe,
+    .free = sim_free};
+
+static uint64_t sim_digest(void *arg, uint64_t hash)
+{
+    struct kernel *kernel = arg;
+    return vfs_digest(kernel->vfs, kernel_digest(kernel, hash));
+}
+
+static enum cgroup_layout layout_of(const char *name)
+{
+    static const struct {
+        const char *name;
+        enum cgroup_layout layout;
+    } layouts[] = {{"v1", CGROUP_LAYOUT_V1}, {"v2", CGROUP_LAYOUT_V2},
+        {"hybrid", CGROUP_LAYOUT_HYBRID}, {"none", CGROUP_LAYOUT_NONE}};
+    for (size_t i = 0; name && i < ARRAY_SIZE(layouts); i++) {
+        if (strcmp(layouts[i].name, name) == 0)
+            return layouts[i].layout;
+    }
+    return CGROUP_LAYOUT_V2;
+}
+
+static int sim_world_new(
+    const struct world_options *options, struct world **ret_world, struct err *err)
+{
+    (void)err;
+    const struct node *machine = node_get(options->agent, "kernel");
+    const struct kernel_config config = {
+        .profile = node_text(machine, "profile"),
+        .layout = layout_of(node_text(options->agent, "cgroups")),
+        .cpus = (unsigned)node_amount(machine, "cpus", 0),
+        .memory_bytes = node_amount(machine, "memory", 0),
+        .swap_bytes = node_amount(machine, "swap", 0),
+        .options = node_text(machine, "options"),
+        .seed = options->seed,
+    };
+    struct sim_backend_world *sim = mem_alloc(sizeof(*sim));
+    struct world *world = &sim->base;
+    world->ops = &sim_ops;
+    world->backend = &backend_sim;
+    world->virtual_time = true;
+    world->work_dir = (char *)"/var/lib/mesos";
+    world->runtime_dir = (char *)"/var/run/mesos";
+    world->cgroups_root = (char *)"mesos";
+    world->workload = (char *)"seatrial-workload";
+    world->loop = sim_loop_new(options->seed);
+    world->trace = trace_new(world->loop, TRACE_KEPT);
+    sim->own_pids = u64map_new();
+    sim->options = (struct sim_host_options){.cgroups = options->cgroups};
+    sim->kernel = kernel_new(world->loop, &config);
+    world->observer = sim_new_host(sim, NULL);
+    if (options->fold_world)
+        trace_set_digest(world->trace, sim_digest, sim->kernel);
+    *ret_world = world;
+    return 0;
+}
+
+static bool sim_has(enum capability capability, const char **ret_reason)
+{
+    static const char *const lacks[CAPABILITY_COUNT] = {
+        [CAPABILITY_SHELL] = "the simulated kernel plays workloads, not shell commands",
+        [CAPABILITY_IMAGES] = "the simulated kernel has no images",
+        [CAPABILITY_NETWORK] = "the simulated kernel has no network",
+    };
+    *ret_reason = lacks[capability];
+    return !lacks[capability];
+}
+
+const struct backend backend_sim = {
+    "sim", "the simulated kernel, in virtual time", sim_has, sim_world_new};

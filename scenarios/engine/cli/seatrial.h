@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The subcommands of the program `seatrial`, each in the folder it belongs to. */
+#pragma once
+
+struct subcommand {
+    const char *name;
+    const char *help;
+    int (*main)(int argc, char **argv); /* argv[0] is the subcommand's name */
+};
+extern const struct subcommand subcommands[]; /* ends with a NULL name */
+
+int run_main(int argc, char **argv);
+int bench_main(int argc, char **argv); /* bench/, which this folder does not know */

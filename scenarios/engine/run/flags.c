@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the keys of an agent (and of a restart) to its flags. */
+#include "reference/base/mem.h"
+#include "reference/base/strbuf.h"
+#include "scenarios/engine/run/run.h"
+
+static int set_list(struct run *run, const struct node *agent, const char *key, struct err *err)
+{
+    size_t count;
+    struct node *const *items = node_list(agent, key, &count);
+    if (!node_get(agent, key))
+        return 0;
+    _cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+    for (size_t i = 0; i < count; i++)
+        strbuf_addf(&text, "%s%s", i ? "," : "", items[i]->text);
+    return flags_set(&run->flags, key, strbuf_text(&text), err);
+}
+
+int agent_flags_apply(struct run *run, const struct node *agent, struct err *err)
+{
+    int result = set_list(run, agent, "containerizers", err);
+    if (result == 0)
+        result = set_list(run, agent, "isolation", err);
+    if (result == 0 && node_text(agent, "launcher"))
+        result = flags_set(&run->flags, "launcher", node_text(agent, "launcher"), err);
+    const struct node *flags = node_get(agent, "flags");
+    for (size_t i = 0; flags && i < flags->count && result == 0; i++)
+        result = flags_set(&run->flags, flags->keys[i]->text, flags->items[i]->text, err);
+    return result;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One life of the agent: made, recovered, crashed or stopped. */
+#include <errno.h>
+#include <string.h>
+
+#include "reference/base/mem.h"
+#include "scenarios/engine/run/operation.h"
+#include "scenarios/engine/steps/step.h"
+
+bool instance_alive(const struct run *run)
+{
+    return run->instance.agent != NULL;
+}
+
+/* Every effect of the agent comes by here: counted over all instances, then decided. */
+static struct effect_verdict run_decide(void *arg, const struct effect *effect)
+{
+    struct run *run = arg;
+    run->effects++;
+    if (run->record_effects) {
+        run->effect_records = mem_grow(run->effect_records, &run->effect_records_capacity,
+            run->effect_records_count + 1, sizeof(*run->effect_records));
+        run->effect_records[run->effect_records_count++] =
+            (struct effect_record){effect->kind, str_dup(effect->subject), run->step_index};
+    }
+    if (run->point.number == run->effects) {
+        run->point_hit = true;
+        return run->point.verdict;
+    }
+    return fault_plan_decide(&run->faults, effect);
+}
+
+/* "cgroups/mem" names the one object that stands for all cgroups isolators. */
+static bool isolator_is(const struct isolator *isolator, const char *name)
+{
+    return strcmp(isolator->name, name) == 0 ||
+           (str_starts(name, "cgroups/") && str_starts(isolator->name, "cgroups"));
+}
+
+static bool isolator_is_named(const struct run *run, const struct isolator *isolator)
+{
+    for (size_t i = 0; i < run->scenario->steps_count; i++) {
+        const struct node *args = run->scenario->steps[i].args;
+        const char *name = node_text(args, "isolator");
+        if (!name)
+            name = node_text(node_get(args, "calls"), "isolator");
+        if (name && isolator_is(isolator, name))
+            return true;
+    }
+    return false;
+}
+
+static void instance_add_isolator(struct instance *instance, struct isolator *isolator)
+{
+    instance->isolators = mem_realloc(
+        instance->isolators, (instance->isolators_count + 1) * sizeof(*instance->isolators));
+    instance->isolators[instance->isolators_count++] = isolator;
+}
+
+static struct isolator *wrap_isolator(void *arg, struct isolator *inner)
+{
+    struct run *run = arg;
+    if (!isolator_is_named(run, inner))
+        return inner;
+    struct isolator *wrapped = fake_isolator_wrap(inner);
+    instance_add_isolator(&run->instance, wrapped);
+    return wrapped;
+}
+
+static bool steps_name(const struct run *run, const char *key)
+{
+    for (size_t i = 0; i < run->scenario->steps_count; i++) {
+        const struct node *args = run->scenario->steps[i].args;
+        if (node_get(args, key) || node_get(node_get(args, "calls"), key))
+            return true;
+    }
+    return false;
+}
+
+static struct launcher *wrap_launcher(void *arg, struct launcher *inner)
+{
+    struct run *run = arg;
+    if (!steps_name(run, "launcher"))
+        return inner;
+    run->instance.launcher = fake_launcher_wrap(inner);
+    return run->instance.launcher;
+}
+
+struct isolator *instance_isolator(struct run *run, const char *name)
+{
+    for (size_t i = 0; i < run->instance.isolators_count; i++) {
+        if (isolator_is(run->instance.isolators[i], name))
+            return run->instance.isolators[i];
+    }
+    return NULL;
+}
+
+static void fake_set_launch_info(struct isolator *isolator, const struct node *node)
+{
+    if (!node)
+        return;
+    struct launch_info info = {0};
+    json_t *json = node_json(node);
+    if (json_type_decode(&launch_info_json, json, &info, "launch_info", NULL) == 0)
+        fake_isolator_set_launch_info(isolator, &info);
+    json_type_release(&launch_info_json, &info);
+    json_decref(json);
+}
+
+/* The stand-alone fakes of the scenario, which the agent takes like modules. */
+static struct isolator **make_fakes(struct run *run, size_t *ret_count)
+{
+    struct node *const *fakes = node_list(run->scenario->agent, "fakes", ret_count);
+    struct isolator **isolators = mem_alloc((*ret_count + 1) * sizeof(struct isolator *));
+    for (size_t i = 0; i < *ret_count; i++) {
+        isolators[i] = fake_isolator_new(run->instance.host, node_text(fakes[i], "name"),
+            node_bool(fakes[i], "nesting", true), node_bool(fakes[i], "standalone", true));
+        fake_set_launch_info(isolators[i], node_get(fakes[i], "launch_info"));
+        instance_add_isolator(&run->instance, isolators[i]);
+    }
+    return isolators;
+}
+
+static bool wants_fake(const struct run *run, const char *part)
+{
+    const char *asked = node_text(run->scenario->agent, part);
+    return asked ? strcmp(asked, "fake") == 0 : steps_name(run, part);
+}
+
+static int instance_make(struct run *run, struct err *err)
+{
+    struct instance *instance = &run->instance;
+    size_t count;
+    struct isolator **fakes = make_fakes(run, &count);
+    if (wants_fake(run, "fetcher"))
+        instance->fetcher = fake_fetcher_new(instance->host);
+    if (wants_fake(run, "provisioner"))
+        instance->provisioner = fake_provisioner_new(instance->host);
+    const struct agent_parts parts = {.isolators = fakes,
+        .isolators_count = count,
+        .fetcher = instance->fetcher,
+        .provisioner = instance->provisioner,
+        .wrap_isolator = wrap_isolator,
+        .wrap_launcher = wrap_launcher,
+        .wrap_arg = run};
+    int result = agent_create(instance->host, &run->flags, &parts, &instance->agent, err);
+    free(fakes);
+    return result;
+}
+
+static void instance_forget(struct run *run)
+{
+    unsigned number = run->instance.number;
+    free(run->instance.isolators);
+    run->instance = (struct instance){.number = number};
+}
+
+static int apply_deferred(struct run *run, struct err *err)
+{
+    int result = 0;
+    for (size_t i = 0; i < run->deferred_count && result == 0; i++)
+        result = step_apply_deferred(run, run->deferred[i], err);
+    run->deferred_count = 0;
+    return result;
+}
+
+int instance_start(struct run *run, struct err *err)
+{
+    struct instance *instance = &run->instance;
+    instance->number++;
+    instance->host = run->world->ops->host_new(run->world);
+    instance->host->hook = (struct effect_hook){run_decide, run};
+    trace_event(run->world->trace, "engine", "agent.start", 0, "number=%u", instance->number);
+    int result = instance_make(run, err);
+    if (result < 0) {
+        host_gone(instance->host);
+        host_free(instance->host);
+        instance_forget(run);
+        return result;
+    }
+    result = apply_deferred(run, err);
+    if (result < 0)
+        return result;
+    struct operation *recover = operation_start(run, &operation_recover, NULL, NULL, NULL, err);
+    if (!recover)
+        return err->code;
+    result = operation_await(run, recover, err);
+    if (result < 0)
+        return result;
+    recover->judged = true;
+    if (recover->result < 0)
+        return err_set(err, recover->result, "%s", recover->error);
+    known_watch_all(run);
+    return 0;
+}
+
+static void usage_forget(struct run *run)
+{
+    size_t cursor = 0;
+    const char *id;
+    void *value;
+    while (strmap_next(run->known, &cursor, &id, &value)) {
+        struct known *known = value;
+        json_decref(known->usage);
+        known->usage = NULL;
+        free(known->phase);
+        known->phase = NULL;
+    }
+}
+
+void instance_crash(struct run *run)
+{
+    struct instance *instance = &run->instance;
+    if (!instance->host)
+        return;
+    trace_event(run->world->trace, "engine", "agent.crash", 0, "number=%u", instance->number);
+    struct agent *agent = instance->agent;
+    struct host *host = instance->host;
+    /* Nobody may start anything while it unwinds. */
+    instance->agent = NULL;
+    host_crash(host);
+    host_gone(host);
+    agent_free(agent);
+    host_free(host);
+    instance_forget(run);
+    usage_forget(run);
+}
+
+void instance_stop(struct run *run)
+{
+    struct instance *instance = &run->instance;
+    if (!instance->host)
+        return;
+    struct agent *agent = instance->agent;
+    instance->agent = NULL;
+    agent_free(agent);
+    size_t requests = 0;
+    list_for_each(node, &instance->host->requests) requests++;
+    if (requests)
+        run_violation(
+            run, "%zu requests (timers, watches) are left after the agent stopped", requests);
+    host_gone(instance->host);
+    host_free(instance->host);
+    instance_forget(run);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scenarios/engine/run/place.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "reference/base/mem.h"
+#include "reference/base/strbuf.h"
+#include "reference/launchers/launcher.h"
+#include "reference/mesos/mesos.h"
+
+static char *cgroup_path(struct run *run, const struct node *args, bool v2)
+{
+    const char *path = node_text(args, "path");
+    const char *of = node_text(args, "of");
+    const char *root = run->flags.cgroups_root;
+    if (path && path[0] == '/')
+        return str_dup(path + strspn(path, "/"));
+    _cleanup_free_ char *base = !of ? str_dup(root)
+                                : v2 && node_bool(args, "leaf", false)
+                                    ? launcher_cgroup_leaf(root, of)
+                                    : launcher_cgroup(root, of);
+    if (!path || !path[0])
+        return str_dup(base);
+    return str_printf("%s/%s", base, path);
+}
+
+int place_cgroup(struct run *run, const struct node *args, struct place *ret_place, struct err *err)
+{
+    struct cgroup_hierarchies *all = run->world->observer->cgroups;
+    const char *controller = node_text(args, "hierarchy");
+    *ret_place = (struct place){0};
+    if (!all || all->count == 0)
+        return err_set(err, -ENOENT, "there are no cgroups");
+    struct cgroup_hierarchy *hierarchy = cgroup_hierarchy_find(all, controller ? controller : "");
+    if (!hierarchy && all->unified)
+        hierarchy = cgroup_hierarchy_find(all, "");
+    if (!hierarchy && !controller)
+        hierarchy = &all->items[0];
+    if (!hierarchy)
+        return err_set(err, -ENOENT, "there is no hierarchy of %s", controller);
+    ret_place->fs = hierarchy->fs;
+    ret_place->path = cgroup_path(run, args, hierarchy->v2);
+    return 0;
+}
+
+void place_release(struct place *place)
+{
+    free(place->path);
+    *place = (struct place){0};
+}
+
+/* "sandbox:c1/out" -> base of c1, then "/out". */
+static char *container_file(struct run *run, const char *rest, bool sandbox, struct err *err)
+{
+    _cleanup_free_ char *id = str_ndup(rest, strcspn(rest, "/"));
+    const char *below = rest + strlen(id);
+    _cleanup_free_ char *base =
+        sandbox ? known_sandbox(run, id) : mesos_runtime_path(run->flags.runtime_dir, id);
+    if (base)
+        return str_printf("%s%s", base, below);
+    err_set(err, -ENOENT, "no container %s was launched", id);
+    return NULL;
+}
+
+char *place_file(struct run *run, const char *path, struct err *err)
+{
+    static const struct {
+        const char *prefix;
+        int kind;
+    } prefixes[] = {{"sandbox:", 0}, {"runtime:", 1}, {"work:", 2}, {"run:", 3}};
+    for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+        if (!str_starts(path, prefixes[i].prefix))
+            continue;
+        const char *rest = path + strlen(prefixes[i].prefix);
+        if (prefixes[i].kind < 2)
+            return container_file(run, rest, prefixes[i].kind == 0, err);
+        return str_printf(
+            "%s/%s", prefixes[i].kind == 2 ? run->flags.work_dir : run->flags.runtime_dir, rest);
+    }
+    if (path[0] == '/')
+        return str_dup(path);
+    err_set(err, -EINVAL, "\"%s\" is no path, expected %s", path, PLACE_FILE_HELP);
+    return NULL;
+}
+
+char *place_key_value(const char *text, const char *key)
+{
+    _cleanup_strv_ char **lines = strv_split(text, "\n");
+    size_t length = strlen(key);
+    for (size_t i = 0; lines && lines[i]; i++) {
+        if (strncmp(lines[i], key, length) == 0 && strchr(" =:", lines[i][length]) &&
+            lines[i][length])
+            return str_dup(lines[i] + length + 1);
+    }
+    return NULL;
+}
+
+pid_t place_init(struct run *run, const char *id)
+{
+    _cleanup_free_ char *path = mesos_runtime_file(run->flags.runtime_dir, id, "pid");
+    _cleanup_free_ char *text = NULL;
+    size_t length;
+    if (host_file_read(run->world->observer, path, &text, &length, NULL) < 0)
+        return 0;
+    return (pid_t)strtol(text, NULL, 10);
+}
+
+static const struct process_info *find_process(
+    const struct process_info *list, size_t count, pid_t pid)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].pid == pid)
+            return &list[i];
+    }
+    return NULL;
+}
+
+/* Is it the init, of its session, or below it? Chains of parents end at pid 1. */
+static bool belongs_to(
+    const struct process_info *list, size_t count, const struct process_info *process, pid_t init)
+{
+    for (size_t depth = 0; process && depth <= count; depth++) {
+        if (process->pid == init || process->sid == init)
+            return true;
+        process = find_process(list, count, process->ppid);
+    }
+    return false;
+}
+
+size_t place_processes(struct run *run, const char *id)
+{
+    _cleanup_free_ struct process_info *list = NULL;
+    size_t count = 0;
+    if (host_process_list(run->world->observer, &list, &count, NULL) < 0)
+        return 0;
+    pid_t init = id ? place_init(run, id) : 0;
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].state == 'Z')
+            continue;
+        bool ours = id ? init && belongs_to(list, count, &list[i], init)
+                       : run->world->ops->is_ours(run->world, &list[i]);
+        found += ours;
+    }
+    return found;
+}

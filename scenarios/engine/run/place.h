@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where things are: files and cgroups as scenarios name them, and the processes of a container. */
+#pragma once
+
+#include "reference/cgroups/cgroup_fs.h"
+#include "scenarios/engine/run/run.h"
+
+#define PLACE_CGROUP_KEYS                                                                          \
+    {"hierarchy", VALUE_TEXT, 0, NULL, NULL, NULL,                                                 \
+        "v1: a controller of the hierarchy, such as memory (v2 has but one)"},                     \
+        {"of", VALUE_ID, 0, NULL, NULL, NULL, "the cgroup of this container"},                     \
+        {"leaf", VALUE_BOOL, 0, NULL, NULL, NULL, "v2: that of its processes, one below"},         \
+    {                                                                                              \
+        "path", VALUE_TEXT, 0, NULL, NULL, NULL,                                                   \
+            "or a path, from the agent's root cgroup; from `of` when both are given; with a "      \
+            "slash "                                                                               \
+            "first: from the hierarchy's root"                                                     \
+    }
+#define PLACE_FILE_HELP                                                                            \
+    "a path: sandbox:ID/…, runtime:ID/…, work:…, run:… (the runtime directory), or absolute"
+
+struct place {
+    struct cgroup_fs *fs; /* of the observer */
+    char *path;           /* owned */
+};
+int place_cgroup(
+    struct run *run, const struct node *args, struct place *ret_place, struct err *err);
+void place_release(struct place *place);
+
+/* Owned; NULL with an error. */
+char *place_file(struct run *run, const char *path, struct err *err);
+/* The value of "key value" in a text of such lines; owned, NULL when absent. */
+char *place_key_value(const char *text, const char *key);
+/* Pid of a container's init, from its runtime directory; 0 when there is none. */
+pid_t place_init(struct run *run, const char *id);
+/* Number of processes of a container, or (NULL) of all that came since the scenario began. */
+size_t place_processes(struct run *run, const char *id);

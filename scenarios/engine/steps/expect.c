@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `expect` looks at the world. What it says must come true within a time (so that a scenario need
+ * not know how many steps of the loop a launch takes), or, with `for`, hold all along.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "reference/base/mem.h"
+#include "scenarios/engine/parse/check.h"
+#include "scenarios/engine/run/place.h"
+#include "scenarios/engine/steps/steps.h"
+
+#define WITHIN_VIRTUAL_NS (10 * NS_PER_SEC)
+#define WITHIN_REAL_NS (5 * NS_PER_SEC)
+
+static const char *const states[] = {"PROVISIONING", "PREPARING", "ISOLATING", "FETCHING",
+    "RUNNING", "DESTROYING", "PULLING", "MOUNTING", "gone", NULL};
+static const struct key cgroup_keys[] = {
+    PLACE_CGROUP_KEYS,
+    {"exists", VALUE_BOOL, 0, NULL, NULL, NULL, "the cgroup (or its file) is there"},
+    {"file", VALUE_TEXT, 0, NULL, NULL, NULL, "a control file"},
+    {"key", VALUE_TEXT, 0, NULL, NULL, NULL, "of a file of lines `key value`, the value of this"},
+    {"is", VALUE_CHECK, 0, NULL, NULL, NULL, "what the file (or the key) must say"},
+};
+static const struct schema cgroup_schema = SCHEMA("cgroup", cgroup_keys, NULL);
+
+static const struct key file_keys[] = {
+    {"path", VALUE_TEXT, KEY_REQUIRED, NULL, NULL, NULL, PLACE_FILE_HELP},
+    {"exists", VALUE_BOOL, 0, NULL, NULL, NULL, "it is there (default true)"},
+    {"content", VALUE_MATCH, 0, NULL, NULL, NULL, "what it holds, without the last newline"},
+    {"mode", VALUE_MODE, 0, NULL, NULL, NULL, "its permissions"},
+    {"owner", VALUE_CHECK, 0, NULL, NULL, NULL, "its uid"},
+    {"group", VALUE_CHECK, 0, NULL, NULL, NULL, "its gid"},
+};
+static const struct schema file_schema = SCHEMA("file", file_keys, "path");
+
+static const struct key processes_keys[] = {
+    {"of", VALUE_ID, 0, NULL, NULL, NULL,
+        "of this container: its init and what descends from it (default: all that the scenario "
+        "brought forth)"},
+    {"count", VALUE_CHECK, KEY_REQUIRED, NULL, NULL, NULL, "how many"},
+};
+static const struct schema processes_schema = SCHEMA("processes", processes_keys, "count");
+
+static const struct key metric_keys[] = {
+    {"name", VALUE_TEXT, KEY_REQUIRED, NULL, NULL, NULL, "its name"},
+    {"is", VALUE_CHECK, KEY_REQUIRED, NULL, NULL, NULL, "what it must be (never counted: absent)"},
+};
+static const struct schema metric_schema = SCHEMA("metric", metric_keys, NULL);
+
+static const struct key calls_keys[] = {
+    {"isolator", VALUE_TEXT, 0, NULL, NULL, NULL, "the isolator"},
+    {"at", VALUE_ENUM, 0, isolator_call_names, NULL, NULL, "its call"},
+    {"launcher", VALUE_ENUM, 0, launcher_call_names, NULL, NULL, "or a call of the launcher"},
+    {"fetcher", VALUE_ID, 0, NULL, NULL, NULL, "or kills of the fetcher of this container"},
+    {"provisioner", VALUE_ID, 0, NULL, NULL, NULL, "or destroys of its root file system"},
+    {"of", VALUE_ID, 0, NULL, NULL, NULL, "for this container (default: any)"},
+    {"count", VALUE_CHECK, KEY_REQUIRED, NULL, NULL, NULL, "how often"},
+};
+static const struct schema calls_schema = SCHEMA("calls", calls_keys, NULL);
+
+static const struct key traced_keys[] = {
+    {"what", VALUE_TEXT, KEY_REQUIRED, NULL, NULL, NULL,
+        "an operation of the trace and words that its line contains"},
+    {"count", VALUE_CHECK, KEY_REQUIRED, NULL, NULL, NULL, "how often"},
+};
+static const struct schema traced_schema = SCHEMA("traced", traced_keys, NULL);
+
+static const char *const nothing[] = {"nothing", NULL};
+static const char *const lives[] = {"running", "gone", NULL};
+static const struct key expect_keys[] = {
+    {"container", VALUE_ID, 0, NULL, NULL, NULL, "a container, with `state`"},
+    {"state", VALUE_ENUM, 0, states, NULL, NULL, "the state of that container; gone: unknown"},
+    {"containers", VALUE_TEXT, KEY_LIST, NULL, NULL, NULL, "exactly these are known"},
+    {"cgroup", VALUE_MAP, KEY_LIST, NULL, &cgroup_schema, NULL, "a cgroup, or a file of it"},
+    {"file", VALUE_MAP, KEY_LIST, NULL, &file_schema, NULL, "a file"},
+    {"processes", VALUE_MAP, KEY_LIST, NULL, &processes_schema, NULL, "how many processes"},
+    {"metric", VALUE_MAP, KEY_LIST, NULL, &metric_schema, NULL, "a metric of the containerizer"},
+    {"calls", VALUE_MAP, KEY_LIST, NULL, &calls_schema, NULL,
+        "how often a part was called in this life of the agent"},
+    {"order", VALUE_TEXT, KEY_LIST, NULL, NULL, NULL,
+        "these came in this order: an operation of the trace and words that its line contains"},
+    {"traced", VALUE_MAP, KEY_LIST, NULL, &traced_schema, NULL, "how often something came"},
+    {"agent", VALUE_ENUM, 0, lives, NULL, NULL, "whether an agent is running"},
+    {"left behind", VALUE_ENUM, 0, nothing, NULL, NULL,
+        "no process, cgroup, mount or runtime directory of a container is left"},
+    {"within", VALUE_DURATION, 0, NULL, NULL, NULL,
+        "at the latest after this time (default 10s simulated, 5s real); 0s: now"},
+    {"for", VALUE_DURATION, 0, NULL, NULL, NULL, "all along for this time, from now on"},
+};
+static void expect_check(const struct node *map, struct problems *problems)
+{
+    if (map->count == 0)
+        node_problem(problems, map, "an empty expect, expected something to look at");
+    if ((node_get(map, "container") != NULL) != (node_get(map, "state") != NULL))
+        node_problem(problems, map,
+            "container and state do not come together, expected both, such "
+            "as {container: c1, state: RUNNING}");
+    if (node_get(map, "within") && node_get(map, "for"))
+        node_problem(problems, node_key(map, "for"), "for beside within, expected one of the two");
+}
+static const struct schema expect_schema = {
+    "expect", expect_keys, ARRAY_SIZE(expect_keys), NULL, expect_check};
+
+/* One look: NULL when it holds, else what is seen instead; owned. */
+typedef char *(*look_fn)(struct run *run, const struct node *args);
+
+static char *look_state(struct run *run, const struct node *args)
+{
+    const char *wanted = node_text(args, "state");
+    const char *id = node_text(args, "container");
+    enum container_phase phase;
+    bool known = run->instance.agent &&
+                 containerizer_phase(run->instance.agent->containerizer, id, &phase) == 0;
+    const char *seen = known ? container_phase_names[phase] : "gone";
+    return strcmp(seen, wanted) == 0 ? NULL
+                                     : str_printf("%s to be %s, but it is %s", id, wanted, seen);
+}
+
+static char *join(char *const *texts)
+{
+    struct strbuf out = STRBUF_INIT;
+    for (size_t i = 0; texts && texts[i]; i++)
+        strbuf_addf(&out, "%s%s", i ? ", " : "", texts[i]);
+    return strbuf_take(&out);
+}
+
+static char *look_containers(struct run *run, const struct node *args)
+{
+    size_t count;
+    struct node *const *items = node_list(args, "containers", &count);
+    _cleanup_strv_ char **wanted = NULL;
+    for (size_t i = 0; i < count; i++)
+        strv_add(&wanted, items[i]->text);
+    strv_sort(wanted);
+    _cleanup_strv_ char **seen =
+        run->instance.agent ? containerizer_containers(run->instance.agent->containerizer) : NULL;
+    _cleanup_free_ char *a = join(wanted);
+    _cleanup_free_ char *b = join(seen);
+    return strcmp(a, b) == 0 ? NULL : str_printf("the containers [%s], but they are [%s]", a, b);
+}
+
+static char *check_seen(const char *what, const struct node *expected, const char *seen)
+{
+    struct check check;
+    check_parse(expected, &check);
+    if (check_text_value(&check, seen))
+        return NULL;
+    return str_printf("%s %s, but it is %s", expected->text, what, seen ? seen : "absent");
+}
+
+static char *check_counted(const char *what, const struct node *expected, double seen)
+{
+    struct check check;
+    check_parse(expected, &check);
+    return check_number_value(&check, seen)
+               ? NULL
+               : str_printf("%s %s, but there are %.17g", expected->text, what, seen);
+}
+
+static char *look_cgroup_file(struct run *run, const struct node *args, const struct place *place)
+{
+    const char *file = node_text(args, "file");
+    const char *key = node_text(args, "key");
+    _cleanup_err_ struct err err = ERR_INIT;
+    _cleanup_free_ char *text = NULL;
+    (void)run;
+    if (cgroup_read(place->fs, place->path, file, &text, &err) < 0)
+        return str_printf("%s of %s to be readable, but %s", file, place->path, err_text(&err));
+    _cleanup_free_ char *what = str_printf("in %s of %s", file, place->path);
+    if (!key)
+        return check_seen(what, node_get(args, "is"), text);
+    _cleanup_free_ char *value = place_key_value(text, key);
+    _cleanup_free_ char *of = str_printf("as %s %s", key, what);
+    return check_seen(of, node_get(args, "is"), value);
+}
+
+static char *look_cgroup(struct run *run, const struct node *args)
+{
+    _cleanup_err_ struct err err = ERR_INIT;
+    struct place place;
+    if (place_cgroup(run, args, &place, &err) < 0)
+        return str_printf("the cgroup to have a place, but %s", err_text(&err));
+    const char *file = node_text(args, "file");
+    char *seen = NULL;
+    bool exists = cgroup_exists(place.fs, place.path) &&
+                  (!file || cgroup_file_exists(place.fs, place.path, file));
+    bool wanted = node_bool(args, "exists", true);
+    if (exists != wanted)
+        seen = str_printf("%s%s%s to %sexist, but it does%s", place.path, file ? "/" : "",
+            file ? file : "", wanted ? "" : "not ", wanted ? " not" : "");
+    else if (file && node_get(args, "is"))
+        seen = look_cgroup_file(run, args, &place);
+    place_release(&place);
+    return seen;
+}
+
+static char *look_file_info(const struct node *args, const char *path, const struct file_info *info)
+{
+    const struct node *mode = node_get(args, "mode");
+    if (mode && (info->mode & 07777) != (mode_t)mode->number)
+        return str_printf("%s to have mode %s, but it has %04o", path, mode->text,
+            (unsigned)(info->mode & 07777));
+    static const char *const names[] = {"owner", "group"};
+    const double ids[] = {info->uid, info->gid};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        const struct node *expected = node_get(args, names[i]);
+        struct check check;
+        if (expected && check_parse(expected, &check) && !check_number_value(&check, ids[i]))
+            return str_printf(
+                "%s to have %s %s, but it has %.0f", path, names[i], expected->text, ids[i]);
+    }
+    return NULL;
+}
+
+static char *look_file(struct run *run, const struct node *args)
+{
+    _cleanup_err_ struct err err = ERR_INIT;
+    _cleanup_free_ char *path = place_file(run, node_text(args, "path"), &err);
+    if (!path)
+        return str_printf("the file to have a place, but %s", err_text(&err));
+    struct file_info info;
+    bool exists = host_file_info(run->world->observer, path, false, &info) == 0;
+    bool wanted = node_bool(args, "exists", true);
+    if (exists != wanted)
+        return str_printf(
+            "%s to %sexist, but it does%s", path, wanted ? "" : "not ", wanted ? " not" : "");
+    if (!exists)
+        return NULL;
+    char *seen = look_file_info(args, path, &info);
+    const char *content = node_text(args, "content");
+    if (seen || !content)
+        return seen;
+    _cleanup_free_ char *text = NULL;
+    size_t length;
+    if (host_file_read(run->world->observer, path, &text, &length, &err) < 0)
+        return str_printf("%s to be readable, but %s", path, err_text(&err));
+    while (length && text[length - 1] == '\n')
+        text[--length] = '\0';
+    return match_text(content, text)
+               ? NULL
+               : str_printf("%s to hold %s, but it holds \"%s\"", path, content, text);
+}
+
+static char *look_processes(struct run *run, const struct node *args)
+{
+    size_t count = place_processes(run, node_text(args, "of"));
+    _cleanup_free_ char *what = str_printf("processes%s%s", node_get(args, "of") ? " of " : "",
+        node_get(args, "of") ? node_text(args, "of") : "");
+    return check_counted(what, node_get(args, "count"), (double)count);
+}
+
+static char *look_metric(struct run *run, const struct node *args)
+{
+    if (!run->instance.agent)
+        return str_dup("a metric, but no agent is running");
+    const json_t *value =
+        json_object_get(run->instance.agent->containerizer->metrics, node_text(args, "name"));
+    struct check check;
+    const struct node *expected = node_get(args, "is");
+    check_parse(expected, &check);
+    if (check_json_value(&check, value))
+        return NULL;
+    return value ? str_printf("%s %s, but it is %.17g", node_text(args, "name"), expected->text,
+                       json_number_value(value))
+                 : str_printf("%s %s, but it is absent", node_text(args, "name"), expected->text);
+}
+
+static char *look_calls(struct run *run, const struct node *args)
+{
+    const char *name = node_text(args, "isolator");
+    const char *of = node_text(args, "of");
+    struct instance *instance = &run->instance;
+    const struct node *count = node_get(args, "count");
+    if (name) {
+        const struct isolator *isolator = instance_isolator(run, name);
+        if (!isolator)
+            return str_printf("an isolator %s, but there is none", name);
+        return check_counted("calls", count,
+            fake_isolator_calls(isolator, (enum isolator_call)node_amount(args, "at", 0), of));
+    }
+    if (node_get(args, "launcher") && instance->launcher)
+        return check_counted("calls of the launcher", count,
+            fake_launcher_calls(
+                instance->launcher, (enum launcher_call)node_amount(args, "launcher", 0), of));
+    if (node_get(args, "fetcher") && instance->fetcher)
+        return check_counted("kills of the fetcher", count,
+            fake_fetcher_kills(instance->fetcher, node_text(args, "fetcher")));
+    if (node_get(args, "provisioner") && instance->provisioner)
+        return check_counted("destroys of the provisioner", count,
+            fake_provisioner_destroys(instance->provisioner, node_text(args, "provisioner")));
+    return str_dup("a part to have counted its calls, but there is none");
+}
+
+/* Does a line of the trace fit "op word word"? */
+static bool line_fits(const char *line, const char *what)
+{
+    _cleanup_strv_ char **words = strv_split(what, " ");
+    if (!words)
+        return false;
+    _cleanup_free_ char *op = str_printf("\"op\":\"%s\"", words[0]);
+    if (!strstr(line, op))
+        return false;
+    for (size_t i = 1; words[i]; i++) {
+        if (!strstr(line, words[i]))
+            return false;
+    }
+    return true;
+}
+
+static char *look_order(struct run *run, const struct node *args)
+{
+    size_t count;
+    struct node *const *items = node_list(args, "order", &count);
+    size_t next = 0;
+    for (size_t i = 0; i < run->trace_count && next < count; i++) {
+        if (line_fits(run->trace_lines[i], items[next]->text))
+            next++;
+    }
+    if (next == count)
+        return NULL;
+    return next ? str_printf("\"%s\" after \"%s\", but it did not come", items[next]->text,
+                      items[next - 1]->text)
+                : str_printf("\"%s\" to come first, but it did not come", items[0]->text);
+}
+
+static char *look_traced(struct run *run, const struct node *args)
+{
+    double seen = 0;
+    for (size_t i = 0; i < run->trace_count; i++)
+        seen += line_fits(run->trace_lines[i], node_text(args, "what"));
+    _cleanup_free_ char *what = str_printf("times \"%s\"", node_text(args, "what"));
+    return check_counted(what, node_get(args, "count"), seen);
+}
+
+static char *look_agent(struct run *run, const struct node *args)
+{
+    const char *seen = instance_alive(run) ? "running" : "gone";
+    return strcmp(seen, node_text(args, "agent")) == 0
+               ? NULL
+               : str_printf("the agent to be %s, but it is %s", node_text(args, "agent"), seen);
+}
+
+static char *look_left(struct run *run, const struct node *args)
+{
+    (void)args;
+    _cleanup_strv_ char **lines = run->world->ops->audit(run->world, false);
+    if (!lines || !lines[0])
+        return NULL;
+    _cleanup_free_ char *all = join(lines);
+    return str_printf("nothing to be left behind, but there is: %s", all);
+}
+
+struct look {
+    const char *key;
+    look_fn fn;
+    bool each; /* its value is a map (or a list of them) of its own */
+};
+static const struct look looks[] = {{"state", look_state, false},
+    {"containers", look_containers, false}, {"agent", look_agent, false},
+    {"order", look_order, false}, {"left behind", look_left, false}, {"cgroup", look_cgroup, true},
+    {"file", look_file, true}, {"processes", look_processes, true}, {"metric", look_metric, true},
+    {"calls", look_calls, true}, {"traced", look_traced, true}};
+
+static char *look_at_all(struct run *run, const struct node *args)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(looks); i++) {
+        size_t count;
+        struct node *const *values = node_list(args, looks[i].key, &count);
+        if (count && !looks[i].each)
+            count = 1;
+        for (size_t k = 0; k < count; k++) {
+            char *seen = looks[i].fn(run, looks[i].each ? values[k] : args);
+            if (seen)
+                return seen;
+        }
+        /* `containers: []` is a list too: nothing is known. */
+        if (!count && node_get(args, looks[i].key)) {
+            char *seen = looks[i].fn(run, args);
+            if (seen)
+                return seen;
+        }
+    }
+    return NULL;
+}
+
+struct looking {
+    const struct node *args;
+    char *seen;
+};
+static bool looks_right(struct run *run, void *arg)
+{
+    struct looking *looking = arg;
+    free(looking->seen);
+    looking->seen = look_at_all(run, looking->args);
+    return looking->seen == NULL;
+}
+
+static bool looks_wrong(struct run *run, void *arg)
+{
+    return !looks_right(run, arg);
+}
+
+static int expect_run(struct run *run, const struct step *step, struct err *err)
+{
+    struct looking looking = {step->args, NULL};
+    bool along = node_get(step->args, "for") != NULL;
+    uint64_t time_ns = node_amount(step->args, along ? "for" : "within",
+        run->world->virtual_time ? WITHIN_VIRTUAL_NS : WITHIN_REAL_NS);
+    _cleanup_err_ struct err ignored = ERR_INIT;
+    bool right;
+    if (time_ns == 0)
+        right = looks_right(run, &looking);
+    else if (along)
+        right = run_until(run, looks_wrong, &looking, time_ns, "", &ignored) < 0;
+    else
+        right = run_until(run, looks_right, &looking, time_ns, "", &ignored) == 0;
+    int result = right ? 0 : err_set(err, -EPROTO, "expected %s", looking.seen);
+    free(looking.seen);
+    return result;
+}
+
+const struct step_spec step_expect = {"expect", &expect_schema,
+    "looks at the world: all that it says must hold at once", 0, NULL, expect_run, true};

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Steps by which others than the agent change the world: an operator, another program. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "reference/base/mem.h"
+#include "scenarios/engine/parse/kinds.h"
+#include "scenarios/engine/run/place.h"
+#include "scenarios/engine/steps/steps.h"
+
+static const struct key cgroup_keys[] = {PLACE_CGROUP_KEYS};
+static const struct schema make_cgroup_schema = SCHEMA("make-cgroup", cgroup_keys, "path");
+static const struct schema remove_cgroup_schema = SCHEMA("remove-cgroup", cgroup_keys, "path");
+
+static const struct key write_cgroup_keys[] = {
+    PLACE_CGROUP_KEYS,
+    {"file", VALUE_TEXT, KEY_REQUIRED, NULL, NULL, NULL, "the control file"},
+    {"value", VALUE_TEXT, KEY_REQUIRED, NULL, NULL, NULL, "what is written to it"},
+};
+static const struct schema write_cgroup_schema = SCHEMA("write-cgroup", write_cgroup_keys, NULL);
+
+static const struct key write_file_keys[] = {
+    {"path", VALUE_TEXT, KEY_REQUIRED, NULL, NULL, NULL, PLACE_FILE_HELP},
+    {"content", VALUE_TEXT, KEY_REQUIRED, NULL, NULL, NULL, "what it then holds"},
+    {"mode", VALUE_MODE, 0, NULL, NULL, NULL, "its permissions (default 0644)"},
+};
+static const struct schema write_file_schema = SCHEMA("write-file", write_file_keys, NULL);
+
+static const struct key path_keys[] = {
+    {"path", VALUE_TEXT, KEY_REQUIRED, NULL, NULL, NULL, PLACE_FILE_HELP},
+};
+static const struct schema make_directory_schema = SCHEMA("make-directory", path_keys, "path");
+static const struct schema remove_file_schema = SCHEMA("remove-file", path_keys, "path");
+
+static const struct key spawn_keys[] = {
+    {"as", VALUE_TEXT, KEY_REQUIRED, NULL, NULL, NULL, "a name, for `signal`"},
+    {"workload", VALUE_WORKLOAD, KEY_REQUIRED, NULL, NULL, NULL, "what it does"},
+    {"into", VALUE_ID, 0, NULL, NULL, NULL, "moved into the cgroups of this container"},
+};
+static const struct schema spawn_schema = SCHEMA("spawn", spawn_keys, NULL);
+
+static const struct key signal_keys[] = {
+    {"of", VALUE_ID, 0, NULL, NULL, NULL, "the init of this container"},
+    {"process", VALUE_TEXT, 0, NULL, NULL, NULL, "or a process that `spawn` named"},
+    {"signal", VALUE_SIGNAL, 0, NULL, NULL, NULL, "default KILL"},
+};
+static const struct schema signal_schema = SCHEMA("signal", signal_keys, "of");
+
+static int make_cgroup_run(struct run *run, const struct step *step, struct err *err)
+{
+    struct place place;
+    int result = place_cgroup(run, step->args, &place, err);
+    if (result < 0)
+        return result;
+    result = cgroup_create_recursive(place.fs, place.path, err);
+    place_release(&place);
+    return result;
+}
+
+static int remove_cgroup_run(struct run *run, const struct step *step, struct err *err)
+{
+    struct place place;
+    int result = place_cgroup(run, step->args, &place, err);
+    if (result < 0)
+        return result;
+    _cleanup_strv_ char **below = NULL;
+    result = cgroup_descendants(place.fs, place.path, &below, err);
+    for (size_t i = 0; result == 0 && below && below[i]; i++)
+        result = cgroup_remove(place.fs, below[i], err);
+    if (result == 0)
+        result = cgroup_remove(place.fs, place.path, err);
+    place_release(&place);
+    return result;
+}
+
+static int write_cgroup_run(struct run *run, const struct step *step, struct err *err)
+{
+    struct place place;
+    int result = place_cgroup(run, step->args, &place, err);
+    if (result < 0)
+        return result;
+    result = cgroup_write(
+        place.fs, place.path, node_text(step->args, "file"), node_text(step->args, "value"), err);
+    place_release(&place);
+    return result;
+}
+
+static int write_file_run(struct run *run, const struct step *step, struct err *err)
+{
+    _cleanup_free_ char *path = place_file(run, node_text(step->args, "path"), err);
+    if (!path)
+        return err->code;
+    const char *content = node_text(step->args, "content");
+    _cleanup_free_ char *above = str_ndup(path, (size_t)(strrchr(path, '/') - path));
+    int result = above[0] ? host_mkdir(run->world->observer, above, 0755, true, err) : 0;
+    if (result < 0)
+        return result;
+    return host_file_write(run->world->observer, path, content, strlen(content),
+        (mode_t)node_amount(step->args, "mode", 0644), err);
+}
+
+static int make_directory_run(struct run *run, const struct step *step, struct err *err)
+{
+    _cleanup_free_ char *path = place_file(run, node_text(step->args, "path"), err);
+    return path ? host_mkdir(run->world->observer, path, 0755, true, err) : err->code;
+}
+
+static int remove_file_run(struct run *run, const struct step *step, struct err *err)
+{
+    _cleanup_free_ char *path = place_file(run, node_text(step->args, "path"), err);
+    return path ? host_tree_remove(run->world->observer, path, err) : err->code;
+}
+
+/* Into the cgroup of the container, in every hierarchy that has it. */
+static int move_into(struct run *run, const char *id, pid_t pid, struct err *err)
+{
+    struct cgroup_hierarchies *all = run->world->observer->cgroups;
+    _cleanup_free_ char *text = str_printf("%d", (int)pid);
+    for (size_t i = 0; all && i < all->count; i++) {
+        _cleanup_free_ char *path = all->items[i].v2
+                                        ? launcher_cgroup_leaf(run->flags.cgroups_root, id)
+                                        : launcher_cgroup(run->flags.cgroups_root, id);
+        if (!cgroup_exists(all->items[i].fs, path))
+            continue;
+        int result = cgroup_write(all->items[i].fs, path, "cgroup.procs", text, err);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static int spawn_run(struct run *run, const struct step *step, struct err *err)
+{
+    struct plan plan;
+    plan_init(&plan);
+    struct command_info *command = mem_alloc(sizeof(*command));
+    command->value = str_dup(run->world->workload);
+    command->arguments = workload_arguments(node_get(step->args, "workload"));
+    plan.info.command = command;
+    plan.container_id = str_dup(node_text(step->args, "as"));
+    pid_t pid = 0;
+    int gate = -1;
+    int result = host_spawn(run->world->observer, &plan, &pid, &gate, err);
+    plan_release(&plan);
+    if (result < 0)
+        return result;
+    strmap_set(run->spawned, node_text(step->args, "as"), (void *)(intptr_t)pid);
+    const char *into = node_text(step->args, "into");
+    if (into)
+        result = move_into(run, into, pid, err);
+    if (result < 0)
+        host_gate_close(run->world->observer, gate);
+    else
+        result = host_gate_release(run->world->observer, gate, err);
+    return result;
+}
+
+static int signal_run(struct run *run, const struct step *step, struct err *err)
+{
+    const char *name = node_text(step->args, "process");
+    const char *of = node_text(step->args, "of");
+    pid_t pid = name ? (pid_t)(intptr_t)strmap_get(run->spawned, name)
+                : of ? place_init(run, of)
+                     : 0;
+    if (pid <= 0)
+        return err_set(err, -ESRCH, "there is no process of %s", name ? name : of ? of : "nobody");
+    return host_signal(
+        run->world->observer, pid, (int)node_number(step->args, "signal", SIGKILL), err);
+}
+
+const struct step_spec step_make_cgroup = {"make-cgroup", &make_cgroup_schema,
+    "makes a cgroup, as another program would", 0, NULL, make_cgroup_run, false};
+const struct step_spec step_remove_cgroup = {"remove-cgroup", &remove_cgroup_schema,
+    "removes a cgroup and those below it", 0, NULL, remove_cgroup_run, false};
+const struct step_spec step_write_cgroup = {"write-cgroup", &write_cgroup_schema,
+    "writes a control file", 0, NULL, write_cgroup_run, false};
+const struct step_spec step_write_file = {"write-file", &write_file_schema,
+    "writes a file (and makes the directories above it)", 0, NULL, write_file_run, false};
+const struct step_spec step_make_directory = {"make-directory", &make_directory_schema,
+    "makes a directory and those above it", 0, NULL, make_directory_run, false};
+const struct step_spec step_remove_file = {"remove-file", &remove_file_schema,
+    "removes a file or a whole directory", 0, NULL, remove_file_run, false};
+const struct step_spec step_spawn = {"spawn", &spawn_schema,
+    "starts a process that belongs to nobody's container", 0, NULL, spawn_run, false};
+const struct step_spec step_signal = {"signal", &signal_schema,
+    "sends a signal from outside, past the containerizer", 0, NULL, signal_run, true};
