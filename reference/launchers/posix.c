@@ -232,7 +232,10 @@ static void kill_step(struct posix_record *record)
         kill_finish(record, result, &err);
         return;
     }
-    if (alive == 0 && record->ended) {
+    /* The news of its end may be lost; the process table has it too. */
+    struct process_info info;
+    if (alive == 0 &&
+        (record->ended || host_process_info(host, record->pid, &info) == -ESRCH)) {
         kill_finish(record, 0, NULL);
         return;
     }
