@@ -192,7 +192,7 @@ static int measure(
     double speeds[RUNS_MAX];
     double sizes[RUNS_MAX];
     for (uint64_t i = 0; i < settings->runs; i++) {
-        struct sample sample;
+        struct sample sample = {0};
         int result = take_sample(settings, live, &sample, err);
         if (result < 0)
             return result;
