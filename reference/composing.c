@@ -48,8 +48,8 @@ static struct composing *composing_of(struct containerizer *base)
     return container_of(base, struct composing, base);
 }
 
-static struct entry *entry_add(
-    struct composing *composing, const char *id, enum entry_state state, struct containerizer *owner)
+static struct entry *entry_add(struct composing *composing, const char *id,
+    enum entry_state state, struct containerizer *owner)
 {
     struct entry *entry = mem_alloc(sizeof(*entry));
     entry->number = ++composing->last_number;

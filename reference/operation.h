@@ -18,7 +18,7 @@ void operation_refuse(struct done done, int code, const char *operation, const c
 
 /* Adds a wait for a termination; operation is a literal: "wait", "destroy". */
 void waiters_add(struct list *waiters, struct done done, const char *operation);
-/* Calls the one whose done has this arg with -ECANCELED and forgets it. False when there is none. */
+/* Calls the one whose done has this arg with -ECANCELED, and forgets it. False: there is none. */
 bool waiters_cancel(struct list *waiters, const char *id, const void *arg);
 /* Answers and frees all waiters of the list; termination NULL: with the failure. */
 void waiters_answer(struct list *waiters, const char *id, const struct termination *termination,

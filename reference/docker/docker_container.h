@@ -2,8 +2,8 @@
 /*
  * What the files of the docker containerizer share: the record of a container. A container is in
  * one phase; containerizer.c has the one table of legal transitions. A launch goes on by
- * continuations, one for each step of docker.md 5 (launch.c); a destroy cuts it off, or waits for it
- * when the container is RUNNING (destroy.c).
+ * continuations, one for each step of docker.md 5 (launch.c); a destroy cuts it off, or waits for
+ * it when the container is RUNNING (destroy.c).
  */
 #pragma once
 

@@ -15,8 +15,8 @@ static const struct json_field version_fields[] = {
     JSON_FIELD(struct docker_version, patch, JSON_KIND_INT),
     JSON_FIELD(struct docker_version, prerelease, JSON_KIND_STRING),
 };
-const struct json_type docker_version_json = {
-    "docker version", sizeof(struct docker_version), version_fields, ARRAY_SIZE(version_fields), NULL};
+const struct json_type docker_version_json = {"docker version", sizeof(struct docker_version),
+    version_fields, ARRAY_SIZE(version_fields), NULL};
 
 static const struct json_field exit_fields[] = {
     JSON_FIELD(struct docker_exit, status, JSON_KIND_INT),
@@ -105,7 +105,7 @@ int docker_version_parse(const char *text, struct docker_version *ret_version, s
     const char *at = word;
     size_t count = 0;
     for (; count < 3; count++) {
-        size_t length = strcspn(at, ".-");
+        size_t length = strcspn(at, ".-+");
         if (!version_number(at, length, &numbers[count]))
             return err_set(err, -EBADMSG, "version: \"%s\" is not a version", word);
         at += length;
@@ -116,7 +116,8 @@ int docker_version_parse(const char *text, struct docker_version *ret_version, s
         at++;
     }
     *ret_version = (struct docker_version){numbers[0], numbers[1], numbers[2], NULL};
-    if (*at == '-') /* after the third dot all is dropped, as in 1.7.1.fc22 */
+    /* what a '+' begins is of the build; after the third dot all is dropped, as in 1.7.1.fc22 */
+    if (*at == '-')
         ret_version->prerelease = str_ndup(at + 1, strcspn(at + 1, "."));
     return 0;
 }
@@ -262,7 +263,7 @@ static int inspection_state(
 {
     const json_t *pid = field_find(json, "State.Pid");
     if (!json_is_integer(pid) || json_integer_value(pid) < 0)
-        return field_refuse(item, "State.Pid", "a number", pid, err);
+        return field_refuse(item, "State.Pid", "a pid or 0", pid, err);
     if (json_integer_value(pid) > 0)
         inspection->pid = (struct opt_i64)OPT(json_integer_value(pid));
     _cleanup_free_ char *started = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * RUNNING: the executor is started in one of the modes of docker.md 4. Mode B forks
- * mesos-docker-executor on the host; mode A runs it in a container of --docker_mesos_image; a custom
- * executor runs in a container of its own image.
+ * mesos-docker-executor on the host; mode A runs it in a container of --docker_mesos_image; a
+ * custom executor runs in a container of its own image.
  */
 #include <errno.h>
 #include <string.h>
@@ -198,7 +198,8 @@ static void executor_container(const struct docker_launch *launch,
     info->type = CONTAINER_TYPE_DOCKER;
     info->docker = mem_alloc(sizeof(*info->docker));
     info->docker->image = str_dup(options->mesos_image);
-    info->docker->parameters = mem_alloc(ARRAY_SIZE(parameters) * sizeof(*info->docker->parameters));
+    info->docker->parameters =
+        mem_alloc(ARRAY_SIZE(parameters) * sizeof(*info->docker->parameters));
     info->docker->parameters_count = ARRAY_SIZE(parameters);
     for (size_t i = 0; i < ARRAY_SIZE(parameters); i++)
         info->docker->parameters[i] = (struct docker_parameter){

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PULLING: the image is inspected, and pulled when it is not there or must be anew (docker.md 6). */
+/* PULLING: an image that is not there, or must be anew, is pulled (docker.md 6). */
 #include <errno.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The composing containerizer over puppets that answer when the test says so (composing.md, CO-*). */
+/* The composing containerizer over puppets that answer when the test says so (composing.md). */
 #include "reference/composing.h"
 
 #include <errno.h>
