@@ -14,6 +14,7 @@
 #define EXECUTOR_INFO "executor.info"
 #define EXECUTOR_SENTINEL "executor.sentinel"
 #define FORKED_PID "forked.pid"
+#define COMMAND_TASK "command_task"
 #define LATEST "latest"
 
 static char *executor_path(
@@ -62,10 +63,13 @@ int agent_run_write(struct host *host, const struct flags *flags,
 {
     _cleanup_free_ char *meta = executor_path(flags, "meta/", names->framework, names->executor);
     _cleanup_free_ char *sandboxes = executor_path(flags, "", names->framework, names->executor);
-    _cleanup_free_ char *pids = str_printf("%s/runs/%s/pids", meta, names->container);
+    _cleanup_free_ char *run = str_printf("%s/runs/%s", meta, names->container);
+    _cleanup_free_ char *pids = str_printf("%s/pids", run);
     int r = host_mkdir(host, pids, 0755, true, err);
     if (r == 0)
         r = checkpoint_write(host, meta, EXECUTOR_INFO, &executor_info_json, info, err);
+    if (r == 0 && names->command_task)
+        r = checkpoint_mark(host, run, COMMAND_TASK, err);
     if (r == 0)
         r = link_latest(host, meta, names->container, err);
     if (r == 0)
@@ -112,6 +116,7 @@ static int read_run(struct host *host, const struct flags *flags, const char *ex
     _cleanup_free_ char *pids = str_printf("%s/pids", directory);
     struct opt_i64 pid = {0};
     run->completed = checkpoint_exists(host, directory, EXECUTOR_SENTINEL);
+    run->command_task = checkpoint_exists(host, directory, COMMAND_TASK);
     run->directory =
         agent_sandbox_path(flags, run->framework_id, run->executor_id, run->container_id);
     int r = checkpoint_read_number(host, pids, FORKED_PID, &pid, err);

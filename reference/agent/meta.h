@@ -9,6 +9,7 @@ struct agent_run_names {
     const char *framework;
     const char *executor;
     const char *container;
+    bool command_task; /* for agent_run_write: the agent made the executor for a task */
 };
 
 /* Path of pids/forked.pid of the run; owned. */

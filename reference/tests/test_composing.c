@@ -11,208 +11,8 @@
 #include <cmocka.h>
 
 #include "reference/base/mem.h"
-#include "reference/base/strbuf.h"
 #include "reference/operation.h"
-
-/* --- a containerizer that notes what it is asked, and keeps it until it is told the answer --- */
-
-enum asked { ASKED_LAUNCH, ASKED_WAIT, ASKED_DESTROY, ASKED_RECOVER, ASKED_KINDS };
-
-#define HELD_MAX 8u
-
-struct puppet {
-    struct containerizer base;
-    struct done held[ASKED_KINDS][HELD_MAX]; /* what was not answered */
-    size_t held_count[ASKED_KINDS];
-    unsigned asked[ASKED_KINDS]; /* how often */
-    struct strbuf calls;         /* "launch c1, destroy c1" */
-    char **known;                /* what containers() says */
-    const char *fails;           /* recover and prune: with that message */
-};
-
-static struct puppet *puppet_of(struct containerizer *base)
-{
-    return container_of(base, struct puppet, base);
-}
-
-static void note(struct puppet *puppet, const char *call, const char *id)
-{
-    strbuf_addf(&puppet->calls, "%s%s %s", puppet->calls.length ? ", " : "", call, id);
-}
-
-static void hold(struct puppet *puppet, enum asked kind, struct done done)
-{
-    puppet->asked[kind]++;
-    assert_true(puppet->held_count[kind] < HELD_MAX);
-    puppet->held[kind][puppet->held_count[kind]++] = done;
-}
-
-/* Forgets one, as a containerizer does before it answers. */
-static struct done take_at(struct puppet *puppet, enum asked kind, size_t at)
-{
-    assert_true(at < puppet->held_count[kind]);
-    struct done done = puppet->held[kind][at];
-    for (size_t i = at + 1; i < puppet->held_count[kind]; i++)
-        puppet->held[kind][i - 1] = puppet->held[kind][i];
-    puppet->held_count[kind]--;
-    return done;
-}
-
-/* The last that was asked. */
-static struct done take(struct puppet *puppet, enum asked kind)
-{
-    return take_at(puppet, kind, puppet->held_count[kind] - 1);
-}
-
-static void puppet_recover(
-    struct containerizer *base, const struct agent_state *state, struct done done)
-{
-    (void)state;
-    if (puppet_of(base)->fails)
-        operation_refuse(done, -EIO, "recover", "all", "%s", puppet_of(base)->fails);
-    else
-        hold(puppet_of(base), ASKED_RECOVER, done);
-}
-
-static void puppet_launch(struct containerizer *base, const char *id,
-    const struct container_config *config, const struct environment_variable *environment,
-    size_t environment_count, const char *pid_checkpoint_path, struct done done)
-{
-    _cleanup_free_ char *what = str_printf("launch[%s %s %zu %s]",
-        config->command_info.value ? config->command_info.value : "-",
-        environment_count > 0 ? environment[0].value : "-", environment_count,
-        pid_checkpoint_path ? pid_checkpoint_path : "-");
-    note(puppet_of(base), what, id);
-    hold(puppet_of(base), ASKED_LAUNCH, done);
-}
-
-static void puppet_simple(struct containerizer *base, const char *call, const char *id,
-    struct done done)
-{
-    note(puppet_of(base), call, id);
-    done_ok(done, NULL);
-}
-
-static void puppet_attach(struct containerizer *base, const char *id, struct done done)
-{
-    puppet_simple(base, "attach", id, done);
-}
-
-static void puppet_update(struct containerizer *base, const char *id,
-    const struct resources *requests, const struct resource_limits *limits, struct done done)
-{
-    (void)requests, (void)limits;
-    puppet_simple(base, "update", id, done);
-}
-
-static void puppet_usage(struct containerizer *base, const char *id, struct done done)
-{
-    puppet_simple(base, "usage", id, done);
-}
-
-static void puppet_status(struct containerizer *base, const char *id, struct done done)
-{
-    puppet_simple(base, "status", id, done);
-}
-
-static void puppet_remove(struct containerizer *base, const char *id, struct done done)
-{
-    puppet_simple(base, "remove", id, done);
-}
-
-static void puppet_wait(struct containerizer *base, const char *id, struct done done)
-{
-    note(puppet_of(base), "wait", id);
-    hold(puppet_of(base), ASKED_WAIT, done);
-}
-
-static void puppet_wait_cancel(struct containerizer *base, const char *id, const void *arg)
-{
-    struct puppet *puppet = puppet_of(base);
-    for (size_t i = 0; i < puppet->held_count[ASKED_WAIT]; i++) {
-        if (puppet->held[ASKED_WAIT][i].arg != arg)
-            continue;
-        operation_refuse(take_at(puppet, ASKED_WAIT, i), -ECANCELED, "wait", id, "given up");
-        return;
-    }
-}
-
-static void puppet_destroy(struct containerizer *base, const char *id, struct done done)
-{
-    note(puppet_of(base), "destroy", id);
-    hold(puppet_of(base), ASKED_DESTROY, done);
-}
-
-static void puppet_kill(struct containerizer *base, const char *id, int signal, struct done done)
-{
-    (void)signal;
-    bool killed = true;
-    note(puppet_of(base), "kill", id);
-    done_ok(done, &killed);
-}
-
-static char **puppet_containers(struct containerizer *base)
-{
-    return strv_copy(puppet_of(base)->known);
-}
-
-static void puppet_prune(struct containerizer *base, char *const *keep, struct done done)
-{
-    (void)keep;
-    if (puppet_of(base)->fails)
-        operation_refuse(done, -EIO, "prune", "images", "%s", puppet_of(base)->fails);
-    else
-        puppet_simple(base, "prune", "images", done);
-}
-
-static int puppet_phase(struct containerizer *base, const char *id, enum container_phase *ret_phase)
-{
-    (void)base, (void)id;
-    *ret_phase = CONTAINER_FETCHING;
-    return 0;
-}
-
-static void puppet_free(struct containerizer *base)
-{
-    struct puppet *puppet = puppet_of(base);
-    for (enum asked kind = 0; kind < ASKED_KINDS; kind++)
-        while (puppet->held_count[kind] > 0)
-            done_fail(take(puppet, kind), -ESHUTDOWN, NULL);
-    strbuf_release(&puppet->calls);
-    strv_free(puppet->known);
-    json_decref(puppet->base.metrics);
-    free(puppet);
-}
-
-static const struct containerizer_ops puppet_ops = {
-    .name = "puppet",
-    .recover = puppet_recover,
-    .launch = puppet_launch,
-    .attach = puppet_attach,
-    .update = puppet_update,
-    .usage = puppet_usage,
-    .status = puppet_status,
-    .wait = puppet_wait,
-    .wait_cancel = puppet_wait_cancel,
-    .destroy = puppet_destroy,
-    .kill = puppet_kill,
-    .containers = puppet_containers,
-    .remove = puppet_remove,
-    .prune_images = puppet_prune,
-    .phase = puppet_phase,
-    .free = puppet_free,
-};
-
-static void launch_answers(struct puppet *puppet, enum launch_result result)
-{
-    done_ok(take(puppet, ASKED_LAUNCH), &result);
-}
-
-static void settles(struct puppet *puppet, enum asked kind, int64_t status)
-{
-    struct termination termination = {.status = OPT(status)};
-    done_ok(take(puppet, kind), &termination);
-}
+#include "reference/tests/puppet.h"
 
 /* --- what the test asks of the composing one, and hears of it --- */
 
@@ -267,13 +67,6 @@ struct fixture {
     struct answer other;
     struct answer more;
 };
-
-static struct puppet *puppet_new(void)
-{
-    struct puppet *puppet = mem_alloc(sizeof(*puppet));
-    puppet->base.ops = &puppet_ops;
-    return puppet;
-}
 
 static void open_fixture(struct fixture *fixture, size_t count)
 {
@@ -344,8 +137,8 @@ static void launched(struct fixture *fixture, const char *id, struct puppet *own
 {
     launch(fixture, id, &fixture->launch);
     if (owner == fixture->second)
-        launch_answers(fixture->first, LAUNCH_NOT_SUPPORTED);
-    launch_answers(owner, LAUNCH_SUCCESS);
+        puppet_launch_answers(fixture->first, LAUNCH_NOT_SUPPORTED);
+    puppet_launch_answers(owner, LAUNCH_SUCCESS);
     assert_int_equal(fixture->launch.number, LAUNCH_SUCCESS);
 }
 
@@ -359,10 +152,10 @@ static void test_falls_through_with_the_same_arguments(void **state)
     launch(fixture, "c1", &fixture->launch);
     assert_string_equal(CALLS(fixture->first), "launch[run 1 1 /pid] c1");
     assert_string_equal(CALLS(fixture->second), "");
-    launch_answers(fixture->first, LAUNCH_NOT_SUPPORTED);
+    puppet_launch_answers(fixture->first, LAUNCH_NOT_SUPPORTED);
     assert_string_equal(CALLS(fixture->second), "launch[run 1 1 /pid] c1");
     assert_int_equal(fixture->launch.count, 0);
-    launch_answers(fixture->second, LAUNCH_SUCCESS);
+    puppet_launch_answers(fixture->second, LAUNCH_SUCCESS);
     assert_int_equal(fixture->launch.number, LAUNCH_SUCCESS);
     assert_containers(fixture, "c1");
 }
@@ -372,9 +165,9 @@ static void test_already_launched_falls_through(void **state)
 {
     struct fixture *fixture = *state;
     launch(fixture, "c1", &fixture->launch);
-    launch_answers(fixture->first, LAUNCH_ALREADY_LAUNCHED);
+    puppet_launch_answers(fixture->first, LAUNCH_ALREADY_LAUNCHED);
     assert_int_equal(fixture->second->asked[ASKED_LAUNCH], 1);
-    launch_answers(fixture->second, LAUNCH_ALREADY_LAUNCHED);
+    puppet_launch_answers(fixture->second, LAUNCH_ALREADY_LAUNCHED);
     assert_int_equal(fixture->launch.number, LAUNCH_NOT_SUPPORTED);
     assert_containers(fixture, "");
 }
@@ -383,8 +176,8 @@ static void test_nobody_supports_it(void **state)
 {
     struct fixture *fixture = *state;
     launch(fixture, "c1", &fixture->launch);
-    launch_answers(fixture->first, LAUNCH_NOT_SUPPORTED);
-    launch_answers(fixture->second, LAUNCH_NOT_SUPPORTED);
+    puppet_launch_answers(fixture->first, LAUNCH_NOT_SUPPORTED);
+    puppet_launch_answers(fixture->second, LAUNCH_NOT_SUPPORTED);
     assert_int_equal(fixture->launch.number, LAUNCH_NOT_SUPPORTED);
     assert_containers(fixture, "");
 }
@@ -396,7 +189,7 @@ static void test_same_id_twice(void **state)
     launch(fixture, "c1", &fixture->other);
     assert_int_equal(fixture->other.number, LAUNCH_ALREADY_LAUNCHED);
     assert_int_equal(fixture->first->asked[ASKED_LAUNCH], 1);
-    launch_answers(fixture->first, LAUNCH_SUCCESS);
+    puppet_launch_answers(fixture->first, LAUNCH_SUCCESS);
     launch(fixture, "c1", &fixture->other);
     assert_int_equal(fixture->other.number, LAUNCH_ALREADY_LAUNCHED);
     assert_int_equal(fixture->second->asked[ASKED_LAUNCH], 0);
@@ -407,7 +200,7 @@ static void test_failure_is_no_fall_through(void **state)
 {
     struct fixture *fixture = *state;
     launch(fixture, "c1", &fixture->launch);
-    operation_refuse(take(fixture->first, ASKED_LAUNCH), -EIO, "launch", "c1", "it broke");
+    operation_refuse(puppet_take(fixture->first, ASKED_LAUNCH), -EIO, "launch", "c1", "it broke");
     assert_int_equal(fixture->launch.result, -EIO);
     assert_string_equal(fixture->launch.message, "launch c1: it broke");
     assert_int_equal(fixture->second->asked[ASKED_LAUNCH], 0);
@@ -416,7 +209,7 @@ static void test_failure_is_no_fall_through(void **state)
     assert_int_equal(fixture->other.number, LAUNCH_ALREADY_LAUNCHED);
 
     destroy(fixture, "c1", &fixture->more);
-    done_ok(take(fixture->first, ASKED_DESTROY), NULL);
+    done_ok(puppet_take(fixture->first, ASKED_DESTROY), NULL);
     assert_true(fixture->more.none);
     assert_containers(fixture, "");
 }
@@ -429,11 +222,11 @@ static void test_destroyed_between_attempts(void **state)
     struct fixture *fixture = *state;
     launch(fixture, "c1", &fixture->launch);
     destroy(fixture, "c1", &fixture->other);
-    launch_answers(fixture->first, LAUNCH_NOT_SUPPORTED);
+    puppet_launch_answers(fixture->first, LAUNCH_NOT_SUPPORTED);
     assert_int_equal(fixture->launch.result, -ECANCELED);
     assert_string_equal(fixture->launch.message, "launch c1: destroyed while launching");
     assert_int_equal(fixture->second->asked[ASKED_LAUNCH], 0);
-    done_ok(take(fixture->first, ASKED_DESTROY), NULL);
+    done_ok(puppet_take(fixture->first, ASKED_DESTROY), NULL);
     assert_int_equal(fixture->other.result, 0);
     assert_true(fixture->other.none);
     assert_containers(fixture, "");
@@ -444,9 +237,9 @@ static void test_destroy_settles_before_the_attempt(void **state)
     struct fixture *fixture = *state;
     launch(fixture, "c1", &fixture->launch);
     destroy(fixture, "c1", &fixture->other);
-    done_ok(take(fixture->first, ASKED_DESTROY), NULL);
+    done_ok(puppet_take(fixture->first, ASKED_DESTROY), NULL);
     assert_containers(fixture, "");
-    launch_answers(fixture->first, LAUNCH_NOT_SUPPORTED);
+    puppet_launch_answers(fixture->first, LAUNCH_NOT_SUPPORTED);
     assert_int_equal(fixture->launch.result, 0);
     assert_int_equal(fixture->launch.number, LAUNCH_NOT_SUPPORTED);
     assert_int_equal(fixture->second->asked[ASKED_LAUNCH], 0);
@@ -458,10 +251,10 @@ static void test_destroyed_while_launch_succeeds(void **state)
     struct fixture *fixture = *state;
     launch(fixture, "c1", &fixture->launch);
     destroy(fixture, "c1", &fixture->other);
-    launch_answers(fixture->first, LAUNCH_SUCCESS);
+    puppet_launch_answers(fixture->first, LAUNCH_SUCCESS);
     assert_int_equal(fixture->launch.number, LAUNCH_SUCCESS);
     assert_containers(fixture, "c1");
-    settles(fixture->first, ASKED_DESTROY, 9);
+    puppet_settles(fixture->first, ASKED_DESTROY, 9);
     assert_int_equal(fixture->other.number, 9);
     assert_containers(fixture, "");
 }
@@ -472,9 +265,9 @@ static void test_single_destroyed_not_supported(void **state)
     struct fixture *fixture = *state;
     launch(fixture, "c1", &fixture->launch);
     destroy(fixture, "c1", &fixture->other);
-    launch_answers(fixture->first, LAUNCH_NOT_SUPPORTED);
+    puppet_launch_answers(fixture->first, LAUNCH_NOT_SUPPORTED);
     assert_int_equal(fixture->launch.number, LAUNCH_NOT_SUPPORTED);
-    done_ok(take(fixture->first, ASKED_DESTROY), NULL);
+    done_ok(puppet_take(fixture->first, ASKED_DESTROY), NULL);
     assert_true(fixture->other.none);
 }
 
@@ -483,15 +276,15 @@ static void test_old_attempt_meets_a_new_entry(void **state)
 {
     struct fixture *fixture = *state;
     launch(fixture, "c1", &fixture->launch);
-    struct done old = take(fixture->first, ASKED_LAUNCH);
+    struct done old = puppet_take(fixture->first, ASKED_LAUNCH);
     destroy(fixture, "c1", &fixture->other);
-    done_ok(take(fixture->first, ASKED_DESTROY), NULL);
+    done_ok(puppet_take(fixture->first, ASKED_DESTROY), NULL);
     launch(fixture, "c1", &fixture->more);
     enum launch_result result = LAUNCH_NOT_SUPPORTED;
     done_ok(old, &result);
     assert_int_equal(fixture->launch.number, LAUNCH_NOT_SUPPORTED);
     assert_containers(fixture, "c1");
-    launch_answers(fixture->first, LAUNCH_SUCCESS);
+    puppet_launch_answers(fixture->first, LAUNCH_SUCCESS);
     assert_int_equal(fixture->more.number, LAUNCH_SUCCESS);
 }
 
@@ -515,12 +308,12 @@ static void test_two_destroys_ask_twice(void **state)
     struct fixture *fixture = *state;
     launched(fixture, "c1", fixture->first);
     destroy(fixture, "c1", &fixture->other);
-    struct done first = take(fixture->first, ASKED_DESTROY);
+    struct done first = puppet_take(fixture->first, ASKED_DESTROY);
     destroy(fixture, "c1", &fixture->more);
     assert_int_equal(fixture->first->asked[ASKED_DESTROY], 2);
     struct termination termination = {.status = OPT(1)};
     done_ok(first, &termination);
-    settles(fixture->first, ASKED_DESTROY, 1);
+    puppet_settles(fixture->first, ASKED_DESTROY, 1);
     assert_int_equal(fixture->other.number, 1);
     assert_int_equal(fixture->more.number, 1);
     assert_containers(fixture, "");
@@ -531,7 +324,7 @@ static void test_failed_destroy_removes_the_entry(void **state)
     struct fixture *fixture = *state;
     launched(fixture, "c1", fixture->first);
     destroy(fixture, "c1", &fixture->other);
-    operation_refuse(take(fixture->first, ASKED_DESTROY), -EIO, "destroy", "c1", "it stays");
+    operation_refuse(puppet_take(fixture->first, ASKED_DESTROY), -EIO, "destroy", "c1", "it stays");
     assert_string_equal(fixture->other.message, "destroy c1: it stays");
     assert_containers(fixture, "");
     wait_for(fixture, "c1", &fixture->more);
@@ -544,7 +337,7 @@ static void test_end_removes_the_entry(void **state)
     struct fixture *fixture = *state;
     launched(fixture, "c1", fixture->second);
     assert_string_equal(CALLS(fixture->second), "launch[run 1 1 /pid] c1, wait c1");
-    settles(fixture->second, ASKED_WAIT, 0);
+    puppet_settles(fixture->second, ASKED_WAIT, 0);
     assert_containers(fixture, "");
     destroy(fixture, "c1", &fixture->other);
     assert_true(fixture->other.none);
@@ -554,7 +347,7 @@ static void test_failed_wait_removes_the_entry(void **state)
 {
     struct fixture *fixture = *state;
     launched(fixture, "c1", fixture->first);
-    done_fail(take(fixture->first, ASKED_WAIT), -EIO, NULL);
+    done_fail(puppet_take(fixture->first, ASKED_WAIT), -EIO, NULL);
     assert_containers(fixture, "");
 }
 
@@ -566,7 +359,7 @@ static void test_given_up_destroy_goes_on(void **state)
     containerizer_wait_cancel(fixture->composing, "c1", &fixture->other);
     assert_int_equal(fixture->other.result, -ECANCELED);
     assert_containers(fixture, "c1");
-    settles(fixture->first, ASKED_DESTROY, 9);
+    puppet_settles(fixture->first, ASKED_DESTROY, 9);
     assert_int_equal(fixture->other.count, 1);
     assert_containers(fixture, "");
 }
@@ -579,7 +372,7 @@ static void test_given_up_wait_is_passed_on(void **state)
     containerizer_wait_cancel(fixture->composing, "c1", &fixture->other);
     assert_int_equal(fixture->other.result, -ECANCELED);
     assert_containers(fixture, "c1");
-    settles(fixture->first, ASKED_WAIT, 9); /* that of the entry itself */
+    puppet_settles(fixture->first, ASKED_WAIT, 9); /* that of the entry itself */
     assert_containers(fixture, "");
 }
 
@@ -593,12 +386,12 @@ static void test_nested_goes_to_the_owner_only(void **state)
     launch(fixture, "c1.n", &fixture->other);
     assert_int_equal(fixture->first->asked[ASKED_LAUNCH], 1);
     assert_int_equal(fixture->second->asked[ASKED_LAUNCH], 2);
-    launch_answers(fixture->second, LAUNCH_NOT_SUPPORTED);
+    puppet_launch_answers(fixture->second, LAUNCH_NOT_SUPPORTED);
     assert_int_equal(fixture->other.number, LAUNCH_NOT_SUPPORTED);
     assert_containers(fixture, "c1");
 
     launch(fixture, "c1.n", &fixture->other);
-    launch_answers(fixture->second, LAUNCH_SUCCESS);
+    puppet_launch_answers(fixture->second, LAUNCH_SUCCESS);
     assert_containers(fixture, "c1 c1.n");
     containerizer_remove(fixture->composing, "c1.n", DONE(heard_nothing, &fixture->more));
     assert_int_equal(fixture->more.result, 0);
@@ -621,7 +414,7 @@ static void test_nested_while_root_launches(void **state)
 {
     struct fixture *fixture = *state;
     launch(fixture, "c1", &fixture->launch);
-    launch_answers(fixture->first, LAUNCH_NOT_SUPPORTED);
+    puppet_launch_answers(fixture->first, LAUNCH_NOT_SUPPORTED);
     launch(fixture, "c1.n", &fixture->other);
     assert_string_equal(
         CALLS(fixture->second), "launch[run 1 1 /pid] c1, launch[run 1 1 /pid] c1.n");
@@ -634,11 +427,11 @@ static void test_nested_failure_stays(void **state)
     launched(fixture, "c1", fixture->first);
     launch(fixture, "c1.n", &fixture->other);
     operation_refuse(
-        take(fixture->first, ASKED_LAUNCH), -EOPNOTSUPP, "launch", "c1.n", "no nesting");
+        puppet_take(fixture->first, ASKED_LAUNCH), -EOPNOTSUPP, "launch", "c1.n", "no nesting");
     assert_string_equal(fixture->other.message, "launch c1.n: no nesting");
     assert_containers(fixture, "c1 c1.n");
     destroy(fixture, "c1.n", &fixture->more);
-    done_ok(take(fixture->first, ASKED_DESTROY), NULL);
+    done_ok(puppet_take(fixture->first, ASKED_DESTROY), NULL);
     assert_true(fixture->more.none);
     assert_containers(fixture, "c1");
 }
@@ -651,7 +444,7 @@ static void test_wait_of_an_ended_nested(void **state)
     wait_for(fixture, "c1.gone", &fixture->other);
     assert_string_equal(
         CALLS(fixture->second), "launch[run 1 1 /pid] c1, wait c1, wait c1.gone");
-    settles(fixture->second, ASKED_WAIT, 3);
+    puppet_settles(fixture->second, ASKED_WAIT, 3);
     assert_int_equal(fixture->other.number, 3);
     destroy(fixture, "c1.gone", &fixture->more);
     assert_int_equal(fixture->second->asked[ASKED_WAIT], 3);
@@ -734,16 +527,16 @@ static void test_recovery_merges(void **state)
     strv_add(&fixture->second->known, "a");
     recover(fixture);
     assert_int_equal(fixture->second->asked[ASKED_RECOVER], 1); /* in parallel */
-    done_ok(take(fixture->second, ASKED_RECOVER), NULL);
+    done_ok(puppet_take(fixture->second, ASKED_RECOVER), NULL);
     assert_int_equal(fixture->launch.count, 0);
-    done_ok(take(fixture->first, ASKED_RECOVER), NULL);
+    done_ok(puppet_take(fixture->first, ASKED_RECOVER), NULL);
     assert_int_equal(fixture->launch.result, 0);
     assert_int_equal(fixture->launch.count, 1);
     assert_containers(fixture, "a b");
     destroy(fixture, "a", &fixture->other);
-    settles(fixture->second, ASKED_DESTROY, 1);
+    puppet_settles(fixture->second, ASKED_DESTROY, 1);
     destroy(fixture, "b", &fixture->more);
-    settles(fixture->first, ASKED_DESTROY, 2);
+    puppet_settles(fixture->first, ASKED_DESTROY, 2);
     assert_int_equal(fixture->other.number, 1);
     assert_int_equal(fixture->more.number, 2);
     assert_containers(fixture, "");
@@ -754,10 +547,10 @@ static void test_recovered_orphan_disappears(void **state)
     struct fixture *fixture = *state;
     strv_add(&fixture->first->known, "orphan");
     recover(fixture);
-    done_ok(take(fixture->first, ASKED_RECOVER), NULL);
-    done_ok(take(fixture->second, ASKED_RECOVER), NULL);
+    done_ok(puppet_take(fixture->first, ASKED_RECOVER), NULL);
+    done_ok(puppet_take(fixture->second, ASKED_RECOVER), NULL);
     assert_containers(fixture, "orphan");
-    settles(fixture->first, ASKED_WAIT, 9);
+    puppet_settles(fixture->first, ASKED_WAIT, 9);
     assert_containers(fixture, "");
 }
 
@@ -769,7 +562,7 @@ static void test_failed_recovery(void **state)
     recover(fixture);
     assert_int_equal(fixture->launch.count, 1);
     assert_string_equal(fixture->launch.message, "recover all: no disk");
-    done_ok(take(fixture->first, ASKED_RECOVER), NULL);
+    done_ok(puppet_take(fixture->first, ASKED_RECOVER), NULL);
     assert_int_equal(fixture->launch.count, 1);
     assert_containers(fixture, "");
 }
@@ -781,8 +574,8 @@ static void test_recovered_twice(void **state)
     strv_add(&fixture->first->known, "a");
     strv_add(&fixture->second->known, "a");
     recover(fixture);
-    done_ok(take(fixture->first, ASKED_RECOVER), NULL);
-    done_ok(take(fixture->second, ASKED_RECOVER), NULL);
+    done_ok(puppet_take(fixture->first, ASKED_RECOVER), NULL);
+    done_ok(puppet_take(fixture->second, ASKED_RECOVER), NULL);
     destroy(fixture, "a", &fixture->other);
     assert_int_equal(fixture->first->asked[ASKED_DESTROY], 0);
     assert_int_equal(fixture->second->asked[ASKED_DESTROY], 1);
