@@ -190,8 +190,9 @@ static void ask_provisioner(struct recovery *recovery)
     if (!recovery->mesos->provisioner)
         return;
     recovery->pending++;
-    provisioner_recover(recovery->mesos->provisioner, recovery->found.ids ? recovery->found.ids : none,
-        DONE(provisioner_recovered, recovery));
+    char *const *known = recovery->found.ids ? recovery->found.ids : none;
+    provisioner_recover(
+        recovery->mesos->provisioner, known, DONE(provisioner_recovered, recovery));
 }
 
 /* --- adoption --- */
