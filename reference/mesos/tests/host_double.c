@@ -179,6 +179,27 @@ static int double_signal(struct host *host, pid_t pid, int signal)
     return 0;
 }
 
+/* Each is the leader of a session of its own. */
+static struct process_info info_of(const struct double_process *process)
+{
+    return (struct process_info){
+        .pid = process->pid,
+        .ppid = process->ppid,
+        .pgid = process->pid,
+        .sid = process->pid,
+        .state = 'S',
+    };
+}
+
+static int double_process_info(struct host *host, pid_t pid, struct process_info *ret_info)
+{
+    const struct double_process *process = double_process_find(of(host)->world, pid);
+    if (!process || process->ended)
+        return -ESRCH;
+    *ret_info = info_of(process);
+    return 0;
+}
+
 static int double_process_list(
     struct host *host, struct process_info **ret_list, size_t *ret_count, struct err *err)
 {
@@ -192,7 +213,7 @@ static int double_process_list(
     while (u64map_next(world->processes, &cursor, &pid, &value)) {
         const struct double_process *process = value;
         if (!process->ended)
-            list[count++] = (struct process_info){.pid = process->pid, .ppid = process->ppid};
+            list[count++] = info_of(process);
     }
     *ret_list = list;
     *ret_count = count;
@@ -352,6 +373,7 @@ static const struct host_ops ops = {
     .gate_release = double_gate_release,
     .gate_close = double_gate_close,
     .signal = double_signal,
+    .process_info = double_process_info,
     .process_list = double_process_list,
     .namespace_inode = double_namespace_inode,
     .exit_watch = double_exit_watch,
