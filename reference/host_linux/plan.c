@@ -253,7 +253,7 @@ uint64_t linux_clone_flags(unsigned mask)
 {
     uint64_t flags = 0;
     for (int kind = 0; kind < NS_COUNT; kind++)
-        if (mask & NS_BIT(kind))
+        if (mask & NS_BIT(kind) && kind != NS_CGROUP)
             flags |= (uint64_t)clone_flags[kind];
     return flags;
 }
@@ -276,6 +276,8 @@ static void build_namespaces(struct builder *builder)
     }
     if (plan->clone_namespaces & NS_BIT(NS_MNT))
         wire->flags |= CHILD_NEW_MOUNT;
+    if (plan->clone_namespaces & NS_BIT(NS_CGROUP))
+        wire->flags |= CHILD_UNSHARE_CGROUP;
     if (plan->unshare_mount)
         wire->flags |= CHILD_UNSHARE_MOUNT;
     if (plan->mount_namespace_pid > 0)

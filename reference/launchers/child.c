@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -131,6 +132,9 @@ static void walk(const struct child_plan *plan)
     if (plan->plan_error)
         child_fail(0, "%s", plan->plan_error);
     take_terminal(plan->tty);                    /* 5 */
+    /* Not by the clone: its root is the cgroup that we are in, and by now it is the container's. */
+    if (plan->flags & CHILD_UNSHARE_CGROUP && unshare(CLONE_NEWCGROUP) < 0)
+        child_fail(errno, "make a cgroup namespace");
     if (plan->flags & CHILD_UNSHARE_MOUNT && unshare(CLONE_NEWNS) < 0)
         child_fail(errno, "unshare the mount namespace"); /* 6 */
     check_root(plan);                            /* 7, 8 */
@@ -160,6 +164,9 @@ static void walk(const struct child_plan *plan)
 int main(void)
 {
     struct child_plan plan;
+    /* Who is in the namespaces that we enter may not look into us, and through us at the host:
+     * /proc/PID/root, fd, mem. The exec of the command ends it. */
+    prctl(PR_SET_DUMPABLE, 0);
     read_plan(&plan);
     if (plan.flags & CHILD_ENTER_AND_CLONE)
         child_enter_and_clone(&plan);

@@ -63,7 +63,8 @@ static int check_nesting(
         return err_set(err, -EINVAL, "user namespaces are not entered");
     plan->enter_pid = parent->pid;
     plan->enter_and_clone = true;
-    return plan->enter_namespaces ? check_parent(launcher, parent, err) : 0;
+    return plan->enter_namespaces || plan->mount_namespace_pid ? check_parent(launcher, parent, err)
+                                                               : 0;
 }
 
 /* Refuses a v1 cgroup that was there before, if it holds processes or is not thawed (FB-05). */

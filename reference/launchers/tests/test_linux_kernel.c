@@ -153,6 +153,24 @@ static void destroy_removes_what_the_workload_made(void **state)
     finish(world, launcher);
 }
 
+/* A new cgroup namespace begins at the container's cgroup, in each hierarchy that we have moved it
+ * in: inside it is the root. */
+static void a_cgroup_namespace_begins_at_the_container(void **state)
+{
+    struct world *world = *state;
+    struct launcher *launcher = make_launcher(world);
+    struct plan plan;
+    world_plan(world, &plan, "c1", "grep -E 'freezer|^0:' /proc/self/cgroup");
+    plan.clone_namespaces = NS_BIT(NS_CGROUP);
+    make_cgroups(world, "c1");
+    world_wait(world, world_fork(world, launcher, "c1", &plan));
+    _cleanup_free_ char *text = world_read(world, "c1", "stdout");
+    assert_non_null(strstr(text, world->host->cgroups->unified ? "0::/\n" : ":freezer:/\n"));
+    assert_int_equal(world_destroy(world, launcher, "c1", NULL), 0);
+    plan_release(&plan);
+    finish(world, launcher);
+}
+
 static void two_destroys_at_once(void **state)
 {
     struct world *world = *state;
@@ -318,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(destroy_kills_everybody),
         TEST(destroy_removes_what_the_workload_made),
+        TEST(a_cgroup_namespace_begins_at_the_container),
         TEST(two_destroys_at_once),
         TEST(nested_rules),
         TEST(recovers_orphans),

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -414,6 +415,31 @@ static void privileges(void **state)
     plan_release(&plan);
 }
 
+/* The terminal becomes stdio and the session's controlling one. */
+static void terminals(void **state)
+{
+    struct world *world = *state;
+    struct plan plan;
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    world_plan(world, &plan, "c1", "tty > name; [ -w /dev/tty ] && echo to the terminal > /dev/tty");
+    plan.info.tty_slave_path = str_dup(ptsname(master));
+    world_wait(world, world_start(world, &plan));
+    _cleanup_free_ char *name = world_read(world, "c1", "name");
+    _cleanup_free_ char *expected = str_printf("%s\n", plan.info.tty_slave_path);
+    assert_string_equal(name, expected);
+    char text[64] = "";
+    assert_true(read(master, text, sizeof(text) - 1) > 0);
+    assert_string_equal(text, "to the terminal\r\n");
+    close(master);
+    plan_release(&plan);
+
+    world_plan(world, &plan, "c2", "true");
+    plan.info.tty_slave_path = str_dup("/no/such/terminal");
+    expect_failure(world, &plan, "open terminal /no/such/terminal");
+    plan_release(&plan);
+}
+
 /* A filter that the command meets: denied by an errno, and only with that argument. */
 static void seccomp(void **state)
 {
@@ -463,6 +489,7 @@ int main(void)
         TEST(roots_that_lead_out),
         TEST(debug_enters_the_mount_namespace),
         TEST(privileges),
+        TEST(terminals),
         TEST(seccomp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
