@@ -27,7 +27,7 @@ struct vfs_node {
     struct vfs_node *hash_next;
     struct list dirty_node;     /* in vfs->dirty, alone when clean */
     char *name;
-    char *data;                 /* of a file, NUL-terminated, or a link's target; NULL while empty */
+    char *data;                 /* of a file (NUL-terminated), or a link's target; NULL: empty */
     size_t length;
     size_t capacity;
     uint64_t digest;            /* what it gives to the sum */

@@ -7,10 +7,10 @@
  *
  *     seatrial-workload alloc:64MiB burn:2s/40% spawn:[sleep:10s;exit:3] sleep:1s exit:0
  *
- * An argument is one action, WORD:WHAT. A list in brackets holds actions between semicolons; in it
- * a text ends at the ";" or the "]" of the list, unless a backslash stands before it (also "\\" and
- * "\n"; brackets in pairs need none). Durations are numbers, also with a fraction, of ns, us, ms, s,
- * m or h; sizes are plain bytes or B, KiB, MiB, GiB.
+ * An argument is one action, WORD:WHAT. A list in brackets holds actions between semicolons; in
+ * it a text ends at the ";" or the "]" of the list, unless a backslash stands before it (also "\\"
+ * and "\n"; brackets in pairs need none). Durations are numbers, also with a fraction, of ns, us,
+ * ms, s, m or h; sizes are plain bytes or B, KiB, MiB, GiB.
  *
  * What happens at the end of the list: exit with status 0. An action that fails writes a line to
  * stderr and ends with status 1, unless said otherwise.

@@ -220,17 +220,18 @@ void task_exit(struct task *task)
         task_die(task);
 }
 
-/* Tells the parent of a zombie; init, and parents that ignore SIGCHLD, reap it at once. */
+/* Tells the parent of a zombie, which may reap it; init, and parents that ignore SIGCHLD, have it
+ * reaped. */
 static void process_tell_parent(struct process *process)
 {
     struct process *parent = process->parent;
-    if (parent == process->kernel->init || (parent->ignored_signals & SIGNAL_BIT(SIGCHLD)) != 0) {
-        process_reap(process);
-        return;
-    }
     process_signal_from(parent, SIGCHLD, process);
     if (parent->behaviour && parent->behaviour->child_ended)
         parent->behaviour->child_ended(parent, process);
+    bool unseen = parent == process->kernel->init ||
+                  (parent->ignored_signals & SIGNAL_BIT(SIGCHLD)) != 0;
+    if (unseen && !process->reaped)
+        process_reap(process);
 }
 
 /* Who adopts the children of a dying process: the nearest subreaper among its ancestors in the same

@@ -142,8 +142,8 @@ struct task *task_find(struct kernel *kernel, pid_t tid);
 void process_exit(struct process *process, int wait_status);
 /* Reaps a zombie: the struct is gone when the next process is forked. */
 void process_reap(struct process *process);
-/* kill(2) by the kernel's rules (frozen, stopped, pid 1 of a namespace, handlers) from outside of its
- * pid namespace. signal 0 only checks. -EINVAL for numbers beyond 64. */
+/* kill(2) by the kernel's rules (frozen, stopped, pid 1 of a namespace, handlers) from outside of
+ * its pid namespace. signal 0 only checks. -EINVAL for numbers beyond 64. */
 int process_signal(struct process *process, int signal);
 /* The same from that process: the init of its own pid namespace sees only what it handles. NULL:
  * from outside. */

@@ -5,9 +5,9 @@
  *
  *     true, false, sleep NUMBER[smhd], echo TEXT, sh -c SCRIPT
  *
- * where a script holds those, `exit N`, `seatrial-workload …` and `exec`, joined by ; && or ||, with
- * quotes, $NAME and > or >> FILE. Anything else prints "NAME: not found" to stderr and ends with
- * status 127; bad actions print what is wrong and end with status 2.
+ * where a script holds those, `exit N`, `seatrial-workload …` and `exec`, joined by ; && or ||,
+ * with quotes, $NAME and > or >> FILE. Anything else prints "NAME: not found" to stderr and ends
+ * with status 127; bad actions print what is wrong and end with status 2.
  *
  * Its files are those of kernel->vfs. It ends as programs do: process_exit with the raw wait
  * status. Children that it spawns inherit everything here.

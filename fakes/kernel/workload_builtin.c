@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Programs that need no file: their arguments become actions once, at the start. A script is
- * evaluated then as well: the status of each of its commands is known before it runs, so that && and
- * || need no conditions at play.
+ * evaluated then as well: the status of each of its commands is known before it runs, so that &&
+ * and || need no conditions at play.
  */
 #include <ctype.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a simulated process sees of itself. The shape is that of scenarios/workload/report.c; what the
- * simulation does not know (mounts, capabilities, descriptors, …) is absent. */
+/* What a simulated process sees of itself. The shape is that of scenarios/workload/report.c; what
+ * the simulation does not know (mounts, capabilities, descriptors, …) is absent. */
 #include <string.h>
 
 #include "fakes/kernel/cgroup.h"

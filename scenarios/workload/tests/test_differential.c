@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The same list of actions in simulation and for real gives the same wait status and the same files,
- * stdout and stderr among them. Lists are made so that they do not depend on who is faster.
+ * The same list of actions in simulation and for real gives the same wait status and the same
+ * files, stdout and stderr among them. Lists are made so that they do not depend on who is faster.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -49,9 +50,9 @@ static const char *const lists[][12] = {
     {"spawn:[sleep:30ms;append:log=child]", "wait", "append:log=parent", "read:log"},
     {"spawn:[exit:3]", "spawn:[die:TERM]", "spawn:[spawn:[sleep:20ms;write:deep=x];wait]", "wait"},
     {"ignore:CHLD", "spawn:[sleep:20ms;write:a=1]", "wait", "read:a"},
-    {"daemon:[sleep:40ms;write:d=late]", "wait", "print:first", "sleep:150ms", "read:d"},
-    {"spawn:[stop;print:continued]", "sleep:60ms", "print:now", "wait"},
-    {"thread:[sleep:30ms;print:thread]", "print:main", "sleep:100ms"},
+    {"daemon:[sleep:40ms;write:d=late]", "wait", "print:first", "sleep:600ms", "read:d"},
+    {"spawn:[stop;print:no]", "sleep:60ms", "print:now"},
+    {"thread:[sleep:30ms;print:thread]", "print:main", "sleep:500ms"},
     {"thread:[sleep:30ms;exit:6]", "sleep:5s"},
     {"thread:[sleep:30ms;die:INT]", "sleep:5s"},
     {"thread:[sleep:5s]", "thread:[]", "sleep:20ms", "exit:2"},
@@ -70,7 +71,7 @@ static const char *const lists[][12] = {
     {"expect:file nothing"},
     {"setsid", "setsid:"},
     {"spawn:[setsid;spawn:[sleep:20ms;write:s=1];wait]", "wait"},
-    {"forks:3", "spawn:[forks:2]", "sleep:100ms", "kill:self=KILL"},
+    {"forks:3", "spawn:[forks:2]", "sleep:500ms", "kill:self=KILL"},
     {"print:one", "slep:1s"},
     {"write:f=a;b", "print:x=y", "print:"},
     {"print:caf\303\251 \\\\ \\[", "error:[x]"},
@@ -111,9 +112,6 @@ static char *simulate(const char *const *list)
     vfs_write(kernel->vfs, start.stdout_path, "", 0, 0644, false);
     vfs_write(kernel->vfs, start.stderr_path, "", 0, 0644, false);
     struct process *process = fork_of(kernel, fork_of(kernel, NULL));
-    process_setpgid(process, 0);
-    process_setpgid(process->parent, 0);
-    process->pgid = process->parent->pid;
     assert_int_equal(workload_start(process, &start), 0);
     while (process->state != PROCESS_ZOMBIE && loop_step(kernel->loop))
         ;
@@ -177,6 +175,7 @@ static char *perform(const char *const *list)
     /* A leader of the group beside it, so that it is none itself and may lead a session. */
     pid_t leader = fork();
     if (leader == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         setpgid(0, 0);
         for (;;)
             pause();
@@ -184,6 +183,7 @@ static char *perform(const char *const *list)
     setpgid(leader, leader);
     pid_t pid = fork();
     if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         setpgid(0, leader);
         enter_box(box);
         execve(WORKLOAD_PROGRAM, argv, environment);
