@@ -5,6 +5,8 @@
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
 
+#include "fakes/kernel/cgroup.h"
+#include "fakes/kernel/devices.h"
 #include "fakes/sim_host_internal.h"
 #include "fakes/vfs.h"
 #include "reference/cgroups/cgroup_fs.h"
@@ -155,16 +157,14 @@ int sim_user_lookup(
     return 0;
 }
 
-/* Accepted for every cgroup there is: programs are not run by the model of the host. */
-int sim_device_program(struct host *host, struct cgroup_fs *fs, const char *cgroup,
+int sim_device_program(struct host *host, struct cgroup_fs *fs, const char *path,
     const struct bpf_insn *instructions, size_t count, struct err *err)
 {
-    (void)host;
-    (void)instructions;
-    (void)count;
-    return fs->ops->exists(fs, cgroup, NULL)
-        ? 0
-        : err_errno(err, -ENOENT, "attach the device program to %s", cgroup);
+    (void)fs; /* device programs are of v2, of which there is one */
+    struct cgroup_root *root = cgroup_root_find(sim_host_of(host)->kernel, "");
+    struct cgroup *cgroup = root ? cgroup_lookup(root, path) : NULL;
+    int r = cgroup ? cgroup_device_program_load(cgroup, instructions, count) : -ENOENT;
+    return file_result(r, "attach the device program to", path, err);
 }
 
 int sim_mount(struct host *host, const struct mount_entry *mount, struct err *err)

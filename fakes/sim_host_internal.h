@@ -53,7 +53,7 @@ int sim_list(struct host *host, const char *path, char ***ret_names, struct err 
 int sim_symlink(struct host *host, const char *target, const char *path, struct err *err);
 int sim_node_copy(
     struct host *host, const char *from, const char *to, mode_t mode, struct err *err);
-int sim_device_program(struct host *host, struct cgroup_fs *fs, const char *cgroup,
+int sim_device_program(struct host *host, struct cgroup_fs *fs, const char *path,
     const struct bpf_insn *instructions, size_t count, struct err *err);
 int sim_real_path(struct host *host, const char *path, char **ret_path, struct err *err);
 int sim_chown(

@@ -7,11 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "fakes/tests/sim_fixture.h"
+#include "reference/cgroups/device_program.h"
 
 static const struct {
     enum cgroup_layout layout;
@@ -197,6 +200,108 @@ static void test_v1_listener(void **state)
     sim_fixture_release(&fixture);
 }
 
+static struct device_list devices_parse(const char *const *entries)
+{
+    struct device_list list = {0};
+    for (; *entries; entries++) {
+        struct device_entry entry;
+        assert_int_equal(device_parse(*entries, &entry, NULL), 0);
+        device_list_add(&list, &entry);
+    }
+    return list;
+}
+
+static const struct {
+    char type;
+    unsigned major;
+    unsigned minor;
+    const char *access;
+    bool allowed; /* by c 1:* rwm, b *:* r, without c 1:9 w */
+} device_checks[] = {
+    {'c', 1, 3, "rw", true},
+    {'c', 1, 9, "r", true},
+    {'c', 1, 9, "rw", false},
+    {'c', 5, 0, "r", false},
+    {'b', 8, 0, "r", true},
+    {'b', 8, 0, "m", false},
+    {'b', 8, 0, "rw", false},
+};
+
+/* The program that the isolators build does in the model what it does in the kernel. */
+static void test_device_program(void **state)
+{
+    (void)state;
+    struct sim_fixture fixture;
+    sim_fixture_init(&fixture, CGROUP_LAYOUT_V2);
+    struct cgroup_fs *fs = cgroup_hierarchy_find(fixture.host->cgroups, "")->fs;
+    const struct task *task = sim_host_process(fixture.host)->leader;
+    const char *const allow_entries[] = {"c 1:* rwm", "b *:* r", NULL};
+    const char *const deny_entries[] = {"c 1:9 w", NULL};
+    struct device_list allow = devices_parse(allow_entries);
+    struct device_list deny = devices_parse(deny_entries);
+    struct device_program program = {0};
+    _cleanup_err_ struct err err = ERR_INIT;
+    assert_int_equal(device_program_build(&allow, &deny, &program, &err), 0);
+    assert_int_equal(cgroup_create(fs, "c1", &err), 0);
+    assert_int_equal(cgroup_write(fs, "c1", "cgroup.procs", "0", &err), 0);
+    assert_int_equal(cgroup_device_check(task, 'c', 5, 0, "r"), 0);
+    assert_int_equal(host_device_program(fixture.host, fs, "c2", program.instructions,
+                         program.count, &err),
+        -ENOENT);
+    assert_int_equal(host_device_program(fixture.host, fs, "c1", program.instructions,
+                         program.count - 1, &err),
+        -EINVAL);
+    assert_int_equal(host_device_program(fixture.host, fs, "c1", program.instructions,
+                         program.count, &err),
+        0);
+    for (size_t i = 0; i < ARRAY_SIZE(device_checks); i++)
+        assert_int_equal(cgroup_device_check(task, device_checks[i].type, device_checks[i].major,
+                             device_checks[i].minor, device_checks[i].access),
+            device_checks[i].allowed ? 0 : -EPERM);
+    device_program_release(&program);
+    device_list_release(&allow);
+    device_list_release(&deny);
+    sim_fixture_release(&fixture);
+}
+
+/* The same hierarchy as files: here those of a plain directory, to see what arrives. */
+static void test_files_instead_of_calls(void **state)
+{
+    (void)state;
+    struct sim_fixture fixture;
+    sim_fixture_init(&fixture, CGROUP_LAYOUT_V2);
+    char directory[] = "/tmp/seatrial-test-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    struct host *host = sim_host_new(
+        fixture.kernel, NULL, &(struct sim_host_options){.cgroups = directory});
+    struct cgroup_fs *fs = cgroup_hierarchy_find(host->cgroups, "")->fs;
+    assert_string_equal(fs->mount_point, "/sys/fs/cgroup");
+    assert_int_equal(cgroup_create(fs, "c1", NULL), 0);
+    assert_true(cgroup_exists(fs, "c1"));
+    _cleanup_free_ char *procs = str_printf("%s/c1/cgroup.procs", directory);
+    FILE *file = fopen(procs, "w");
+    assert_non_null(file);
+    fclose(file);
+    assert_true(cgroup_file_exists(fs, "c1", "cgroup.procs"));
+    assert_int_equal(cgroup_write(fs, "c1", "cgroup.procs", "0", NULL), 0);
+    uint64_t pid = 0; /* the server can't tell who is "0": it gets the simulated pid */
+    assert_int_equal(cgroup_read_u64(fs, "c1", "cgroup.procs", &pid, NULL), 0);
+    assert_int_equal(pid, sim_host_process(host)->pid);
+    assert_int_equal(cgroup_chown(fs, "c1", NULL, geteuid(), getegid(), NULL), 0);
+    _cleanup_strv_ char **names = NULL;
+    assert_int_equal(cgroup_list(fs, "", &names, NULL), 0);
+    assert_int_equal(strv_length(names), 1);
+    /* watches go to the model, which knows nothing of this directory */
+    struct cgroup_watch *watch = NULL;
+    assert_int_equal(
+        cgroup_watch(fs, "c1", "cgroup.events", tell_count, &fixture, &watch, NULL), -ENOENT);
+    assert_int_equal(remove(procs), 0);
+    assert_int_equal(cgroup_remove(fs, "c1", NULL), 0);
+    rmdir(directory);
+    host_free(host);
+    sim_fixture_release(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +309,8 @@ int main(void)
         cmocka_unit_test(test_v2),
         cmocka_unit_test(test_born_in_a_cgroup),
         cmocka_unit_test(test_v1_listener),
+        cmocka_unit_test(test_device_program),
+        cmocka_unit_test(test_files_instead_of_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
  * The devices controller of v1 (spec cgroupfs.md 6): a default, allow or deny, and exceptions from
  * it. A child can never do more than its parent. In v2 a recorded program decides.
  */
+#include "fakes/kernel/device_bpf.h"
 #include "fakes/kernel/devices.h"
 
 #include <ctype.h>
@@ -315,16 +316,47 @@ void cgroup_device_program_set(
         memcpy(cgroup->device_program->rules, rules, count * sizeof(*rules));
 }
 
+int cgroup_device_program_load(
+    struct cgroup *cgroup, const struct bpf_insn *instructions, size_t count)
+{
+    int r = device_bpf_verify(instructions, count);
+    if (r < 0)
+        return r;
+    free(cgroup->device_program);
+    cgroup->device_program =
+        mem_alloc(sizeof(struct device_program) + count * sizeof(*instructions));
+    cgroup->device_program->instructions_count = count;
+    memcpy(cgroup->device_program->rules, instructions, count * sizeof(*instructions));
+    return 0;
+}
+
 void cgroup_device_program_clear(struct cgroup *cgroup)
 {
     free(cgroup->device_program);
     cgroup->device_program = NULL;
 }
 
+static bool bpf_allows(const struct device_program *program, const struct exception *device)
+{
+    const uint32_t access = (device->access & ACCESS_READ ? BPF_DEVCG_ACC_READ : 0u) |
+                            (device->access & ACCESS_WRITE ? BPF_DEVCG_ACC_WRITE : 0u) |
+                            (device->access & ACCESS_MKNOD ? BPF_DEVCG_ACC_MKNOD : 0u);
+    const struct bpf_cgroup_dev_ctx context = {
+        .access_type = access << 16 |
+                       (device->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR),
+        .major = device->major,
+        .minor = device->minor,
+    };
+    return device_bpf_run(
+        (const struct bpf_insn *)program->rules, program->instructions_count, &context);
+}
+
 /* The last rule that matches decides; none denies. */
 static bool program_allows(
     const struct device_program *program, const struct exception *device)
 {
+    if (program->instructions_count > 0)
+        return bpf_allows(program, device);
     bool allowed = false;
     for (size_t i = 0; i < program->count; i++) {
         const struct device_rule *rule = &program->rules[i];
