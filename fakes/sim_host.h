@@ -30,3 +30,23 @@ struct sim_program_result {
 typedef void (*sim_program_fn)(
     void *arg, const struct run_request *request, struct sim_program_result *result);
 void sim_host_program(struct host *host, const char *name, sim_program_fn fn, void *arg);
+
+/*
+ * A fake helper program that ends when somebody says so. `start` is called for each command; it, or
+ * somebody later, calls sim_command_end. `killed` is called for a command that must be forgotten: it
+ * was cancelled, took too long, or its agent is gone.
+ */
+struct sim_command;
+struct sim_commands {
+    void (*start)(void *arg, struct sim_command *command, const struct run_request *request);
+    void (*killed)(void *arg, struct sim_command *command);
+    void *arg;
+};
+void sim_host_commands(struct host *host, const char *name, const struct sim_commands *commands);
+void sim_command_end(struct sim_command *command, const struct sim_program_result *result);
+
+/* A fake program of processes made by host_spawn: play gives the fresh process its behaviour. */
+struct workload_start;
+typedef void (*sim_player_fn)(
+    void *arg, struct process *process, const struct workload_start *start);
+void sim_host_player(struct host *host, const char *name, sim_player_fn play, void *arg);

@@ -2,6 +2,7 @@
 /* Files, users and mounts of the simulated host. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
 
@@ -40,6 +41,10 @@ int sim_file_read(
 {
     const char *text = NULL;
     size_t length = 0;
+    if (sim_proc_read(host, path, ret_text)) {
+        *ret_length = *ret_text ? strlen(*ret_text) : 0;
+        return file_result(*ret_text ? 0 : -ENOENT, "read", path, err);
+    }
     int r = vfs_read(vfs_of(host), path, &text, &length);
     if (r < 0)
         return file_result(r, "read", path, err);

@@ -34,11 +34,17 @@ int sim_process_list(
     struct host *host, struct process_info **ret_list, size_t *ret_count, struct err *err);
 int sim_namespace_inode(
     struct host *host, pid_t pid, enum namespace_kind kind, uint64_t *ret_inode);
+
+/* sim_host_run.c */
 struct host_request *sim_run(
     struct host *host, const struct run_request *request, struct done done);
 
 /* sim_host_exit.c */
 struct host_request *sim_exit_watch(struct host *host, pid_t pid, host_exit_fn fn, void *arg);
+
+/* sim_proc.c */
+/* False for files that are not of /proc here; *ret_text NULL: there is no such process. */
+bool sim_proc_read(struct host *host, const char *path, char **ret_text);
 
 /* sim_host_files.c */
 int sim_mkdir(struct host *host, const char *path, mode_t mode, bool parents, struct err *err);

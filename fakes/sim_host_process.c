@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Processes and helper commands of the simulated host. */
+/* Processes of the simulated host. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -228,79 +228,4 @@ int sim_namespace_inode(
         return -ESRCH;
     *ret_inode = process->namespaces[kind]->inode;
     return 0;
-}
-
-/* Helper commands are no processes of the simulated kernel: they only take their time. */
-struct sim_run {
-    struct host_request request;
-    struct loop_timer *timer;
-    struct done done;
-    int code;
-    char *program;
-    struct run_result result;
-    char *output;
-    char *errors;
-};
-
-static void run_cancel(struct host_request *request)
-{
-    struct sim_run *run = container_of(request, struct sim_run, request);
-    loop_timer_stop(request->host->loop, run->timer);
-    free(run->program);
-    free(run->output);
-    free(run->errors);
-    free(run);
-}
-
-static void run_ended(void *arg)
-{
-    struct sim_run *run = arg;
-    run->timer = NULL;
-    if (run->code < 0) {
-        _cleanup_err_ struct err err = ERR_INIT;
-        err_errno(&err, run->code, "run %s", run->program);
-        done_fail(run->done, run->code, &err);
-    } else {
-        done_ok(run->done, &run->result);
-    }
-    run_cancel(&run->request);
-}
-
-static char *bounded(const char *text, size_t max, bool *truncated)
-{
-    size_t length = text ? strlen(text) : 0;
-    if (length > max) {
-        length = max;
-        *truncated = true;
-    }
-    return str_ndup(text ? text : "", length);
-}
-
-struct host_request *sim_run(
-    struct host *host, const struct run_request *request, struct done done)
-{
-    struct sim_host *sim = sim_host_of(host);
-    struct sim_run *run = mem_alloc(sizeof(*run));
-    run->request.host = host;
-    run->request.cancel = run_cancel;
-    run->done = done;
-    run->program = str_dup(request->argv[0]);
-    struct sim_program_result played = {0};
-    run->code = sim_program_play(sim->world, request, &played);
-    size_t max = request->max_output_bytes ? request->max_output_bytes : 1 << 20;
-    run->output = bounded(played.output, max, &run->result.truncated);
-    run->errors = bounded(played.errors, max, &run->result.truncated);
-    run->result.output = run->output;
-    run->result.output_length = strlen(run->output);
-    run->result.errors = run->errors;
-    run->result.status = played.status;
-    uint64_t duration_ns = played.duration_ns;
-    if (request->timeout_ns && duration_ns >= request->timeout_ns) {
-        duration_ns = request->timeout_ns;
-        run->result.timed_out = true;
-        run->result.status = SIGKILL;
-    }
-    if (duration_ns != UINT64_MAX)
-        run->timer = loop_timer_start(host->loop, duration_ns, run_ended, run);
-    return &run->request;
 }

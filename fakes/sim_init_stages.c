@@ -287,7 +287,7 @@ static int workload_begin(const struct sim_init *init, struct process *process)
     start.mappings = mappings;
     start.limits_count = limits_make(init, &limits);
     start.limits = limits;
-    int r = workload_start(process, &start);
+    int r = sim_player_play(init->world, process, &start) ? 0 : workload_start(process, &start);
     limits_free(limits, start.limits_count);
     return r;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fakes/kernel/process.h"
+#include "fakes/kernel/workload.h"
 #include "reference/base/map.h"
 
 static const struct sim_user users[] = {
@@ -23,17 +24,24 @@ const struct sim_user *sim_user_find(const char *name)
     return NULL;
 }
 
-static void world_free(struct sim_world *world)
+/* A map and its values. */
+static void map_drop(struct strmap *map)
 {
     size_t cursor = 0;
     const char *name = NULL;
-    void *program = NULL;
-    while (strmap_next(world->programs, &cursor, &name, &program))
-        free(program);
-    strmap_free(world->programs);
+    void *value = NULL;
+    while (strmap_next(map, &cursor, &name, &value))
+        free(value);
+    strmap_free(map);
+}
+
+static void world_free(struct sim_world *world)
+{
+    map_drop(world->programs);
+    map_drop(world->players);
     uint64_t inode = 0;
     void *mounts = NULL;
-    cursor = 0;
+    size_t cursor = 0;
     while (u64map_next(world->mounts, &cursor, &inode, &mounts))
         sim_mounts_drop(world, inode);
     u64map_free(world->mounts);
@@ -48,6 +56,7 @@ struct sim_world *sim_world_get(struct kernel *kernel)
         struct sim_world *world = mem_alloc(sizeof(*world));
         world->kernel = kernel;
         world->programs = strmap_new();
+        world->players = strmap_new();
         world->mounts = u64map_new();
         world->watchers = u64map_new();
         kernel->world = world;
@@ -56,16 +65,62 @@ struct sim_world *sim_world_get(struct kernel *kernel)
     return kernel->world;
 }
 
-void sim_host_program(struct host *host, const char *name, sim_program_fn fn, void *arg)
+/* The value of that name, made on first use. */
+static void *map_entry(struct strmap *map, const char *name, size_t size)
+{
+    void *value = strmap_get(map, name);
+    if (!value) {
+        value = mem_alloc(size);
+        strmap_set(map, name, value);
+    }
+    return value;
+}
+
+static struct sim_program *program_entry(struct host *host, const char *name)
 {
     struct sim_world *world = sim_world_get(sim_host_process(host)->kernel);
-    struct sim_program *program = strmap_get(world->programs, name);
-    if (!program) {
-        program = mem_alloc(sizeof(*program));
-        strmap_set(world->programs, name, program);
-    }
-    program->fn = fn;
-    program->arg = arg;
+    return map_entry(world->programs, name, sizeof(struct sim_program));
+}
+
+void sim_host_program(struct host *host, const char *name, sim_program_fn fn, void *arg)
+{
+    *program_entry(host, name) = (struct sim_program){.fn = fn, .arg = arg};
+}
+
+void sim_host_commands(struct host *host, const char *name, const struct sim_commands *commands)
+{
+    *program_entry(host, name) = (struct sim_program){.commands = *commands};
+}
+
+void sim_host_player(struct host *host, const char *name, sim_player_fn play, void *arg)
+{
+    struct sim_world *world = sim_world_get(sim_host_process(host)->kernel);
+    struct sim_player *player = map_entry(world->players, name, sizeof(*player));
+    *player = (struct sim_player){play, arg};
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+const struct sim_commands *sim_commands_find(struct sim_world *world, const char *program)
+{
+    const struct sim_program *found = strmap_get(world->programs, base_name(program));
+    return found && !found->fn ? &found->commands : NULL;
+}
+
+bool sim_player_play(
+    struct sim_world *world, struct process *process, const struct workload_start *start)
+{
+    const struct sim_player *player =
+        start->argv && start->argv[0] ? strmap_get(world->players, base_name(start->argv[0])) : NULL;
+    if (!player)
+        return false;
+    process_set_command(process, start->argv[0]);
+    player->play(player->arg, process, start);
+    return true;
 }
 
 static void play_true(
@@ -102,8 +157,7 @@ static const struct {
 int sim_program_play(struct sim_world *world, const struct run_request *request,
     struct sim_program_result *ret_result)
 {
-    const char *slash = strrchr(request->argv[0], '/');
-    const char *name = slash ? slash + 1 : request->argv[0];
+    const char *name = base_name(request->argv[0]);
     *ret_result = (struct sim_program_result){.output = "", .errors = ""};
     const struct sim_program *program = strmap_get(world->programs, name);
     if (program) {

@@ -10,13 +10,19 @@
 #include "reference/host.h"
 
 struct sim_program {
-    sim_program_fn fn;
+    sim_program_fn fn; /* NULL: commands */
+    void *arg;
+    struct sim_commands commands;
+};
+struct sim_player {
+    sim_player_fn play;
     void *arg;
 };
 
 struct sim_world {
     struct kernel *kernel;
     struct strmap *programs; /* name -> struct sim_program * */
+    struct strmap *players;  /* name -> struct sim_player * */
     struct sim_mounts *root_mounts;
     struct u64map *mounts;   /* inode of a mount namespace -> struct sim_mounts *: those with own */
     struct u64map *watchers; /* pid -> who waits for its end; of sim_host_exit.c */
@@ -28,6 +34,12 @@ struct sim_world *sim_world_get(struct kernel *kernel);
  * of true, false and sleep. -ENOENT when there is none. */
 int sim_program_play(struct sim_world *world, const struct run_request *request,
     struct sim_program_result *ret_result);
+
+/* The program that plays its commands as they come; NULL when argv[0] names none. */
+const struct sim_commands *sim_commands_find(struct sim_world *world, const char *program);
+/* Lets a fake program play in the process. False when argv[0] names none. */
+bool sim_player_play(
+    struct sim_world *world, struct process *process, const struct workload_start *start);
 
 /* The machine's users: root, nobody and alice. NULL when there is none of that name. */
 struct sim_user {
