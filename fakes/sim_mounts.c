@@ -143,6 +143,24 @@ bool sim_mounts_below(const struct sim_mounts *mounts, const char *path)
     return false;
 }
 
+uint64_t sim_mounts_digest(const struct sim_world *world, uint64_t hash)
+{
+    size_t cursor = 0;
+    uint64_t inode = 0;
+    void *value = NULL;
+    while (u64map_next(world->mounts, &cursor, &inode, &value)) {
+        const struct sim_mounts *mounts = value;
+        hash = trace_hash_u64(hash, inode);
+        list_for_each(node, &mounts->list) {
+            const struct sim_mount *mount = list_entry(node, struct sim_mount, node);
+            hash = trace_hash_string(hash, mount->target);
+            hash = trace_hash_string(hash, mount->source);
+            hash = trace_hash_u64(hash, mount->shared);
+        }
+    }
+    return hash;
+}
+
 char **sim_host_mount_targets(struct kernel *kernel)
 {
     char **targets = mem_alloc(sizeof(*targets));

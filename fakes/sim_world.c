@@ -61,6 +61,8 @@ struct sim_world *sim_world_get(struct kernel *kernel)
         world->watchers = u64map_new();
         kernel->world = world;
         kernel->world_free = world_free;
+        kernel->world_digest = sim_mounts_digest;
+        sim_mounts_of(world, kernel->init->namespaces[NS_MNT]->inode, true);
     }
     return kernel->world;
 }

@@ -72,6 +72,8 @@ int sim_mounts_add(
     struct sim_world *world, struct sim_mounts *mounts, const struct mount_entry *entry);
 /* umount2(2): -EINVAL when nothing is mounted there, -EBUSY when something is mounted below. */
 int sim_mounts_remove(struct sim_mounts *mounts, const char *target, bool detach);
+/* The mounts of every namespace into the hash. */
+uint64_t sim_mounts_digest(const struct sim_world *world, uint64_t hash);
 /* True when something is mounted on path or below. */
 bool sim_mounts_below(const struct sim_mounts *mounts, const char *path);
 /* Frees world->watchers' values. */

@@ -101,5 +101,7 @@ uint64_t kernel_digest(struct kernel *kernel, uint64_t hash)
         hash = digest_process(hash, list_entry(node, struct process, node));
     hash = digest_add(hash, kernel->memory_used_bytes);
     hash = vfs_digest(kernel->vfs, hash);
+    if (kernel->world_digest)
+        hash = kernel->world_digest(kernel->world, hash);
     return cgroup_digest(kernel, hash);
 }

@@ -58,6 +58,7 @@ struct kernel {
     struct vfs *vfs;         /* files that workloads and agents share: fakes/vfs.h; owned */
     struct sim_world *world; /* fakes/sim_world.c: mounts, users …; NULL until a host is made */
     void (*world_free)(struct sim_world *world); /* called by kernel_free when there is one */
+    uint64_t (*world_digest)(const struct sim_world *world, uint64_t hash); /* by kernel_digest */
 
     /* cgroups: cgroup.c */
     enum cgroup_layout layout;

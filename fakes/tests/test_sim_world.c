@@ -119,7 +119,9 @@ static void test_mounts(void **state)
     host_mkdir(host, "/s", 0755, true, NULL);
     assert_int_equal(mount_on(host, "/none", "/s", MS_BIND), -ENOENT);
     assert_int_equal(mount_on(host, "/m", "/none", MS_BIND), -ENOENT);
+    uint64_t before = kernel_digest(fixture->kernel, 0);
     assert_int_equal(mount_on(host, "/m", "/s", MS_BIND), 0);
+    assert_true(kernel_digest(fixture->kernel, 0) != before);
     assert_int_equal(mount_on(host, "/m", NULL, MS_SHARED), 0);
     assert_int_equal(mount_on(host, "/m/in", "/s", MS_BIND), 0);
     assert_int_equal(mount_on(host, "/s", NULL, MS_SLAVE), -EINVAL);
