@@ -29,7 +29,10 @@ struct agent_launch {
     struct agent *agent;
     char *id;
     struct done done;
+    /* The given config, with what the agent made up for it; valid until the containerizer has it. */
     struct container_config config;
+    char *directory;                   /* made up */
+    struct executor_info *for_command; /* likewise */
     struct executor *executor; /* NULL: no executor, or the wait has taken it */
     char *pid_path;
     struct environment_variable *environment;
@@ -107,7 +110,10 @@ static void launch_answer(struct agent_launch *launch, const enum launch_result 
     for (size_t i = 0; i < launch->environment_count; i++)
         json_type_release(&environment_variable_json, &launch->environment[i]);
     free(launch->environment);
-    json_type_release(&container_config_json, &launch->config);
+    free(launch->directory);
+    if (launch->for_command)
+        json_type_release(&executor_info_json, launch->for_command);
+    free(launch->for_command);
     free(launch->pid_path);
     free(launch->id);
     free(launch);
@@ -171,9 +177,9 @@ static void launch_settled(void *arg, int result, const void *value, const struc
 static void choose_user(const struct flags *flags, struct container_config *config)
 {
     if (!flags->switch_user)
-        str_set(&config->user, NULL);
+        config->user = NULL;
     else if (!config->user)
-        config->user = str_dup(config->command_info.user);
+        config->user = config->command_info.user;
 }
 
 static int make_sandbox(struct agent_launch *launch, struct err *err)
@@ -192,17 +198,18 @@ static int make_sandbox(struct agent_launch *launch, struct err *err)
 }
 
 /* The executor that the agent makes up for a command task. */
-static void make_command_executor(struct container_config *config)
+static void make_command_executor(struct agent_launch *launch)
 {
+    struct container_config *config = &launch->config;
     if (config->executor_info || !config->task_info)
         return;
-    const struct task_info *task = config->task_info;
-    config->executor_info = mem_alloc(sizeof(*config->executor_info));
-    config->executor_info->executor_id = str_dup(task->task_id);
-    config->executor_info->framework_id = str_dup(DEFAULT_FRAMEWORK);
-    config->executor_info->command = mem_alloc(sizeof(*config->executor_info->command));
-    json_type_copy(
-        &command_info_json, config->executor_info->command, &config->command_info);
+    struct executor_info *info = mem_alloc(sizeof(*info));
+    info->executor_id = str_dup(config->task_info->task_id);
+    info->framework_id = str_dup(DEFAULT_FRAMEWORK);
+    info->command = mem_alloc(sizeof(*info->command));
+    json_type_copy(&command_info_json, info->command, &config->command_info);
+    launch->for_command = info;
+    config->executor_info = info;
 }
 
 static void add_variable(struct agent_launch *launch, const char *name, const char *value)
@@ -262,7 +269,7 @@ static int prepare_executor(struct agent_launch *launch, struct err *err)
     if (r < 0)
         return r;
     if (!config->directory)
-        config->directory =
+        config->directory = launch->directory =
             agent_sandbox_path(&agent->flags, names.framework, names.executor, names.container);
     launch->pid_path = agent_forked_pid_path(&agent->flags, &names);
     make_environment(launch);
@@ -280,11 +287,11 @@ static int prepare(struct agent_launch *launch, struct err *err)
         return 0;
     if (containerizer_phase(agent->containerizer, launch->id, &phase) == 0)
         return 0;
-    make_command_executor(config);
+    make_command_executor(launch);
     if (config->executor_info)
         return prepare_executor(launch, err);
     if (!config->directory)
-        config->directory =
+        config->directory = launch->directory =
             str_printf("%s/containers/%s", agent->flags.work_dir, launch->id);
     return make_sandbox(launch, err);
 }
@@ -296,7 +303,7 @@ void agent_launch(struct agent *agent, const char *id, const struct container_co
     launch->agent = agent;
     launch->id = str_dup(id);
     launch->done = done;
-    json_type_copy(&container_config_json, &launch->config, config);
+    launch->config = *config;
     agent->pending++;
     int r = container_id_validate(id, &launch->err);
     if (r == 0)

@@ -15,22 +15,17 @@
 /* Configs and launch infos may hold secrets: for the agent only. */
 #define CHECKPOINT_MODE 0600
 
-static char *checkpoint_path(const char *directory, const char *file)
-{
-    return str_printf("%s/%s", directory, file);
-}
-
 int checkpoint_write(struct host *host, const char *directory, const char *file,
     const struct json_type *type, const void *object, struct err *err)
 {
-    _cleanup_free_ char *path = checkpoint_path(directory, file);
+    _cleanup_free_ char *path = path_join(directory, file);
     _cleanup_free_ char *text = json_type_encode_text(type, object);
     return host_file_write(host, path, text, strlen(text), CHECKPOINT_MODE, err);
 }
 
 int checkpoint_mark(struct host *host, const char *directory, const char *file, struct err *err)
 {
-    _cleanup_free_ char *path = checkpoint_path(directory, file);
+    _cleanup_free_ char *path = path_join(directory, file);
     return host_file_write(host, path, "", 0, CHECKPOINT_MODE, err);
 }
 
@@ -43,7 +38,7 @@ int checkpoint_write_pid(struct host *host, const char *path, pid_t pid, struct 
 
 bool checkpoint_exists(struct host *host, const char *directory, const char *file)
 {
-    _cleanup_free_ char *path = checkpoint_path(directory, file);
+    _cleanup_free_ char *path = path_join(directory, file);
     return host_file_exists(host, path);
 }
 
@@ -51,7 +46,7 @@ int checkpoint_read(struct host *host, const char *directory, const char *file,
     const struct json_type *type, void **ret_object, struct err *err)
 {
     *ret_object = NULL;
-    _cleanup_free_ char *path = checkpoint_path(directory, file);
+    _cleanup_free_ char *path = path_join(directory, file);
     _cleanup_free_ char *text = NULL;
     size_t length = 0;
     int r = host_file_read(host, path, &text, &length, err);
@@ -73,7 +68,7 @@ int checkpoint_read_number(struct host *host, const char *directory, const char 
     struct opt_i64 *ret_number, struct err *err)
 {
     *ret_number = (struct opt_i64){0};
-    _cleanup_free_ char *path = checkpoint_path(directory, file);
+    _cleanup_free_ char *path = path_join(directory, file);
     _cleanup_free_ char *text = NULL;
     size_t length = 0;
     int r = host_file_read(host, path, &text, &length, err);

@@ -12,6 +12,9 @@
 #define CHECKPOINT_TERMINATION "termination"
 #define CHECKPOINT_FORCE_DESTROY "force_destroy_on_recovery"
 #define CHECKPOINT_STANDALONE "standalone.marker"
+
+/* "directory/name"; owned. */
+char *path_join(const char *directory, const char *name);
 /* Each is written whole, mode 0600. */
 int checkpoint_write(struct host *host, const char *directory, const char *file,
     const struct json_type *type, const void *object, struct err *err);

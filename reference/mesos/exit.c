@@ -11,26 +11,25 @@
 #include "reference/base/log.h"
 #include "reference/base/sometimes.h"
 
-/* A container whose runtime directory is gone can only have what was reaped. */
+/* A container whose runtime directory is gone can only have what was reaped; otherwise a missing or
+ * empty file says that the helper was killed before it could write. */
 static void read_status(struct container *container, bool known, int wait_status)
 {
     struct host *host = container->mesos->host;
-    if (!host_file_exists(host, container->runtime)) {
-        if (known)
-            container->exit_status = (struct opt_i64)OPT(wait_status);
-        return;
-    }
+    struct opt_i64 *status = &container->exit_status;
     _cleanup_err_ struct err err = ERR_INIT;
-    int r = checkpoint_read_number(
-        host, container->runtime, CHECKPOINT_STATUS, &container->exit_status, &err);
+    int r = checkpoint_read_number(host, container->runtime, CHECKPOINT_STATUS, status, &err);
     if (r < 0) {
         sometimes("status file unreadable");
         log_warning("exit of %s: %s", container->id, err_text(&err));
         return;
     }
-    /* The helper was killed before it could write. */
-    if (!container->exit_status.set)
-        container->exit_status = (struct opt_i64)OPT(SIGKILL);
+    if (status->set)
+        return;
+    if (host_file_exists(host, container->runtime))
+        *status = (struct opt_i64)OPT(SIGKILL);
+    else if (known)
+        *status = (struct opt_i64)OPT(wait_status);
 }
 
 static void has_exited(struct container *container)

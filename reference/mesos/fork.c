@@ -115,8 +115,8 @@ static int plan_stdio(struct container *container, struct plan *plan, struct err
 {
     if (!container->directory)
         return 0;
-    plan->stdio[1] = str_printf("%s/stdout", container->directory);
-    plan->stdio[2] = str_printf("%s/stderr", container->directory);
+    plan->stdio[1] = path_join(container->directory, "stdout");
+    plan->stdio[2] = path_join(container->directory, "stderr");
     if (!container->config->user)
         return 0;
     struct user_info user = {0};
@@ -155,7 +155,7 @@ static int checkpoint_pids(struct container *container, struct err *err)
         r = checkpoint_write_pid(host, agents, container->pid, err);
     if (r < 0)
         return r;
-    _cleanup_free_ char *path = str_printf("%s/%s", container->runtime, CHECKPOINT_PID);
+    _cleanup_free_ char *path = path_join(container->runtime, CHECKPOINT_PID);
     return checkpoint_write_pid(host, path, container->pid, err);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a container's runtime directory and sandbox stand (containerizer.md 6.1, 6.3). */
+#include "reference/mesos/checkpoint.h"
 #include "reference/mesos/mesos.h"
 
 #include <errno.h>
@@ -8,16 +9,27 @@
 #include "reference/base/mem.h"
 #include "reference/base/strbuf.h"
 
+char *path_join(const char *directory, const char *name)
+{
+    size_t length = strlen(directory);
+    size_t name_size = strlen(name) + 1;
+    char *path = mem_alloc(length + 1 + name_size);
+    memcpy(path, directory, length);
+    path[length] = '/';
+    memcpy(path + length + 1, name, name_size);
+    return path;
+}
+
 char *mesos_runtime_path(const char *runtime_dir, const char *id)
 {
     _cleanup_free_ char *below = container_id_path(id, "containers", CONTAINER_PATH_PREFIX);
-    return str_printf("%s/%s", runtime_dir, below);
+    return path_join(runtime_dir, below);
 }
 
 char *mesos_runtime_file(const char *runtime_dir, const char *id, const char *file)
 {
     _cleanup_free_ char *directory = mesos_runtime_path(runtime_dir, id);
-    return str_printf("%s/%s", directory, file);
+    return path_join(directory, file);
 }
 
 char *mesos_sandbox_path(const char *root_sandbox, const char *id)
@@ -26,7 +38,7 @@ char *mesos_sandbox_path(const char *root_sandbox, const char *id)
     if (!nested)
         return str_dup(root_sandbox);
     _cleanup_free_ char *below = container_id_path(nested + 1, "containers", CONTAINER_PATH_PREFIX);
-    return str_printf("%s/%s", root_sandbox, below);
+    return path_join(root_sandbox, below);
 }
 
 /* The rest of path below `directory`, without leading slashes; NULL when it is not inside. */
