@@ -58,6 +58,8 @@ struct backend {
     const char *help;
     /* Does it have the capability? If not, why not (static or owned by the backend). */
     bool (*has)(enum capability capability, const char **ret_reason);
+    /* What else the agent needs and the world lacks (a controller); owned, NULL: nothing. */
+    char *(*lacks)(const struct node *agent);
     int (*world_new)(
         const struct world_options *options, struct world **ret_world, struct err *err);
 };

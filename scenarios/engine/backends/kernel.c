@@ -15,6 +15,7 @@
 #include "reference/host_linux.h"
 #include "scenarios/engine/backends/audit.h"
 #include "scenarios/engine/backends/kernel_clean.h"
+#include "scenarios/engine/backends/machine.h"
 
 #define TRACE_KEPT 25
 
@@ -22,8 +23,8 @@ struct kernel_world {
     struct world base;
     char *directory;
     char *init_helper;
-    char **descriptors; /* open before the first agent */
-    bool cgroups;       /* the agent has any */
+    char **descriptors;  /* open before the first agent */
+    const char *cgroups; /* which hierarchies the agent sees */
 };
 
 static struct kernel_world *kernel_of(struct world *world)
@@ -50,7 +51,7 @@ static char *program_path(const char *name)
 static struct host *new_host(struct kernel_world *kernel, struct trace *trace, struct err *err)
 {
     const struct host_linux_options options = {
-        .init_helper = kernel->init_helper, .cgroups = kernel->cgroups ? NULL : "none"};
+        .init_helper = kernel->init_helper, .cgroups = kernel->cgroups};
     struct host *host = NULL;
     return host_linux_new(kernel->base.loop, trace, &options, &host, err) < 0 ? NULL : host;
 }
@@ -70,10 +71,12 @@ static void kernel_flags(struct world *world, struct flags *flags)
     str_set(&flags->launcher, "posix");
 }
 
+/* Zombies are this process' own: an agent reaps those that it watches, init those of an agent that
+ * has crashed; here supervisor_reap does. */
 static bool kernel_is_ours(struct world *world, const struct process_info *process)
 {
     (void)world;
-    return supervisor_has(process->pid);
+    return process->state != 'Z' && supervisor_has(process->pid);
 }
 
 static void audit_descriptors(const struct kernel_world *kernel, char ***lines)
@@ -102,6 +105,8 @@ static void audit_mounts(const struct kernel_world *kernel, char ***lines)
 static char **kernel_audit(struct world *world, bool final)
 {
     char **lines = NULL;
+    if (final)
+        supervisor_reap();
     audit_processes(world, &lines);
     audit_cgroups(world, &lines);
     audit_mounts(kernel_of(world), &lines);
@@ -196,7 +201,7 @@ static int kernel_world_new(
     struct world *world = &kernel->base;
     world->ops = &kernel_ops;
     world->backend = &backend_kernel;
-    kernel->cgroups = str_equal(node_text(options->agent, "launcher"), "linux");
+    kernel->cgroups = machine_layout(options->agent);
     kernel->init_helper = program_path("seatrial-init");
     world->workload = program_path("seatrial-workload");
     world->loop = loop_uv_new();
@@ -218,25 +223,14 @@ static int kernel_world_new(
     return 0;
 }
 
-static bool is_directory(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
-static bool unified(void)
-{
-    return access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
-}
-
 static bool has_cgroups(enum capability capability)
 {
-    bool v1 = is_directory("/sys/fs/cgroup/freezer") && !unified();
+    bool v1 = machine_has_v1();
     if (capability == CAPABILITY_CGROUPS_V2)
-        return unified();
+        return machine_cgroup2() != NULL;
     if (capability == CAPABILITY_CGROUPS_HYBRID)
-        return v1 && is_directory("/sys/fs/cgroup/unified");
-    return capability == CAPABILITY_CGROUPS_V1 ? v1 : v1 || unified();
+        return v1 && machine_cgroup2() != NULL;
+    return capability == CAPABILITY_CGROUPS_V1 ? v1 : v1 || machine_cgroup2();
 }
 
 static bool kernel_has(enum capability capability, const char **ret_reason)
@@ -266,4 +260,4 @@ static bool kernel_has(enum capability capability, const char **ret_reason)
 }
 
 const struct backend backend_kernel = {
-    "kernel", "the kernel that this runs on", kernel_has, kernel_world_new};
+    "kernel", "the kernel that this runs on", kernel_has, machine_lacks, kernel_world_new};

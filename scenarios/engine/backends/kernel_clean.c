@@ -87,6 +87,12 @@ bool supervisor_has(pid_t pid)
     return pid != getpid() && pid != supervisor && is_below(observer_of_all, pid, supervisor);
 }
 
+void supervisor_reap(void)
+{
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        ;
+}
+
 static void pause_briefly(void)
 {
     const struct timespec pause = {0, CLEAN_PAUSE_NS};
@@ -113,8 +119,7 @@ static size_t kill_round(struct world *world)
 void supervisor_clean(struct world *world)
 {
     for (unsigned round = 0; round < CLEAN_ROUNDS; round++) {
-        while (waitpid(-1, NULL, WNOHANG) > 0)
-            ;
+        supervisor_reap();
         if (kill_round(world) == 0)
             return;
         pause_briefly();

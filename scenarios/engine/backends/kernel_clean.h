@@ -17,6 +17,8 @@ void supervisor_start(void);
 void observer_set(struct host *observer);
 /* Is it a descendant of the supervisor, but not this process? */
 bool supervisor_has(pid_t pid);
+/* Reaps this process' children, as init does for an agent that is gone. Not while one runs. */
+void supervisor_reap(void);
 /* Kills and reaps all of those. */
 void supervisor_clean(struct world *world);
 /* Removes the cgroups below the world's root, and mounts and files below its directory. */

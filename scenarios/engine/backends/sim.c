@@ -242,4 +242,4 @@ static bool sim_has(enum capability capability, const char **ret_reason)
 }
 
 const struct backend backend_sim = {
-    "sim", "the simulated kernel, in virtual time", sim_has, sim_world_new};
+    "sim", "the simulated kernel, in virtual time", sim_has, NULL, sim_world_new};

@@ -30,7 +30,7 @@ char *scenario_skip_reason(const struct scenario *scenario, const struct backend
         if ((scenario->needs & NEED(i)) && !backend->has((enum capability)i, &reason))
             return str_printf("needs %s: %s", capability_rows[i].name, reason);
     }
-    return NULL;
+    return backend->lacks ? backend->lacks(scenario->agent) : NULL;
 }
 
 static double wall_seconds(void)

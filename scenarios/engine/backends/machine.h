@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the machine under our feet has of cgroups, and what of it an agent is shown. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "scenarios/engine/backends/backend.h"
+
+/* The freezer of version 1 is mounted at the standard place. */
+bool machine_has_v1(void);
+/* Where version 2 is mounted: the standard place, or beside version 1; NULL when nowhere. */
+const char *machine_cgroup2(void);
+/* For host_linux_options.cgroups: the version that the agent asks for; without a wish that which
+ * the machine stands on, as an agent refuses a hybrid layout. */
+const char *machine_layout(const struct node *agent);
+/* "needs the controller memory: …" for the isolators of an agent; owned, NULL when all are there.
+ */
+char *machine_lacks(const struct node *agent);
