@@ -29,7 +29,7 @@ struct agent_launch {
     struct agent *agent;
     char *id;
     struct done done;
-    /* The given config, with what the agent made up for it; valid until the containerizer has it. */
+    /* The given config with what the agent made up for it; valid until the containerizer has it. */
     struct container_config config;
     char *directory;                   /* made up */
     struct executor_info *for_command; /* likewise */
