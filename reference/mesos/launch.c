@@ -105,7 +105,7 @@ static int find_parent(struct mesos *mesos, const char *id, const struct contain
     if (!parent)
         return err_set(err, -ENOENT, "its parent %s is not known", parent_id);
     if (parent->phase == CONTAINER_DESTROYING)
-        return err_set(err, -ESHUTDOWN, "its parent %s is being destroyed", parent_id);
+        return err_set(err, -EBUSY, "its parent %s is being destroyed", parent_id);
     if (!container_root_of(parent)->directory)
         return err_set(err, -EINVAL, "the sandbox of its root %s is not known",
             container_root_of(parent)->id);
