@@ -34,6 +34,49 @@ struct exit_watch_request {
     void *arg;
 };
 
+/*
+ * Children of ours that no agent waits for any more: theirs has gone, though this process lives on
+ * (where an agent's crash is played, not real). What init does for a dead agent's children is done
+ * here for them. Process-wide, as children are.
+ */
+static struct u64map *abandoned; /* pid -> a mark */
+
+static void abandon(pid_t pid)
+{
+    static char mark;
+    if (waitpid(pid, NULL, WNOHANG) != 0) /* reaped by this, or no child */
+        return;
+    if (!abandoned)
+        abandoned = u64map_new();
+    u64map_set(abandoned, (uint64_t)pid, &mark);
+}
+
+void linux_abandoned_reap(void)
+{
+    size_t cursor = 0;
+    uint64_t pid;
+    void *mark;
+    while (abandoned && u64map_next(abandoned, &cursor, &pid, &mark))
+        if (waitpid((pid_t)pid, NULL, WNOHANG) != 0)
+            u64map_remove(abandoned, pid);
+    if (abandoned && u64map_count(abandoned) == 0) {
+        u64map_free(abandoned);
+        abandoned = NULL;
+    }
+}
+
+void linux_children_abandon(struct host *base)
+{
+    struct host_linux *host = host_linux_of(base);
+    size_t cursor = 0;
+    uint64_t pid;
+    void *mark;
+    while (u64map_next(host->children, &cursor, &pid, &mark)) {
+        u64map_remove(host->children, pid);
+        abandon((pid_t)pid);
+    }
+}
+
 /* Takes it out of the table, so that who asks from a callback finds a new world. */
 static void process_close(struct watched_process *process)
 {
@@ -53,6 +96,10 @@ static void request_cancel(struct host_request *request)
     list_remove(&request->node);
     free(watch);
     if (!process->ended && list_empty(&process->requests)) {
+        /* Of a child the end is still to be seen: by whoever watches it next. */
+        siginfo_t info;
+        if (waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
+            u64map_set(process->host->children, (uint64_t)process->pid, process->host);
         process_close(process);
         free(process);
     }
@@ -128,6 +175,9 @@ static void poll_due(void *arg)
 
 static struct watched_process *process_watch(struct host_linux *host, pid_t pid)
 {
+    u64map_remove(host->children, (uint64_t)pid);
+    if (abandoned)
+        u64map_remove(abandoned, (uint64_t)pid);
     struct watched_process *process = mem_alloc(sizeof(*process));
     process->host = host;
     process->pid = pid;
@@ -178,10 +228,13 @@ void linux_exits_free(struct host_linux *host)
     size_t cursor = 0;
     uint64_t pid;
     void *value;
-    while (host->watched && u64map_next(host->watched, &cursor, &pid, &value)) {
+    while (u64map_next(host->watched, &cursor, &pid, &value)) {
         struct watched_process *process = value;
         process_close(process);
         free(process);
+        u64map_set(host->children, pid, host);
     }
+    linux_children_abandon(&host->base);
+    u64map_free(host->children);
     u64map_free(host->watched);
 }

@@ -73,7 +73,7 @@ static const struct host_ops linux_ops = {
     .mount = linux_mount,
     .unmount = linux_unmount,
     .mounts = linux_mounts,
-    .agent_gone = NULL,
+    .agent_gone = linux_children_abandon,
     .free = linux_free,
 };
 
@@ -159,6 +159,7 @@ int host_linux_new(struct loop *loop, struct trace *trace, const struct host_lin
     host_init(&host->base, &linux_ops, loop, trace);
     host->init_helper = -1;
     host->watched = u64map_new();
+    host->children = u64map_new();
     host->has_pidfd = !options->without_pidfd && pidfd_works();
     host->has_clone3 = !options->without_clone3 && linux_clone3_works();
     probe_facts(host);

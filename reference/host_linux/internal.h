@@ -13,6 +13,7 @@ struct host_linux {
     bool has_pidfd;
     bool has_clone3;
     struct u64map *watched;      /* pid -> struct watched_process * */
+    struct u64map *children;     /* pids of children that are not watched */
 };
 
 static inline struct host_linux *host_linux_of(struct host *host)
@@ -23,7 +24,11 @@ static inline struct host_linux *host_linux_of(struct host *host)
 /* exit.c */
 struct host_request *linux_exit_watch(struct host *host, pid_t pid, host_exit_fn fn, void *arg);
 int linux_signal(struct host *host, pid_t pid, int signal);
-/* Frees the table; no watch may be left. */
+/* The children that nobody has reaped are without a parent who cares from here on. */
+void linux_children_abandon(struct host *host);
+/* Reaps those of them that have ended. */
+void linux_abandoned_reap(void);
+/* Frees the tables. */
 void linux_exits_free(struct host_linux *linux_host);
 
 /* process.c */

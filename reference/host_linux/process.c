@@ -70,6 +70,7 @@ static int by_pid(const void *a, const void *b)
 int linux_process_list(
     struct host *host, struct process_info **ret_list, size_t *ret_count, struct err *err)
 {
+    linux_abandoned_reap();
     DIR *proc = opendir("/proc");
     if (!proc)
         return err_errno(err, -errno, "list /proc");

@@ -231,6 +231,7 @@ int linux_spawn(
         result = await_report(&spawn, pid, &pid, err);
     }
     if (result == 0) {
+        u64map_set(host_linux_of(host)->children, (uint64_t)pid, host);
         *ret_pid = pid;
         *ret_gate = TAKE_FD(spawn.gate);
     }

@@ -368,6 +368,27 @@ static void helper_cannot_be_overwritten(void **state)
     plan_release(&plan);
 }
 
+/* An agent that has gone leaves its children to somebody who reaps them. */
+static void children_of_a_gone_agent_are_reaped(void **state)
+{
+    struct world *world = *state;
+    struct plan plan;
+    pid_t pid;
+    int gate;
+    world_plan(world, &plan, "c1", "true");
+    assert_int_equal(host_spawn(world->host, &plan, &pid, &gate, NULL), 0);
+    host_gone(world->host); /* which closes the gate */
+    host_free(world->host);
+    assert_int_equal(host_linux_new(world->loop, NULL, &world->options, &world->host, NULL), 0);
+    struct process_info info;
+    for (int i = 0; i < 5000 && host_process_info(world->host, pid, &info) == 0; i++) {
+        count_alive(world, pid);
+        usleep(1000);
+    }
+    assert_int_equal(host_process_info(world->host, pid, &info), -ESRCH);
+    plan_release(&plan);
+}
+
 static void nothing_leaks(void **state)
 {
     struct world *world = *state;
@@ -430,6 +451,7 @@ int main(void)
         TEST(run_is_bounded),
         TEST(run_does_not_wait_for_end_of_file),
         TEST(helper_cannot_be_overwritten),
+        TEST(children_of_a_gone_agent_are_reaped),
         TEST(nothing_leaks),
         TEST(facts_are_there),
         TEST_OLD(status_is_in_the_file),
