@@ -358,6 +358,15 @@ char *cgroup_path_of(const struct cgroup *cgroup)
     return path;
 }
 
+char *cgroup_proc_path(const struct task *task, const struct cgroup_root *root)
+{
+    const struct cgroup *cgroup = task->cgroups[root->index];
+    if (!cgroup || (task->dead && !root->v2))
+        return str_dup("/");
+    _cleanup_free_ char *path = cgroup_path_of(cgroup);
+    return str_printf("/%s%s", path, cgroup->dead ? " (deleted)" : "");
+}
+
 void cgroup_set_stuck_freezer(struct cgroup *cgroup, bool stuck)
 {
     cgroup->freezer_stuck = stuck;

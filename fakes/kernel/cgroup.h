@@ -111,6 +111,8 @@ struct cgroup *cgroup_cpu_of(const struct task *task);
 struct cgroup *cgroup_parent(const struct cgroup *cgroup); /* NULL for the root */
 uint64_t cgroup_id(const struct cgroup *cgroup);
 char *cgroup_path_of(const struct cgroup *cgroup); /* relative, owned */
+/* What /proc/PID/cgroup shows: "/a/b"; "/a/b (deleted)"; for a zombie of v1 "/". Owned. */
+char *cgroup_proc_path(const struct task *task, const struct cgroup_root *root);
 void cgroup_cpu_get(const struct cgroup *cgroup, struct cgroup_cpu *ret_cpu);
 /* Periods that passed with a quota in force, those throttled, and for how long. */
 void cgroup_cpu_throttled(

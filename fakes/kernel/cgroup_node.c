@@ -55,6 +55,11 @@ struct cgroup *cgroup_root_top(struct cgroup_root *root)
     return root->top;
 }
 
+struct cgroup_root *cgroup_node_root(const struct cgroup_node *node)
+{
+    return node->cgroup->root;
+}
+
 const char *cgroup_node_name(const struct cgroup_node *node)
 {
     return node->file ? node->file->name : node->cgroup->name;

@@ -37,6 +37,7 @@ int cgroup_node_find(struct cgroup_root *root, const char *path, const char *fil
 /* One step down from a directory. -ENOENT; -ENODEV when it was removed. */
 int cgroup_node_child(struct cgroup *directory, const char *name, struct cgroup_node *ret_node);
 struct cgroup *cgroup_root_top(struct cgroup_root *root);
+struct cgroup_root *cgroup_node_root(const struct cgroup_node *node);
 const char *cgroup_node_name(const struct cgroup_node *node);
 /* The file is gone: cgroup removed, controller switched off, or hidden. */
 bool cgroup_node_gone(const struct cgroup_node *node);

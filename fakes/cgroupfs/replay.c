@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fakes/cgroupfs/replay.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fakes/cgroupfs/replay_world.h"
+#include "reference/base/map.h"
+#include "reference/base/mem.h"
+
+#define SHOWN_MAX 400 /* of a text in a mismatch */
+#define STEP_NS NS_PER_MS /* between two operations */
+
+static const char usage[] =
+    "usage: seatrial replay GOLDEN.jsonl...\n"
+    "Runs recorded traces of cgroupfs on the model and prints where it differs.\n"
+    "exit status: 0 no mismatch, 1 mismatches, 2 bad usage or a bad file\n";
+
+struct tally {
+    uint64_t operations;
+    uint64_t mismatches;
+    uint64_t skipped;
+};
+
+int replay_execute(
+    struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
+{
+    static const struct replay_operation *const tables[] = {
+        replay_path_ops, replay_content_ops, replay_handle_ops, replay_actor_ops};
+    for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+        for (const struct replay_operation *at = tables[i]; at->name; at++)
+            if (!strcmp(at->name, op->op)) {
+                at->run(world, op, outcome);
+                return 0;
+            }
+    return -ENOSYS;
+}
+
+static void print_text(const char *text, size_t length)
+{
+    struct strbuf shown = STRBUF_INIT;
+    _cleanup_free_ char *cut = str_ndup(text, length < SHOWN_MAX ? length : SHOWN_MAX);
+    strbuf_add_json_string(&shown, cut);
+    printf("%s%s", strbuf_text(&shown), length > SHOWN_MAX ? "..." : "");
+    strbuf_release(&shown);
+}
+
+static void print_result(int64_t result, bool at_open)
+{
+    if (result < 0)
+        printf("-%s%s", err_name((int)result), at_open ? " at open" : "");
+    else
+        printf("%lld", (long long)result);
+}
+
+static const char *subject(const struct replay_op *op)
+{
+    static const char *const fields[] = {"path", "h", "name"};
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+        if (replay_has(op, fields[i]))
+            return replay_text(op, fields[i]);
+    return "";
+}
+
+static void print_mismatch(
+    const struct replay_op *op, const struct replay_outcome *outcome, const char *what)
+{
+    size_t length;
+    printf("  %lld %s %s", (long long)op->number, op->op, subject(op));
+    if (replay_has(op, "data")) {
+        const char *data = replay_bytes(op, "data", &length);
+        printf(" ");
+        print_text(data, length);
+    }
+    printf(": %s: expected ", what);
+    print_result(op->result, op->stage != NULL);
+    if (op->out) {
+        printf(" ");
+        print_text(op->out, op->out_length);
+    }
+    printf(", got ");
+    print_result(outcome->result, outcome->at_open);
+    if (outcome->has_out) {
+        printf(" ");
+        print_text(strbuf_text(&outcome->out), outcome->out.length);
+    }
+    printf("\n");
+}
+
+struct run {
+    const char *path;
+    struct replay_world world;
+    struct tally tally;
+    struct strmap *skips; /* reason -> uint64_t * */
+    const char *section;
+    bool section_printed;
+};
+
+static void count_skip(struct run *run, const char *reason)
+{
+    uint64_t *count = strmap_get(run->skips, reason);
+    if (!count) {
+        count = mem_alloc(sizeof(*count));
+        strmap_set(run->skips, reason, count);
+    }
+    (*count)++;
+    run->tally.skipped++;
+}
+
+static int run_op(struct run *run, const struct replay_op *op, struct err *err)
+{
+    struct replay_outcome outcome = {0};
+    if (!strcmp(op->op, "section")) {
+        run->section = replay_text(op, "name");
+        run->section_printed = false;
+        return 0;
+    }
+    if (!strcmp(op->op, "sleep")) {
+        replay_world_advance(&run->world, (uint64_t)replay_number(op, "ms") * NS_PER_MS);
+        return 0;
+    }
+    if (!strcmp(op->op, "end"))
+        return 0;
+    if (replay_execute(&run->world, op, &outcome))
+        return err_set(err, -EINVAL, "%s:%u: op \"%s\": no such operation", run->path, op->line,
+            op->op);
+    replay_world_advance(&run->world, STEP_NS);
+    const char *what = outcome.skipped ? NULL : replay_compare(op, &outcome);
+    if (outcome.skipped)
+        count_skip(run, outcome.skipped);
+    else
+        run->tally.operations++;
+    if (what) {
+        if (!run->section_printed)
+            printf("%s: section %s\n", run->path, run->section);
+        run->section_printed = true;
+        run->tally.mismatches++;
+        print_mismatch(op, &outcome, what);
+    }
+    strbuf_release(&outcome.out);
+    return 0;
+}
+
+static void print_skips(struct run *run)
+{
+    size_t cursor = 0;
+    const char *reason;
+    void *count;
+    while (strmap_next(run->skips, &cursor, &reason, &count)) {
+        printf("%s: %llu skipped: %s\n", run->path, (unsigned long long)*(uint64_t *)count,
+            reason);
+        free(count);
+    }
+    strmap_free(run->skips);
+}
+
+static int replay_file(const char *path, struct tally *ret_tally, struct err *err)
+{
+    struct replay_trace trace;
+    struct run run = {.path = path, .section = ""};
+    int result = replay_trace_read(path, &trace, err);
+    if (result)
+        return result;
+    result = replay_world_start(&run.world, &trace.header, err);
+    if (result) {
+        err_wrap(err, result, "%s:1", path);
+        replay_trace_release(&trace);
+        return result;
+    }
+    run.skips = strmap_new();
+    for (size_t i = 0; i < trace.count && !result; i++)
+        result = run_op(&run, &trace.ops[i], err);
+    replay_world_stop(&run.world);
+    print_skips(&run);
+    replay_trace_release(&trace);
+    *ret_tally = run.tally;
+    return result;
+}
+
+int replay_main(int argc, char **argv)
+{
+    struct tally total = {0};
+    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+        fputs(usage, argc < 2 ? stderr : stdout);
+        return argc < 2 ? 2 : 0;
+    }
+    for (int i = 1; i < argc; i++)
+        if (argv[i][0] == '-') {
+            fprintf(stderr, "seatrial replay: unknown option %s\n%s", argv[i], usage);
+            return 2;
+        }
+    for (int i = 1; i < argc; i++) {
+        _cleanup_err_ struct err err = ERR_INIT;
+        struct tally tally = {0};
+        if (replay_file(argv[i], &tally, &err)) {
+            fflush(stdout);
+            fprintf(stderr, "%s\n", err_text(&err));
+            return 2;
+        }
+        if (argc > 2)
+            printf("%s: %llu operations, %llu mismatches\n", argv[i],
+                (unsigned long long)tally.operations, (unsigned long long)tally.mismatches);
+        total.operations += tally.operations;
+        total.mismatches += tally.mismatches;
+        total.skipped += tally.skipped;
+    }
+    printf("%llu operations, %llu mismatches\n", (unsigned long long)total.operations,
+        (unsigned long long)total.mismatches);
+    return total.mismatches ? 1 : 0;
+}

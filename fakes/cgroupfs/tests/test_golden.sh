@@ -1,0 +1,14 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Replays the golden traces, which are not part of the repository: SEATRIAL_GOLDEN, or a folder
+# beside it. Skips (77) when there are none.
+# usage: test_golden.sh PROGRAM ROOT
+set -eu
+program=$1
+folder=${SEATRIAL_GOLDEN:-$2/../shared/golden}
+set -- "$folder"/*.jsonl
+if [ ! -e "$1" ]; then
+    echo "skipped: no golden traces in $folder (set SEATRIAL_GOLDEN)"
+    exit 77
+fi
+exec "$program" "$@"
