@@ -271,6 +271,19 @@ static void act_open(struct player *player, const struct action *action)
     print(player, line);
 }
 
+/* A v1 cpuset takes nobody in before it has CPUs and nodes: those of its parent. */
+static void cpuset_inherit(struct cgroup_root *root, const char *parent, const char *child,
+    const struct cgroup_caller *caller)
+{
+    static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        _cleanup_free_ char *value = NULL;
+        size_t length;
+        if (cgroup_file_read(root, parent, files[i], caller, &value, &length) == 0)
+            cgroup_file_write(root, child, files[i], value, length, caller);
+    }
+}
+
 /* A cgroup below the process' own in that hierarchy, and the process in it. */
 static int cgroup_nest(struct process *process, struct cgroup_root *root,
     const struct cgroup *own, const char *name)
@@ -292,6 +305,8 @@ static int cgroup_nest(struct process *process, struct cgroup_root *root,
     int result = cgroup_mkdir(root, path, 0755, &caller);
     if (result < 0 && result != -EEXIST)
         return result;
+    if (!cgroup_root_is_v2(root))
+        cpuset_inherit(root, above, path, &caller);
     return cgroup_file_write(root, path, "cgroup.procs", "0", 1, &caller);
 }
 

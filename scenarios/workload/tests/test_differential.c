@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -77,6 +78,23 @@ static const char *const lists[][12] = {
     {"print:caf\303\251 \\\\ \\[", "error:[x]"},
 };
 
+/* The same as pid 1 of a pid namespace. */
+static const char *const init_lists[][12] = {
+    {"exit:5"},
+    {"die:TERM"},
+    {"die:KILL"},
+    {"kill:self=KILL", "kill:self=STOP", "print:alive", "exit:4"},
+    {"stop", "print:on"},
+    {"kill:parent=TERM"},
+    {"spawn:[kill:1=KILL;kill:parent=TERM;print:tried]", "wait", "exit:6"},
+    {"handle:TERM=exit:5", "spawn:[kill:1=TERM;sleep:forever]", "sleep:5s"},
+    {"daemon:[sleep:20ms;write:d=1]", "wait", "read:d"},
+    {"spawn:[spawn:[sleep:20ms;print:orphan];exit:0]", "wait", "print:alone"},
+    {"spawn:[sleep:50ms;write:no=x]", "exit:3"},
+    {"forks:3", "kill:3=KILL", "kill:9=KILL"},
+    {"spawn:[die:SEGV]", "wait", "kill:2=TERM"},
+};
+
 static char *environment[] = {(char *)"HOME=/root", (char *)"EMPTY=", NULL};
 
 static char **argv_of(const char *const *list)
@@ -94,7 +112,7 @@ static void show(struct strbuf *buf, const char *name, const char *text)
 }
 
 /* Status and files of the simulated one. */
-static char *simulate(const char *const *list)
+static char *simulate(const char *const *list, bool init)
 {
     struct kernel *kernel;
     struct strbuf buf = STRBUF_INIT;
@@ -111,7 +129,8 @@ static char *simulate(const char *const *list)
     assert_int_equal(vfs_mkdir(kernel->vfs, "/box", 0755, false), 0);
     vfs_write(kernel->vfs, start.stdout_path, "", 0, 0644, false);
     vfs_write(kernel->vfs, start.stderr_path, "", 0, 0644, false);
-    struct process *process = fork_of(kernel, fork_of(kernel, NULL));
+    struct process *parent = fork_of(kernel, NULL);
+    struct process *process = init ? fork_init(kernel, parent) : fork_of(kernel, parent);
     assert_int_equal(workload_start(process, &start), 0);
     while (process->state != PROCESS_ZOMBIE && loop_step(kernel->loop))
         ;
@@ -137,6 +156,24 @@ static void enter_box(const char *box)
     if (out < 0 || err < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
         _exit(120);
     close_range(3, ~0u, 0);
+}
+
+/* Goes on as pid 1 of a new pid namespace; the caller stays behind and ends as it does. */
+static void become_init(void)
+{
+    int status;
+    if (unshare(CLONE_NEWPID) < 0)
+        _exit(122);
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        return;
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid)
+        _exit(123);
+    if (WIFSIGNALED(status))
+        raise(WTERMSIG(status));
+    _exit(WEXITSTATUS(status));
 }
 
 static void read_box(struct strbuf *buf, const char *box)
@@ -165,7 +202,7 @@ static void read_box(struct strbuf *buf, const char *box)
 }
 
 /* Status and files of the real one; what it leaves behind in its process group is killed. */
-static char *perform(const char *const *list)
+static char *perform(const char *const *list, bool init)
 {
     char box[] = "/tmp/seatrial-workload.XXXXXX";
     struct strbuf buf = STRBUF_INIT;
@@ -186,6 +223,8 @@ static char *perform(const char *const *list)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         setpgid(0, leader);
         enter_box(box);
+        if (init)
+            become_init();
         execve(WORKLOAD_PROGRAM, argv, environment);
         _exit(121);
     }
@@ -198,21 +237,42 @@ static char *perform(const char *const *list)
     return strbuf_take(&buf);
 }
 
+static void agree(const char *const (*table)[12], size_t count, bool init)
+{
+    for (size_t i = 0; i < count; i++) {
+        print_message("%s ...\n", table[i][0] ? table[i][0] : "(nothing)");
+        _cleanup_free_ char *simulated = simulate(table[i], init);
+        _cleanup_free_ char *real = perform(table[i], init);
+        assert_string_equal(simulated, real);
+    }
+}
+
 static void simulation_and_reality_agree(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
-        print_message("%s ...\n", lists[i][0] ? lists[i][0] : "(nothing)");
-        _cleanup_free_ char *simulated = simulate(lists[i]);
-        _cleanup_free_ char *real = perform(lists[i]);
-        assert_string_equal(simulated, real);
+    agree(lists, ARRAY_SIZE(lists), false);
+}
+
+static void they_agree_for_the_init_of_a_pid_namespace(void **state)
+{
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(unshare(CLONE_NEWPID) < 0 ? 1 : 0);
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (status != 0) {
+        print_message("pid namespaces need root here\n");
+        skip();
     }
+    agree(init_lists, ARRAY_SIZE(init_lists), true);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(simulation_and_reality_agree),
+        cmocka_unit_test(they_agree_for_the_init_of_a_pid_namespace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
