@@ -47,8 +47,8 @@ void linux_gate_close(struct host *host, int gate);
 
 /* plan.c: a sealed memory file with the plan as the helper reads it. */
 int linux_plan_file(struct host *host, const struct plan *plan, int *ret_fd, struct err *err);
-/* CLONE_NEW… for a mask of NS_BIT, without that of the cgroup namespace: the helper unshares it when
- * it is in its cgroups. */
+/* CLONE_NEW… for a mask of NS_BIT, without that of the cgroup namespace: the helper unshares it
+ * when it is in its cgroups. */
 uint64_t linux_clone_flags(unsigned mask);
 /* A memory file with these bytes that nobody can change; -errno. */
 int linux_sealed_file(const char *name, const void *data, size_t length);

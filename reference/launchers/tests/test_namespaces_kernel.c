@@ -422,7 +422,8 @@ static void terminals(void **state)
     struct plan plan;
     int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
-    world_plan(world, &plan, "c1", "tty > name; [ -w /dev/tty ] && echo to the terminal > /dev/tty");
+    world_plan(
+        world, &plan, "c1", "tty > name; [ -w /dev/tty ] && echo to the terminal > /dev/tty");
     plan.info.tty_slave_path = str_dup(ptsname(master));
     world_wait(world, world_start(world, &plan));
     _cleanup_free_ char *name = world_read(world, "c1", "name");
