@@ -132,6 +132,31 @@ static char *proc_text(pid_t pid, const char *file)
     return str_dup(line);
 }
 
+/* The control files that say why a cgroup does not go. */
+static void describe_cgroups(struct world *world, char ***lines)
+{
+    static const char *const files[] = {"cgroup.procs", "freezer.state", "cgroup.events"};
+    const struct cgroup_hierarchies *all = world->observer->cgroups;
+    for (size_t i = 0; all && i < all->count; i++) {
+        struct cgroup_fs *fs = all->items[i].fs;
+        _cleanup_strv_ char **paths = NULL;
+        if (!cgroup_exists(fs, world->cgroups_root) ||
+            cgroup_descendants(fs, world->cgroups_root, &paths, NULL) < 0)
+            continue;
+        for (size_t k = 0; paths && paths[k]; k++) {
+            for (size_t f = 0; f < ARRAY_SIZE(files); f++) {
+                _cleanup_free_ char *text = NULL;
+                if (cgroup_read(fs, paths[k], files[f], &text, NULL) < 0)
+                    continue;
+                for (char *c = text; *c; c++)
+                    *c = *c == '\n' ? ' ' : *c;
+                strv_add_owned(lines, str_printf("cgroup %s %s/%s: %s", all->items[i].name,
+                                          paths[k], files[f], text));
+            }
+        }
+    }
+}
+
 static char **kernel_describe(struct world *world)
 {
     char **lines = NULL;
@@ -148,6 +173,7 @@ static char **kernel_describe(struct world *world)
         strv_add_owned(&lines, str_printf("%d (%c) %s| stack %s| cgroups %s", (int)list[i].pid,
                                    list[i].state, command, stack, cgroups));
     }
+    describe_cgroups(world, &lines);
     return lines;
 }
 
@@ -190,6 +216,7 @@ static int make_directory(struct kernel_world *kernel, struct err *err)
     kernel->base.work_dir = str_printf("%s/work", template);
     kernel->base.runtime_dir = str_printf("%s/run", template);
     kernel->base.cgroups_root = str_printf("seatrial-%d-%u", (int)getpid(), ++worlds);
+    supervisor_note(template, kernel->base.cgroups_root);
     return 0;
 }
 

@@ -4,9 +4,12 @@
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
+#include <ftw.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -19,11 +22,101 @@
 #define CLEAN_ROUNDS 200
 #define CLEAN_PAUSE_NS 5000000
 
-static pid_t supervisor;
+#define NAME_MAX_BYTES 64
 
-/* The parent's life: reaps whoever falls to it until its child ends, and then ends alike. */
+/* The world that is open in the process below, for the supervisor to see when that one dies. */
+struct open_world {
+    char directory[NAME_MAX_BYTES];
+    char cgroups_root[NAME_MAX_BYTES];
+};
+
+static pid_t supervisor;
+static struct open_world *open_world;
+
+void supervisor_note(const char *directory, const char *cgroups_root)
+{
+    snprintf(open_world->directory, NAME_MAX_BYTES, "%s", directory);
+    snprintf(open_world->cgroups_root, NAME_MAX_BYTES, "%s", cgroups_root);
+}
+
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *ftw)
+{
+    (void)info, (void)ftw;
+    if (kind == FTW_DP)
+        umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
+    remove(path);
+    return 0;
+}
+
+/* Control files do not count in a cgroup: its directories are removed from the leaves up. */
+static int remove_cgroup(const char *path, const struct stat *info, int kind, struct FTW *ftw)
+{
+    (void)info, (void)ftw;
+    if (kind == FTW_DP)
+        rmdir(path);
+    return 0;
+}
+
+static void remove_cgroups(const char *pattern, const char *root)
+{
+    _cleanup_free_ char *name = str_printf(pattern, root);
+    glob_t found;
+    if (glob(name, 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++)
+            nftw(found.gl_pathv[i], remove_cgroup, 16, FTW_DEPTH | FTW_PHYS);
+        globfree(&found);
+    }
+}
+
+/* All children, the adopted ones too: whatever the dead process and its containers left. */
+static void kill_children(void)
+{
+    _cleanup_free_ char *path = str_printf("/proc/self/task/%d/children", (int)getpid());
+    for (;;) {
+        FILE *stream = fopen(path, "re");
+        int pid;
+        bool any = false;
+        while (stream && fscanf(stream, "%d", &pid) == 1) {
+            any = true;
+            kill(pid, SIGKILL);
+        }
+        if (stream)
+            fclose(stream);
+        if (!any)
+            return;
+        waitpid(-1, NULL, 0);
+    }
+}
+
+static void clean_after_death(void)
+{
+    if (!open_world->directory[0])
+        return;
+    kill_children();
+    remove_cgroups("/sys/fs/cgroup/%s", open_world->cgroups_root);
+    remove_cgroups("/sys/fs/cgroup/*/%s", open_world->cgroups_root);
+    nftw(open_world->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+static volatile sig_atomic_t supervised;
+
+/* Told to end, or left by the parent: the process below ends first, then there is cleaning up. */
+static void end_supervised(int signal)
+{
+    (void)signal;
+    kill((pid_t)supervised, SIGKILL);
+}
+
+/* The parent's life: reaps whoever falls to it until its child ends, cleans up after it, and ends
+ * alike. */
 static void supervise(pid_t child)
 {
+    const struct sigaction ending = {.sa_handler = end_supervised, .sa_flags = SA_RESTART};
+    supervised = child;
+    sigaction(SIGINT, &ending, NULL);
+    sigaction(SIGHUP, &ending, NULL);
+    sigaction(SIGTERM, &ending, NULL);
+    prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM);
     int status = 0;
     for (;;) {
         int ended;
@@ -37,6 +130,7 @@ static void supervise(pid_t child)
             break;
         }
     }
+    clean_after_death();
     if (WIFEXITED(status))
         _exit(WEXITSTATUS(status));
     signal(WTERMSIG(status), SIG_DFL);
@@ -51,12 +145,16 @@ void supervisor_start(void)
     fflush(NULL);
     prctl(PR_SET_CHILD_SUBREAPER, 1L);
     supervisor = getpid();
+    open_world =
+        mmap(NULL, sizeof(*open_world), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert(open_world != MAP_FAILED);
     pid_t child = fork();
     assert(child >= 0);
     if (child > 0)
         supervise(child);
-    /* The supervisor may be killed for being late: then this ends too. */
+    /* Its own ends with ours, even when the supervisor is killed. */
     prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL);
+    prctl(PR_SET_CHILD_SUBREAPER, 0L);
 }
 
 static pid_t parent_of(struct host *host, pid_t pid)
@@ -170,6 +268,7 @@ void world_clean(struct world *world, const char *directory)
     cgroups_clean(world);
     mounts_clean(world, directory);
     host_tree_remove(world->observer, directory, NULL);
+    supervisor_note("", "");
 }
 
 char **open_descriptors(void)

@@ -13,6 +13,8 @@
  * it, which goes on; that process' end becomes the supervisor's own.
  */
 void supervisor_start(void);
+/* What the supervisor removes when this process dies over a scenario. */
+void supervisor_note(const char *directory, const char *cgroups_root);
 /* The host whose eyes supervisor_has looks through. */
 void observer_set(struct host *observer);
 /* Is it a descendant of the supervisor, but not this process? */

@@ -15,6 +15,7 @@
 #include "scenarios/engine/run/determinism.h"
 
 #define NO_TASK SIZE_MAX
+#define CLEAN_SECONDS 10
 
 struct worker {
     pid_t pid;
@@ -22,6 +23,7 @@ struct worker {
     int from; /* frames: length, then JSON */
     size_t task;
     double since;
+    bool late;
 };
 struct crew {
     const struct run_arguments *arguments;
@@ -231,7 +233,9 @@ static void worker_gone(struct crew *crew, struct worker *worker)
     worker->from = worker->to = -1;
     if (worker->task != NO_TASK) {
         task_failed(crew, worker->task,
-            WIFSIGNALED(status)
+            worker->late ? str_printf("it did not end within %u s of real time",
+                               crew->arguments->wall_seconds)
+            : WIFSIGNALED(status)
                 ? str_printf("the worker died of signal %d (%s)", WTERMSIG(status),
                       strsignal(WTERMSIG(status)))
                 : str_printf("the worker exited with status %d", WEXITSTATUS(status)));
@@ -266,14 +270,17 @@ static void worker_read(struct crew *crew, struct worker *worker)
     json_decref(frame);
 }
 
+/* First told to end, so that it can clean up; then made to. */
 static void kill_the_late(struct crew *crew)
 {
     for (size_t i = 0; i < crew->workers_count; i++) {
         struct worker *worker = &crew->workers[i];
-        bool late = worker->pid && worker->task != NO_TASK &&
-                    now_seconds() - worker->since > crew->arguments->wall_seconds;
-        if (late)
-            kill(worker->pid, SIGKILL);
+        if (!worker->pid || worker->task == NO_TASK)
+            continue;
+        double over = now_seconds() - worker->since - crew->arguments->wall_seconds;
+        worker->late = over > 0;
+        if (over > 0)
+            kill(worker->pid, over > CLEAN_SECONDS ? SIGKILL : SIGTERM);
     }
 }
 

@@ -96,6 +96,8 @@ bool check_parse(const struct node *node, struct check *ret_check)
 /* Equal but for what decimals lose in binary. */
 static bool nearly(double a, double b)
 {
+    if (isinf(a) || isinf(b))
+        return a == b;
     return a == b || fabs(a - b) <= 1e-9 * fmax(fabs(a), fabs(b));
 }
 

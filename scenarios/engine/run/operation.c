@@ -160,7 +160,7 @@ static int judge_field(const struct operation *operation, const char *name, cons
     if (!expected || (check_parse(expected, &check) && check_json_value(&check, value)))
         return 0;
     _cleanup_free_ char *seen = operation_describe(operation);
-    return err_set(err, -EPROTO, "expected %s of %s, but %s", name, expected->text, seen);
+    return err_set(err, -EPROTO, "expected %s to be %s, but %s", name, expected->text, seen);
 }
 
 static int judge_status(

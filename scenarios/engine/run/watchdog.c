@@ -61,6 +61,6 @@ char *run_describe(struct run *run)
     describe_containers(run, &out);
     describe_operations(run, &out);
     describe_held(run, &out);
-    describe_lines(run->world->ops->describe(run->world), "process", &out);
+    describe_lines(run->world->ops->describe(run->world), "in the world", &out);
     return strbuf_take(&out);
 }

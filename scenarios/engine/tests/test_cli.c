@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +109,29 @@ static void test_traces_equal(void **state)
     unlink(second);
 }
 
+/* Every scenario of judged.yaml fails in the words of its name. */
+static void test_judgements(void **state)
+{
+    (void)state;
+    _cleanup_free_ char *output = NULL;
+    assert_int_equal(run("run --jobs 2 --format json " CLI "/judged.yaml", &output), 1);
+    json_t *report = json_loads(output, 0, NULL);
+    assert_non_null(report);
+    const json_t *scenarios = json_object_get(report, "scenarios");
+    assert_true(json_array_size(scenarios) > 40);
+    for (size_t i = 0; i < json_array_size(scenarios); i++) {
+        const json_t *scenario = json_array_get(scenarios, i);
+        const char *name = json_string_value(json_object_get(scenario, "name"));
+        const char *reason = json_string_value(json_object_get(scenario, "reason"));
+        const char *said = reason ? strchr(reason, '\n') : NULL;
+        _cleanup_free_ char *until_trace =
+            said ? str_ndup(said, (size_t)(strstr(said, "replay:") - said)) : str_dup("");
+        if (!strstr(until_trace, name))
+            fail_msg("expected \"%s\", but it says:\n%s", name, reason ? reason : "nothing");
+    }
+    json_decref(report);
+}
+
 /* scenarios/README.md ends with the reference that the program prints. */
 static void test_readme(void **state)
 {
@@ -130,6 +154,7 @@ static void test_readme(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_exit_statuses),
-        cmocka_unit_test(test_traces_equal), cmocka_unit_test(test_readme)};
+        cmocka_unit_test(test_traces_equal), cmocka_unit_test(test_judgements),
+        cmocka_unit_test(test_readme)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -212,6 +212,11 @@ static void test_checks(void **state)
         {"-1", "-1", true},
         {"max", "max", true},
         {"infinity", "infinity", true},
+        {">= 100", "2", false},
+        {"<= 1", "2", false},
+        {"> 1", "infinity", true},
+        {"infinity", "3", false},
+        {"!= infinity", "3", true},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct node node = {.kind = NODE_SCALAR, .text = (char *)(uintptr_t)rows[i].check};
