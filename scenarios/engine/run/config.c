@@ -136,6 +136,12 @@ static json_t *command_json(struct run *run, const struct node *args)
         json_array_append_new(variables, json_pack("{ss ss}", "name", environment->keys[i]->text,
                                              "value", environment->items[i]->text));
     json_object_set_new(json, "environment", variables);
+    size_t uris_count;
+    struct node *const *uris = node_list(args, "uris", &uris_count);
+    json_t *list = json_array();
+    for (size_t i = 0; i < uris_count; i++)
+        json_array_append_new(list, json_pack("{ss}", "value", uris[i]->text));
+    json_object_set_new(json, "uris", list);
     return json;
 }
 

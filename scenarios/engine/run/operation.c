@@ -23,6 +23,9 @@ static void operation_settled(void *arg, int result, const void *value, const st
         operation->error = str_dup(err && err->message ? err->message : err_name(result));
     else if (value && operation->kind->value)
         operation->value = operation->kind->value(value);
+    struct known *known = known_get(run, operation->id);
+    if (operation->kind == &operation_usage && operation->value && known)
+        invariants_usage(run, known, operation->value);
     _cleanup_free_ char *text =
         operation->value ? json_dumps(operation->value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
     _cleanup_free_ char *op = str_printf("%s.done", operation->kind->name);

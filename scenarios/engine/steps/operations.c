@@ -70,6 +70,8 @@ static const struct key launch_keys[] = {
     {"class", VALUE_ENUM, 0, classes, NULL, NULL, "container class (default DEFAULT)"},
     {"user", VALUE_TEXT, 0, NULL, NULL, NULL, "run as this user"},
     {"environment", VALUE_TEXT_MAP, 0, NULL, NULL, NULL, "variables of the command"},
+    {"uris", VALUE_TEXT, KEY_LIST, NULL, NULL, NULL,
+        "what the fetcher brings into the sandbox (without any it has nothing to do)"},
     {"container", VALUE_JSON, 0, NULL, NULL, &container_info_json, "ContainerInfo, as in the API"},
     {"config", VALUE_JSON, 0, NULL, NULL, &container_config_json,
         "any part of ContainerConfig, merged over the rest"},

@@ -130,6 +130,12 @@ static int move_into(struct run *run, const char *id, pid_t pid, struct err *err
     return 0;
 }
 
+/* The observer is its parent, and reaps it as any parent does. */
+static void on_spawned_end(void *arg, int result, bool status_known, int wait_status)
+{
+    (void)arg, (void)result, (void)status_known, (void)wait_status;
+}
+
 static int spawn_run(struct run *run, const struct step *step, struct err *err)
 {
     struct plan plan;
@@ -146,6 +152,7 @@ static int spawn_run(struct run *run, const struct step *step, struct err *err)
     if (result < 0)
         return result;
     strmap_set(run->spawned, node_text(step->args, "as"), (void *)(intptr_t)pid);
+    host_exit_watch(run->world->observer, pid, on_spawned_end, NULL);
     const char *into = node_text(step->args, "into");
     if (into)
         result = move_into(run, into, pid, err);

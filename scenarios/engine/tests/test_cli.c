@@ -73,6 +73,7 @@ static void test_exit_statuses(void **state)
         {"run " CLI "/hangs.yaml", 1, "pending: wait c1 of line 8"},
         {"run " CLI "/skips.yaml", 0, "skip"},
         {"run --format tap " CLI "/skips.yaml", 0, "# SKIP needs shell: "},
+        {"run --jobs 2 --check-determinism " CLI "/steps.yaml", 0, " 0 failed, 0 skipped"},
         {"run --only 'it passes' " CLI, 0, "1 passed, 0 failed, 0 skipped"},
         {"run --output /nonexistent/x " CLI "/passes.yaml", 2, "cannot write the report"},
         {"bench", 2, "Benchmarks:"},
