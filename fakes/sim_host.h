@@ -32,9 +32,9 @@ typedef void (*sim_program_fn)(
 void sim_host_program(struct host *host, const char *name, sim_program_fn fn, void *arg);
 
 /*
- * A fake helper program that ends when somebody says so. `start` is called for each command; it, or
- * somebody later, calls sim_command_end. `killed` is called for a command that must be forgotten: it
- * was cancelled, took too long, or its agent is gone.
+ * A fake helper program that ends when somebody says so. `start` is called for each command; it,
+ * or somebody later, calls sim_command_end. `killed` is called for a command that must be
+ * forgotten: it was cancelled, took too long, or its agent is gone.
  */
 struct sim_command;
 struct sim_commands {

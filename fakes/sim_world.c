@@ -116,8 +116,8 @@ const struct sim_commands *sim_commands_find(struct sim_world *world, const char
 bool sim_player_play(
     struct sim_world *world, struct process *process, const struct workload_start *start)
 {
-    const struct sim_player *player =
-        start->argv && start->argv[0] ? strmap_get(world->players, base_name(start->argv[0])) : NULL;
+    const char *program = start->argv && start->argv[0] ? base_name(start->argv[0]) : "";
+    const struct sim_player *player = strmap_get(world->players, program);
     if (!player)
         return false;
     process_set_command(process, start->argv[0]);

@@ -75,18 +75,20 @@ struct fake_docker {
     struct strmap *tasks;    /* container's name -> struct container_config * */
     struct list executors;   /* struct executor: executor.c */
     struct list commands;    /* struct command: program.c */
+    struct list clients;     /* struct client: program.c */
     char *version;
     bool refuses;
     unsigned last_id;
     char **lines;
 };
 
-/* --- engine.c: calls --- */
+/* --- call.c --- */
 /* Begins a call, which is noted; answers later, once. The line is only for the notes. */
 struct job *engine_start(struct fake_docker *engine, const struct docker_call *call,
     char *const *line, docker_answer_fn answer, void *arg);
 /* The client is gone: a container that was run runs on. */
 void job_forget(struct job *job);
+void rule_free(struct rule *rule);
 /* A container's main process has ended: answers who waits for that. */
 void engine_box_ended(struct box *box);
 

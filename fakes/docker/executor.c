@@ -31,8 +31,7 @@ void executors_free(struct fake_docker *engine)
     list_for_each_safe(node, following, &engine->executors) {
         struct executor *executor = list_entry(node, struct executor, node);
         executor->process->behaviour = NULL;
-        list_remove(node);
-        free(executor);
+        executor_ended(executor->process);
     }
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A simulated docker engine: images, and containers whose main processes are simulated ones in the
- * cgroups docker/<id>, each the child of a shim, in a pid namespace of its own. It answers both as a
- * `docker` vtable (the double) and as the program `docker` of the simulated host, so that the real
- * CLI client runs against it too. It outlives agents, as a real engine does.
+ * cgroups docker/<id>, each the child of a shim, in a pid namespace of its own. It answers both as
+ * a `docker` vtable (the double) and as the program `docker` of the simulated host, so that the
+ * real CLI client runs against it too. It outlives agents, as a real engine does.
  */
 #pragma once
 

@@ -226,15 +226,10 @@ static void command_killed(void *arg, struct sim_command *sim)
     }
 }
 
-void commands_free(struct fake_docker *engine)
-{
-    while (!list_empty(&engine->commands))
-        command_free(list_entry(engine->commands.next, struct command, node));
-}
-
 /* --- as a process: docker run --- */
 
 struct client {
+    struct list node;
     struct process *process;
     struct job *job;
     char *errors_path;
@@ -245,6 +240,7 @@ static void client_ended(struct process *process)
     struct client *client = process->behaviour_data;
     if (client->job)
         job_forget(client->job);
+    list_remove(&client->node);
     free(client->errors_path);
     free(client);
 }
@@ -274,6 +270,7 @@ static void client_play(
     struct docker_call call;
     struct docker_run_options run;
     client->process = process;
+    list_append(&engine->clients, &client->node);
     client->errors_path = str_dup(start->stderr_path);
     process->behaviour = &client_behaviour;
     process->behaviour_data = client;
@@ -293,6 +290,17 @@ static void executor_program(
     void *arg, struct process *process, const struct workload_start *start)
 {
     executor_play(arg, process, start);
+}
+
+void commands_free(struct fake_docker *engine)
+{
+    while (!list_empty(&engine->commands))
+        command_free(list_entry(engine->commands.next, struct command, node));
+    while (!list_empty(&engine->clients)) {
+        struct client *client = list_entry(engine->clients.next, struct client, node);
+        client->process->behaviour = NULL;
+        client_ended(client->process);
+    }
 }
 
 void fake_docker_install(struct fake_docker *engine, struct host *host)

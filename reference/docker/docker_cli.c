@@ -26,10 +26,14 @@ static void cli_call_free(struct cli_call *call)
     free(call);
 }
 
-/* Kills a helper command; `docker run` is only forgotten. */
+/* Kills a helper command. `docker run` goes on, and is to be reaped when it ends. */
 static void cli_call_cancel(struct host_request *request)
 {
     struct cli_call *call = container_of(request, struct cli_call, request);
+    if (call->verb == DOCKER_RUN && call->failure == 0) {
+        call->done = DONE_NONE;
+        return;
+    }
     host_cancel(call->inner);
     cli_call_free(call);
 }
