@@ -132,6 +132,18 @@ static bool session_open_files(struct session *session)
     return !arguments->trace || session->trace;
 }
 
+/* From the root of the sources, wherever they were built. */
+static const char *source_name(const char *file)
+{
+    static const char *const folders[] = {"/reference/", "/fakes/", "/scenarios/", "/bpf/"};
+    for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+        const char *found = strstr(file, folders[i]);
+        if (found)
+            return found + 1;
+    }
+    return file;
+}
+
 /* Rare branches (sometimes.h): how often each was reached. */
 static void print_marks(FILE *stream)
 {
@@ -145,8 +157,8 @@ static void print_marks(FILE *stream)
         if (marks[i].count)
             fprintf(stream, "  %8llu  %s\n", (unsigned long long)marks[i].count, marks[i].what);
         else
-            fprintf(
-                stream, "     never  %s (%s:%d)\n", marks[i].what, marks[i].file, marks[i].line);
+            fprintf(stream, "     never  %s (%s:%d)\n", marks[i].what, source_name(marks[i].file),
+                marks[i].line);
     }
 }
 

@@ -15,8 +15,12 @@ static bool problem_same(
 void problem_addv(struct problems *problems, const char *file, int line, int column,
     const char *format, va_list list)
 {
-    char *what = str_vprintf(format, list);
     problems->met++;
+    if (problems->count == PROBLEMS_MAX) {
+        problems->more++;
+        return;
+    }
+    char *what = str_vprintf(format, list);
     for (size_t i = 0; i < problems->count; i++) {
         if (problem_same(&problems->items[i], file, line, column, what)) {
             free(what);
@@ -64,6 +68,8 @@ void problems_print(struct problems *problems, FILE *stream)
         fprintf(
             stream, "%s:%d:%d: %s\n", problem->file, problem->line, problem->column, problem->what);
     }
+    if (problems->more)
+        fprintf(stream, "%zu more are not shown\n", problems->more);
 }
 
 void problems_release(struct problems *problems)

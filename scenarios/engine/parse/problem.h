@@ -19,8 +19,11 @@ struct problems {
     struct problem *items;
     size_t count;
     size_t capacity;
-    size_t met; /* counts also those that were kept already */
+    size_t met;  /* counts also those that were kept already */
+    size_t more; /* beyond PROBLEMS_MAX */
 };
+
+#define PROBLEMS_MAX 200
 
 /* Copies; the same problem at the same place is kept once (a matrix meets it several times). */
 void problem_add(struct problems *problems, const char *file, int line, int column,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "reference/base/map.h"
 #include "reference/base/mem.h"
 #include "scenarios/engine/backends/backend.h"
 #include "scenarios/engine/parse/capability.h"
@@ -212,21 +213,28 @@ static struct scenario *scenario_new(
     return scenario;
 }
 
-static void suite_add(struct suite *suite, struct scenario *scenario, struct problems *problems)
+struct loader {
+    struct suite *suite;
+    struct strmap *names; /* name -> scenario */
+    struct problems *problems;
+};
+
+static void suite_add(struct loader *loader, struct scenario *scenario)
 {
-    for (size_t i = 0; i < suite->count; i++) {
-        const struct scenario *other = suite->items[i];
-        if (strcmp(other->name, scenario->name) == 0)
-            problem_add(problems, scenario->file, scenario->line, 1,
-                "the scenario \"%s\" is already at %s:%d, expected a name of its own",
-                scenario->name, other->file, other->line);
-    }
+    struct suite *suite = loader->suite;
+    const struct scenario *other = strmap_get(loader->names, scenario->name);
+    if (other)
+        problem_add(loader->problems, scenario->file, scenario->line, 1,
+            "the scenario \"%s\" is already at %s:%d, expected a name of its own", scenario->name,
+            other->file, other->line);
+    strmap_set(loader->names, scenario->name, scenario);
     suite->items = mem_realloc(suite->items, (suite->count + 1) * sizeof(*suite->items));
     suite->items[suite->count++] = scenario;
 }
 
-static void file_load(const char *file, bool named, struct suite *suite, struct problems *problems)
+static void file_load(const char *file, bool named, struct loader *loader)
 {
+    struct problems *problems = loader->problems;
     size_t length;
     _cleanup_free_ char *text = source_read(file, &length, problems);
     if (!text)
@@ -249,9 +257,8 @@ static void file_load(const char *file, bool named, struct suite *suite, struct 
         struct expansion expansion;
         document_expand(document, &expansion, problems);
         for (size_t k = 0; k < expansion.count; k++)
-            suite_add(suite,
-                scenario_new(TAKE_PTR(expansion.roots[k]), expansion.suffixes[k], problems),
-                problems);
+            suite_add(loader,
+                scenario_new(TAKE_PTR(expansion.roots[k]), expansion.suffixes[k], problems));
         expansion_release(&expansion);
     }
     documents_release(&documents);
@@ -260,11 +267,13 @@ static void file_load(const char *file, bool named, struct suite *suite, struct 
 int suite_load(char *const *paths, struct suite *ret_suite, struct problems *problems)
 {
     *ret_suite = (struct suite){0};
+    struct loader loader = {ret_suite, strmap_new(), problems};
     struct source_list sources;
     source_find(paths, &sources, problems);
     for (size_t i = 0; i < sources.count; i++)
-        file_load(sources.files[i], sources.named[i], ret_suite, problems);
+        file_load(sources.files[i], sources.named[i], &loader);
     source_list_release(&sources);
+    strmap_free(loader.names);
     if (problems->count == 0)
         return 0;
     suite_release(ret_suite);
