@@ -244,6 +244,7 @@ static int kernel_world_new(
         kernel_free_world(world);
         return result;
     }
+    world->observer_pid = getpid();
     observer_set(world->observer);
     kernel->descriptors = open_descriptors();
     *ret_world = world;

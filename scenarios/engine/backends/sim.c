@@ -224,6 +224,7 @@ static int sim_world_new(
     sim->options = (struct sim_host_options){.cgroups = options->cgroups};
     sim->kernel = kernel_new(world->loop, &config);
     world->observer = sim_new_host(sim, NULL);
+    world->observer_pid = sim_host_process(world->observer)->pid;
     if (options->fold_world)
         trace_set_digest(world->trace, sim_digest, sim->kernel);
     *ret_world = world;

@@ -29,8 +29,8 @@ static void operation_settled(void *arg, int result, const void *value, const st
     _cleanup_free_ char *text =
         operation->value ? json_dumps(operation->value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
     _cleanup_free_ char *op = str_printf("%s.done", operation->kind->name);
-    trace_event(run->world->trace, "engine", op, result, "id=%s value=%J error=%s", operation->id,
-        text ? text : "null", operation->error);
+    trace_event(run->world->trace, "engine", op, result, "id=%s as=%s value=%J error=%s",
+        operation->id, operation->label, text ? text : "null", operation->error);
 }
 
 struct done operation_done(struct operation *operation)

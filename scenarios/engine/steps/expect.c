@@ -9,6 +9,7 @@
 #include "reference/base/mem.h"
 #include "scenarios/engine/parse/check.h"
 #include "scenarios/engine/run/place.h"
+#include "scenarios/engine/steps/expect_file.h"
 #include "scenarios/engine/steps/steps.h"
 
 #define WITHIN_VIRTUAL_NS (10 * NS_PER_SEC)
@@ -25,16 +26,6 @@ static const struct key cgroup_keys[] = {
 };
 static const struct schema cgroup_schema = SCHEMA("cgroup", cgroup_keys, NULL);
 
-static const struct key file_keys[] = {
-    {"path", VALUE_TEXT, KEY_REQUIRED, NULL, NULL, NULL, PLACE_FILE_HELP},
-    {"exists", VALUE_BOOL, 0, NULL, NULL, NULL, "it is there (default true)"},
-    {"content", VALUE_MATCH, 0, NULL, NULL, NULL, "what it holds, without the last newline"},
-    {"mode", VALUE_MODE, 0, NULL, NULL, NULL, "its permissions"},
-    {"owner", VALUE_CHECK, 0, NULL, NULL, NULL, "its uid"},
-    {"group", VALUE_CHECK, 0, NULL, NULL, NULL, "its gid"},
-};
-static const struct schema file_schema = SCHEMA("file", file_keys, "path");
-
 static const struct key processes_keys[] = {
     {"of", VALUE_ID, 0, NULL, NULL, NULL,
         "of this container: its init and what descends from it (default: all that the scenario "
@@ -42,6 +33,14 @@ static const struct key processes_keys[] = {
     {"count", VALUE_CHECK, KEY_REQUIRED, NULL, NULL, NULL, "how many"},
 };
 static const struct schema processes_schema = SCHEMA("processes", processes_keys, "count");
+
+static const struct key namespace_keys[] = {
+    {"of", VALUE_ID, KEY_REQUIRED, NULL, NULL, NULL, "the container (its init)"},
+    {"kind", VALUE_ENUM, KEY_REQUIRED | KEY_LIST, namespace_names, NULL, NULL, "which"},
+    {"like", VALUE_TEXT, KEY_REQUIRED, NULL, NULL, NULL, "another container, or agent"},
+    {"same", VALUE_BOOL, KEY_REQUIRED, NULL, NULL, NULL, "the two are in one, or in two"},
+};
+static const struct schema namespace_schema = SCHEMA("namespace", namespace_keys, NULL);
 
 static const struct key metric_keys[] = {
     {"name", VALUE_TEXT, KEY_REQUIRED, NULL, NULL, NULL, "its name"},
@@ -74,8 +73,9 @@ static const struct key expect_keys[] = {
     {"state", VALUE_ENUM, 0, states, NULL, NULL, "the state of that container; gone: unknown"},
     {"containers", VALUE_TEXT, KEY_LIST, NULL, NULL, NULL, "exactly these are known"},
     {"cgroup", VALUE_MAP, KEY_LIST, NULL, &cgroup_schema, NULL, "a cgroup, or a file of it"},
-    {"file", VALUE_MAP, KEY_LIST, NULL, &file_schema, NULL, "a file"},
+    {"file", VALUE_MAP, KEY_LIST, NULL, &expect_file_schema, NULL, "a file"},
     {"processes", VALUE_MAP, KEY_LIST, NULL, &processes_schema, NULL, "how many processes"},
+    {"namespace", VALUE_MAP, KEY_LIST, NULL, &namespace_schema, NULL, "who shares a namespace"},
     {"metric", VALUE_MAP, KEY_LIST, NULL, &metric_schema, NULL, "a metric of the containerizer"},
     {"calls", VALUE_MAP, KEY_LIST, NULL, &calls_schema, NULL,
         "how often a part was called in this life of the agent"},
@@ -196,59 +196,43 @@ static char *look_cgroup(struct run *run, const struct node *args)
     return seen;
 }
 
-static char *look_file_info(const struct node *args, const char *path, const struct file_info *info)
-{
-    const struct node *mode = node_get(args, "mode");
-    if (mode && (info->mode & 07777) != (mode_t)mode->number)
-        return str_printf("%s to have mode %s, but it has %04o", path, mode->text,
-            (unsigned)(info->mode & 07777));
-    static const char *const names[] = {"owner", "group"};
-    const double ids[] = {info->uid, info->gid};
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        const struct node *expected = node_get(args, names[i]);
-        struct check check;
-        if (expected && check_parse(expected, &check) && !check_number_value(&check, ids[i]))
-            return str_printf(
-                "%s to have %s %s, but it has %.0f", path, names[i], expected->text, ids[i]);
-    }
-    return NULL;
-}
-
-static char *look_file(struct run *run, const struct node *args)
-{
-    _cleanup_err_ struct err err = ERR_INIT;
-    _cleanup_free_ char *path = place_file(run, node_text(args, "path"), &err);
-    if (!path)
-        return str_printf("the file to have a place, but %s", err_text(&err));
-    struct file_info info;
-    bool exists = host_file_info(run->world->observer, path, false, &info) == 0;
-    bool wanted = node_bool(args, "exists", true);
-    if (exists != wanted)
-        return str_printf(
-            "%s to %sexist, but it does%s", path, wanted ? "" : "not ", wanted ? " not" : "");
-    if (!exists)
-        return NULL;
-    char *seen = look_file_info(args, path, &info);
-    const char *content = node_text(args, "content");
-    if (seen || !content)
-        return seen;
-    _cleanup_free_ char *text = NULL;
-    size_t length;
-    if (host_file_read(run->world->observer, path, &text, &length, &err) < 0)
-        return str_printf("%s to be readable, but %s", path, err_text(&err));
-    while (length && text[length - 1] == '\n')
-        text[--length] = '\0';
-    return match_text(content, text)
-               ? NULL
-               : str_printf("%s to hold %s, but it holds \"%s\"", path, content, text);
-}
-
 static char *look_processes(struct run *run, const struct node *args)
 {
     size_t count = place_processes(run, node_text(args, "of"));
     _cleanup_free_ char *what = str_printf("processes%s%s", node_get(args, "of") ? " of " : "",
         node_get(args, "of") ? node_text(args, "of") : "");
     return check_counted(what, node_get(args, "count"), (double)count);
+}
+
+static int namespace_of(struct run *run, const char *who, enum namespace_kind kind, uint64_t *ret)
+{
+    struct host *observer = run->world->observer;
+    if (strcmp(who, "agent") == 0)
+        return host_namespace_inode(observer, run->world->observer_pid, kind, ret);
+    pid_t pid = place_init(run, who);
+    return pid ? host_namespace_inode(observer, pid, kind, ret) : -ESRCH;
+}
+
+static char *look_namespace(struct run *run, const struct node *args)
+{
+    const char *names[] = {node_text(args, "of"), node_text(args, "like")};
+    bool wanted = node_bool(args, "same", true);
+    size_t count;
+    struct node *const *kinds = node_list(args, "kind", &count);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t inodes[2];
+        for (size_t k = 0; k < ARRAY_SIZE(names); k++) {
+            enum namespace_kind kind = (enum namespace_kind)kinds[i]->number;
+            int result = namespace_of(run, names[k], kind, &inodes[k]);
+            if (result < 0)
+                return str_printf("%s to have a %s namespace, but %s", names[k], kinds[i]->text,
+                    err_name(result));
+        }
+        if ((inodes[0] == inodes[1]) != wanted)
+            return str_printf("%s and %s to have %s %s namespace, but they have %s", names[0],
+                names[1], wanted ? "one" : "each its own", kinds[i]->text, wanted ? "two" : "one");
+    }
+    return NULL;
 }
 
 static char *look_metric(struct run *run, const struct node *args)
@@ -360,8 +344,9 @@ struct look {
 static const struct look looks[] = {{"state", look_state, false},
     {"containers", look_containers, false}, {"agent", look_agent, false},
     {"order", look_order, false}, {"left behind", look_left, false}, {"cgroup", look_cgroup, true},
-    {"file", look_file, true}, {"processes", look_processes, true}, {"metric", look_metric, true},
-    {"calls", look_calls, true}, {"traced", look_traced, true}};
+    {"file", expect_look_file, true}, {"processes", look_processes, true},
+    {"namespace", look_namespace, true}, {"metric", look_metric, true}, {"calls", look_calls, true},
+    {"traced", look_traced, true}};
 
 static char *look_at_all(struct run *run, const struct node *args)
 {
