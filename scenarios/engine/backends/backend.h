@@ -46,6 +46,7 @@ struct world {
     struct loop *loop;     /* owned */
     struct trace *trace;   /* owned */
     struct host *observer; /* owned */
+    pid_t observer_pid;    /* its process, in the namespaces of an agent */
     char *work_dir;
     char *runtime_dir;
     char *cgroups_root;
