@@ -10,4 +10,5 @@ struct subcommand {
 extern const struct subcommand subcommands[]; /* ends with a NULL name */
 
 int run_main(int argc, char **argv);
+int replay_main(int argc, char **argv); /* fakes/cgroupfs/replay.h */
 int bench_main(int argc, char **argv); /* bench/, which this folder does not know */

@@ -5,6 +5,7 @@
 
 const struct subcommand subcommands[] = {
     {"run", "plays scenarios and reports", run_main},
+    {"replay", "plays recorded operations on the cgroup model and compares", replay_main},
     {"bench", "measures", bench_main},
     {NULL, NULL, NULL},
 };
