@@ -13,7 +13,6 @@
 #include "reference/base/mem.h"
 
 #define UMASK 022
-#define RENAME_EXCHANGE_FLAG 2
 
 /* What every operation on a name starts with. */
 struct name_lookup {
@@ -138,13 +137,9 @@ static void run_rename(
     struct name_lookup from = lookup(world, op, replay_text(op, "path"));
     struct name_lookup to = lookup(world, op, replay_text(op, "path2"));
     unsigned flags = (unsigned)replay_number(op, "rflags");
-    struct cgroup_node node;
     int result = from.result ? from.result : to.result;
     if (!result && (!*from.name || !*to.name))
         result = -EBUSY;
-    if (!result && flags & RENAME_EXCHANGE_FLAG &&
-        cgroup_node_child(from.parent, from.name, &node) == 0)
-        result = cgroup_node_child(to.parent, to.name, &node);
     if (!result)
         result =
             cgroup_node_rename(from.parent, from.name, to.parent, to.name, flags, &from.caller);

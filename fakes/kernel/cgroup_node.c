@@ -13,6 +13,7 @@
 
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE 1
+#define RENAME_EXCHANGE 2
 #endif
 /* Inodes of files: apart from those of directories, which are the cgroups' ids. */
 #define FILE_INODES (UINT64_C(1) << 62)
@@ -289,23 +290,42 @@ int cgroup_node_unlink(
     return node.file ? -EPERM : -EISDIR;
 }
 
+/* What the VFS refuses before it looks at rights: existing or missing targets, and moves of a
+ * directory into itself or onto one that it lies in. */
+static int check_rename(const struct cgroup *from, const struct cgroup *to,
+    const struct cgroup_node *node, const struct cgroup_node *target, unsigned flags)
+{
+    if (target && flags & RENAME_NOREPLACE)
+        return -EEXIST;
+    if (!target && flags & RENAME_EXCHANGE)
+        return -ENOENT;
+    if (!node->file && cgroup_is_within(to, node->cgroup))
+        return -EINVAL;
+    if (target && !target->file && cgroup_is_within(from, target->cgroup))
+        return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
+    return 0;
+}
+
 int cgroup_node_rename(struct cgroup *from, const char *name, struct cgroup *to,
     const char *new_name, unsigned flags, const struct cgroup_caller *caller)
 {
     struct cgroup_node node, target;
-    int result = find_victim(from, name, caller, &node);
+    int result = cgroup_node_child(from, name, &node);
+    if (result)
+        return result == -ENODEV ? -ENOENT : result;
+    bool exists = cgroup_node_child(to, new_name, &target) == 0;
+    result = check_rename(from, to, &node, exists ? &target : NULL, flags);
     if (result)
         return result;
-    bool exists = cgroup_node_child(to, new_name, &target) == 0;
-    if (exists && flags & RENAME_NOREPLACE)
-        return -EEXIST;
     if (exists && target.cgroup == node.cgroup && target.file == node.file)
         return 0;
-    if (exists && !flags && !node.file != !target.file)
-        return node.file ? -EISDIR : -ENOTDIR;
-    result = may_change(to, caller);
+    result = may_change(from, caller);
+    if (!result)
+        result = may_change(to, caller);
     if (result)
         return result;
+    if (exists && !flags && !node.file != !target.file)
+        return node.file ? -EISDIR : -ENOTDIR;
     if (flags)
         return -EINVAL;
     if (from->root->v2)

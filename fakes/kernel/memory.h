@@ -47,7 +47,7 @@ struct memory_css {
     uint64_t tcp_max;
     uint64_t failures;       /* v1 failcnt */
     uint64_t memsw_failures;
-    uint64_t shown_ram;      /* a vendor's */
+    uint64_t shown_ram;      /* a vendor's; pages */
     uint64_t events[MEMORY_EVENTS];
     uint64_t events_local[MEMORY_EVENTS];
     uint64_t swap_events[SWAP_EVENTS];

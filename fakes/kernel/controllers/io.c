@@ -70,8 +70,12 @@ struct io_group *io_group_find(const struct io_css *io, const struct io_device *
     return group;
 }
 
+/* Groups of a device exist from a cgroup up to the root. */
 struct io_group *io_group_make(struct io_css *io, struct io_device *device)
 {
+    struct cgroup_css *parent = cgroup_css_parent(&io->css);
+    if (parent && !io_group_find(io, device))
+        io_group_make(io_of(parent), device);
     struct io_group **at = &io->groups;
     while (*at && (*at)->device != device)
         at = &(*at)->next;

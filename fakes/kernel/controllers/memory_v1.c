@@ -236,13 +236,19 @@ static int force_empty_write(const struct cgroup_io *io, char *text)
 
 static int shown_ram_read(const struct cgroup_io *io, struct strbuf *out)
 {
-    print_line_u64(out, memory_io(io)->shown_ram);
+    print_line_u64(out, memory_io(io)->shown_ram * PAGE_BYTES);
     return 0;
 }
 
 static int shown_ram_write(const struct cgroup_io *io, char *text)
 {
-    return text_u64(text, &memory_io(io)->shown_ram);
+    uint64_t bytes;
+    int result = text_u64(text, &bytes);
+    if (result)
+        return result;
+    uint64_t pages = bytes / PAGE_BYTES;
+    memory_io(io)->shown_ram = pages < PAGES_MAX ? pages : PAGES_MAX;
+    return 0;
 }
 
 static bool shown_ram(const struct kernel_profile *profile)

@@ -84,11 +84,17 @@ static void count_event(struct cgroup_css *forking, struct cgroup_css *limiting)
 static int pids_can_fork(struct cgroup_css *css, struct task *parent)
 {
     (void)parent;
-    for (struct cgroup_css *at = css; at && at->cgroup->parent; at = cgroup_css_parent(at))
-        if (pids(at)->count + 1 > pids(at)->limit) {
+    for (struct cgroup_css *at = css; at && at->cgroup->parent; at = cgroup_css_parent(at)) {
+        struct pids_css *state = pids(at);
+        if (state->count + 1 > state->limit) {
             count_event(css, at);
             return -EAGAIN;
         }
+        /* The kernel charges on the way up, and takes it back when an ancestor refuses; the peaks
+         * stay. */
+        if (state->count + 1 > state->peak)
+            state->peak = state->count + 1;
+    }
     return 0;
 }
 
