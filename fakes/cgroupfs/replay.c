@@ -10,7 +10,7 @@
 #include "reference/base/mem.h"
 
 #define SHOWN_MAX 400 /* of a text in a mismatch */
-#define STEP_NS NS_PER_MS /* between two operations */
+#define STEP_NS (20 * NS_PER_US) /* between two operations */
 
 static const char usage[] =
     "usage: seatrial replay GOLDEN.jsonl...\n"

@@ -48,6 +48,7 @@ struct replay_actor {
     int status;              /* raw wait status once reaped */
     uint64_t namespace_root;
     uint64_t allocated;      /* by its last allocation */
+    bool reset_seen;         /* ECONNRESET was reported */
     bool waits;              /* in an allocation, for the end of an OOM */
     struct replay_request *requests;
     int64_t *replies;        /* unread, oldest first */

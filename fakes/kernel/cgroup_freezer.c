@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The v2 freezer (spec cgroupfs.md 3.6). A wish to freeze holds for the subtree; the tasks are
- * frozen in a later step of the loop, and a cgroup is frozen once all tasks and all cgroups below
- * it are. Unfreezing is immediate. An empty cgroup freezes at once.
+ * The v2 freezer (spec cgroupfs.md 3.6). A wish to freeze holds for the subtree. Its tasks stop at
+ * once and settle in a later step of the loop; a cgroup is frozen once all tasks and all cgroups
+ * below it are. Unfreezing is immediate. An empty cgroup freezes at once.
  */
 #include "fakes/kernel/cgroup_internal.h"
 #include "fakes/kernel/freezer.h"
+
+/* A task runs no user code from the write on, but it is counted as frozen only when it has been to
+ * the kernel: soon, but not within the write. */
+#define FREEZE_DELAY_NS (10 * NS_PER_US)
 
 static bool should_be_frozen(const struct cgroup *cgroup)
 {
@@ -41,18 +45,28 @@ bool cgroup_task_killable(const struct task *task)
 
 static void task_freeze(struct task *task, bool freeze)
 {
+    task->settled_v2 &= freeze;
     if (task->frozen_v2 == freeze)
         return;
     task->frozen_v2 = freeze;
     cgroup_task_refreeze(task);
 }
 
-static void freeze_tasks(struct cgroup *cgroup)
+static void stop_tasks(struct cgroup *cgroup)
 {
-    if (cgroup->dead || !cgroup->freeze_effective || cgroup->freezer_stuck)
+    if (cgroup->freezer_stuck)
         return;
     list_for_each(node, &cgroup->tasks)
         task_freeze(cgroup_task_at(cgroup, node), true);
+}
+
+static void settle_tasks(struct cgroup *cgroup)
+{
+    if (cgroup->dead || !cgroup->freeze_effective || cgroup->freezer_stuck)
+        return;
+    stop_tasks(cgroup);
+    list_for_each(node, &cgroup->tasks)
+        cgroup_task_at(cgroup, node)->settled_v2 = true;
     cgroup->frozen_tasks = cgroup->tasks_count;
     update(cgroup);
 }
@@ -65,9 +79,9 @@ static void freezes_due(void *arg)
     for (size_t i = 0; i < world->freezes_count; i++) {
         struct cgroup *cgroup = world->freezes[i];
         if (cgroup->root->v2)
-            freeze_tasks(cgroup);
+            settle_tasks(cgroup);
         else
-            freezer_v1_freeze_tasks(cgroup);
+            freezer_v1_settle(cgroup);
         cgroup->freeze_pending = false;
         cgroup_put(world->freezes[i]);
     }
@@ -85,7 +99,7 @@ void cgroup_freeze_later(struct cgroup *cgroup)
         sizeof(struct cgroup *));
     world->freezes[world->freezes_count++] = cgroup_get(cgroup);
     if (!world->freezer)
-        world->freezer = loop_timer_start(kernel->loop, 0, freezes_due, kernel);
+        world->freezer = loop_timer_start(kernel->loop, FREEZE_DELAY_NS, freezes_due, kernel);
 }
 
 void cgroup_freezer_exit(struct kernel *kernel)
@@ -111,10 +125,14 @@ static void set_effective(struct cgroup *cgroup, bool freeze)
     cgroup->freeze_effective = freeze;
     count_frozen_time(cgroup, freeze);
     if (freeze) {
+        stop_tasks(cgroup);
         if (cgroup->tasks_count)
             cgroup_freeze_later(cgroup);
         return;
     }
+    /* Before anyone thaws: who has a SIGKILL pending dies then. */
+    list_for_each(node, &cgroup->tasks)
+        cgroup_task_at(cgroup, node)->settled_v2 = false;
     cgroup->frozen_tasks = 0;
     size_t count;
     _cleanup_free_ struct task **tasks = cgroup_tasks_snapshot(cgroup, false, &count);
@@ -166,9 +184,11 @@ void cgroup_freezer_arrived(struct cgroup *cgroup, struct task *task)
 {
     if (!cgroup->freeze_effective) {
         task_freeze(task, false);
-    } else if (task->frozen_v2) {
+    } else if (task->settled_v2) {
         cgroup->frozen_tasks++;
     } else {
+        if (!cgroup->freezer_stuck)
+            task_freeze(task, true);
         cgroup_freeze_later(cgroup);
     }
     update(cgroup);
@@ -176,7 +196,7 @@ void cgroup_freezer_arrived(struct cgroup *cgroup, struct task *task)
 
 void cgroup_freezer_left(struct cgroup *cgroup, struct task *task)
 {
-    if (task->frozen_v2 && cgroup->frozen_tasks)
+    if (task->settled_v2)
         cgroup->frozen_tasks--;
     update(cgroup);
 }

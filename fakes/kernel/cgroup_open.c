@@ -130,7 +130,9 @@ static ssize_t read_at(struct cgroup_open *open, void *buffer, size_t size, uint
         if (result)
             return result;
         open->generated = true;
-        open->event = false;
+        /* An empty list shows nothing, and so it sees nothing either. */
+        if (open->content.length || !(open->node.file->flags & FILE_PIDS))
+            open->event = false;
     }
     size_t left = offset < open->content.length ? open->content.length - offset : 0;
     if (size > left)

@@ -6,4 +6,4 @@ struct cgroup;
 
 /* Has the tasks of the cgroup frozen in a later step of the loop, if they still are to be then. */
 void cgroup_freeze_later(struct cgroup *cgroup);
-void freezer_v1_freeze_tasks(struct cgroup *cgroup);
+void freezer_v1_settle(struct cgroup *cgroup);

@@ -41,6 +41,8 @@ struct task {
     bool frozen; /* by a cgroup; then neither runs nor sees signals (but cgroup_task_killable) */
     bool frozen_v1; /* why it is frozen; set by cgroup.c before task_set_frozen */
     bool frozen_v2;
+    bool settled_v1; /* it runs no more, and the cgroup has noticed */
+    bool settled_v2;
     bool dead;
     /* CPU demand, by sched.c: runs until `demand_ns` is used up; 0 = sleeping. UINT64_MAX =
      * forever. */

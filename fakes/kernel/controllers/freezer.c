@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The freezer of v1 (spec cgroupfs.md 6). A task is frozen in a later step of the loop; whether a
- * group is FROZEN is found out when somebody reads it. SIGKILL waits until the thaw.
+ * The freezer of v1 (spec cgroupfs.md 6). Tasks stop at once and settle in a later step of the
+ * loop; whether a group is FROZEN is found out when somebody reads it. SIGKILL waits until the thaw.
  */
 #include <errno.h>
 #include <string.h>
@@ -34,24 +34,35 @@ static void freezer_init(struct cgroup_css *css)
 
 static void task_set(struct task *task, bool freeze)
 {
+    task->settled_v1 &= freeze;
     if (task->frozen_v1 == freeze)
         return;
     task->frozen_v1 = freeze;
     cgroup_task_refreeze(task);
 }
 
-void freezer_v1_freeze_tasks(struct cgroup *cgroup)
+static void stop_tasks(struct cgroup *cgroup)
 {
-    const struct cgroup_css *css = cgroup->css[SUBSYS_FREEZER];
-    if (cgroup->dead || !css || !freezing(css) || cgroup->freezer_stuck)
+    if (cgroup->freezer_stuck)
         return;
     list_for_each(node, &cgroup->tasks)
         task_set(cgroup_task_at(cgroup, node), true);
 }
 
+void freezer_v1_settle(struct cgroup *cgroup)
+{
+    const struct cgroup_css *css = cgroup->css[SUBSYS_FREEZER];
+    if (cgroup->dead || !css || !freezing(css) || cgroup->freezer_stuck)
+        return;
+    stop_tasks(cgroup);
+    list_for_each(node, &cgroup->tasks)
+        cgroup_task_at(cgroup, node)->settled_v1 = true;
+}
+
 static void apply(struct cgroup *cgroup)
 {
     if (freezing(cgroup->css[SUBSYS_FREEZER])) {
+        stop_tasks(cgroup);
         if (cgroup->tasks_count)
             cgroup_freeze_later(cgroup);
         return;
@@ -67,7 +78,7 @@ static bool all_frozen(struct cgroup *cgroup)
 {
     for (struct cgroup *at = cgroup_next(cgroup, NULL); at; at = cgroup_next(cgroup, at))
         list_for_each(node, &at->tasks)
-            if (!cgroup_task_at(at, node)->frozen_v1)
+            if (!cgroup_task_at(at, node)->settled_v1)
                 return false;
     return true;
 }
@@ -110,17 +121,20 @@ static int parent_read(const struct cgroup_io *io, struct strbuf *out)
 
 static void freezer_fork(struct cgroup_css *css, struct task *child)
 {
-    (void)child;
-    if (freezing(css))
-        cgroup_freeze_later(css->cgroup);
+    if (!freezing(css))
+        return;
+    if (!css->cgroup->freezer_stuck)
+        task_set(child, true);
+    cgroup_freeze_later(css->cgroup);
 }
 
 static void freezer_attach(struct cgroup_css *from, struct cgroup_css *to, struct task *task)
 {
     (void)from;
-    if (!freezing(to))
-        task_set(task, false);
-    else
+    bool freeze = freezing(to);
+    if (!freeze || !to->cgroup->freezer_stuck)
+        task_set(task, freeze);
+    if (freeze)
         cgroup_freeze_later(to->cgroup);
 }
 
