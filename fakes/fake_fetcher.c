@@ -79,7 +79,7 @@ struct fetcher *fake_fetcher_new(struct host *host)
     struct fake_fetcher *fake = mem_alloc(sizeof(*fake));
     fake->base.ops = &fake_ops;
     fake->base.host = host;
-    fake_script_init(&fake->script, kinds, ARRAY_SIZE(kinds));
+    fake_script_init(&fake->script, kinds, ARRAY_SIZE(kinds), host, "fetcher", NULL);
     return &fake->base;
 }
 

@@ -14,7 +14,8 @@ unsigned fake_fetcher_kills(const struct fetcher *fetcher, const char *id);
 /* "fetcher fetch c1" for each held completion; owned. */
 char **fake_fetcher_held(const struct fetcher *fetcher);
 
-struct provisioner *fake_provisioner_new(struct host *host);
+/* Keeps the root file systems in the directory `store` (copied). */
+struct provisioner *fake_provisioner_new(struct host *host, const char *store);
 void fake_provisioner_hold(struct provisioner *provisioner, const char *id);
 unsigned fake_provisioner_release(struct provisioner *provisioner, const char *id);
 void fake_provisioner_fail(struct provisioner *provisioner, const char *id, const char *message);

@@ -179,8 +179,9 @@ static const struct isolator_ops fake_ops = {
 static struct fake_isolator *fake_new(struct host *host, const char *name)
 {
     struct fake_isolator *fake = mem_alloc(sizeof(*fake));
-    fake_script_init(&fake->script, kinds, ARRAY_SIZE(kinds));
     fake->name = str_dup(name);
+    fake_script_init(
+        &fake->script, kinds, ARRAY_SIZE(kinds), host, "isolator", fake->name);
     fake->base.ops = &fake_ops;
     fake->base.name = fake->name;
     fake->base.host = host;

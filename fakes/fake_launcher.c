@@ -92,7 +92,7 @@ struct launcher *fake_launcher_wrap(struct launcher *inner)
     fake->base.host = inner->host;
     fake->inner = inner;
     fake->lost = strmap_new();
-    fake_script_init(&fake->script, kinds, ARRAY_SIZE(kinds));
+    fake_script_init(&fake->script, kinds, ARRAY_SIZE(kinds), inner->host, "launcher", NULL);
     return &fake->base;
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A provisioner whose root file systems are empty directories below /var/lib/seatrial/provisioner,
- * one for each container, named after it. They are on the host's file system, so another agent
- * finds them.
+ * A provisioner whose root file systems are empty directories below its store, one for each
+ * container, named after it. They are on the host's file system, so another agent finds them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,8 +9,6 @@
 #include "fakes/fake_fetcher.h"
 #include "fakes/fake_script.h"
 #include "reference/model/container_id.h"
-
-#define STORE "/var/lib/seatrial/provisioner"
 
 enum provisioner_call {
     PROVISIONER_RECOVER,
@@ -46,6 +43,7 @@ static const struct fake_call_kind kinds[PROVISIONER_CALL_COUNT] = {
 
 struct fake_provisioner {
     struct provisioner base;
+    char *store;
     struct fake_script script;
 };
 
@@ -61,17 +59,19 @@ static struct fake_provisioner *fake_of(struct provisioner *provisioner)
     return container_of(provisioner, struct fake_provisioner, base);
 }
 
-static char *rootfs_path(const char *id)
+static char *rootfs_path(const struct fake_provisioner *fake, const char *id)
 {
-    return str_printf(STORE "/%s", id);
+    return str_printf("%s/%s", fake->store, id);
 }
 
 /* Removes the container's root and those of its nested ones. */
-static int roots_remove(struct host *host, const char *id, bool *ret_found, struct err *err)
+static int roots_remove(
+    struct fake_provisioner *fake, const char *id, bool *ret_found, struct err *err)
 {
+    struct host *host = fake->base.host;
     _cleanup_strv_ char **names = NULL;
     *ret_found = false;
-    int r = host_list(host, STORE, &names, err);
+    int r = host_list(host, fake->store, &names, err);
     if (r == -ENOENT) {
         err_clear(err);
         return 0;
@@ -79,7 +79,7 @@ static int roots_remove(struct host *host, const char *id, bool *ret_found, stru
     for (size_t i = 0; r == 0 && names[i]; i++) {
         if (!str_equal(names[i], id) && !container_id_is_descendant(names[i], id))
             continue;
-        _cleanup_free_ char *path = rootfs_path(names[i]);
+        _cleanup_free_ char *path = rootfs_path(fake, names[i]);
         *ret_found = *ret_found || str_equal(names[i], id);
         r = host_tree_remove(host, path, err);
     }
@@ -88,20 +88,20 @@ static int roots_remove(struct host *host, const char *id, bool *ret_found, stru
 
 static void fake_recover(struct provisioner *provisioner, char *const *known, struct done done)
 {
+    struct fake_provisioner *fake = fake_of(provisioner);
     struct host *host = provisioner->host;
-    struct fake_call *call =
-        fake_call_begin(&fake_of(provisioner)->script, PROVISIONER_RECOVER, NULL, done);
+    struct fake_call *call = fake_call_begin(&fake->script, PROVISIONER_RECOVER, NULL, done);
     if (!call)
         return;
     _cleanup_err_ struct err err = ERR_INIT;
     _cleanup_strv_ char **names = NULL;
-    int r = host_list(host, STORE, &names, &err);
+    int r = host_list(host, fake->store, &names, &err);
     if (r == -ENOENT)
         r = 0;
     for (size_t i = 0; r == 0 && names && names[i]; i++) {
         if (known && strv_contains(known, names[i]))
             continue;
-        _cleanup_free_ char *path = rootfs_path(names[i]);
+        _cleanup_free_ char *path = rootfs_path(fake, names[i]);
         r = host_tree_remove(host, path, &err);
     }
     fake_call_complete(call, r, NULL, &err);
@@ -111,7 +111,7 @@ static void destroy_now(struct fake_provisioner *fake, struct fake_call *call)
 {
     bool found = false;
     _cleanup_err_ struct err err = ERR_INIT;
-    int r = roots_remove(fake->base.host, call->id, &found, &err);
+    int r = roots_remove(fake, call->id, &found, &err);
     fake_call_complete(call, r, &found, &err);
 }
 
@@ -153,7 +153,7 @@ static void fake_provision(struct provisioner *provisioner, const char *id,
         &fake->script, PROVISIONER_PROVISION, id, DONE(provision_ended, provision));
     if (!call)
         return;
-    _cleanup_free_ char *rootfs = rootfs_path(id);
+    _cleanup_free_ char *rootfs = rootfs_path(fake, id);
     _cleanup_err_ struct err err = ERR_INIT;
     uint64_t delay_ns = 0;
     int r = provision_do(provisioner->host, id, image, rootfs, &delay_ns, &err);
@@ -186,6 +186,7 @@ static void fake_free(struct provisioner *provisioner)
 {
     struct fake_provisioner *fake = fake_of(provisioner);
     fake_script_release(&fake->script);
+    free(fake->store);
     free(fake);
 }
 
@@ -197,12 +198,13 @@ static const struct provisioner_ops fake_ops = {
     .free = fake_free,
 };
 
-struct provisioner *fake_provisioner_new(struct host *host)
+struct provisioner *fake_provisioner_new(struct host *host, const char *store)
 {
     struct fake_provisioner *fake = mem_alloc(sizeof(*fake));
     fake->base.ops = &fake_ops;
     fake->base.host = host;
-    fake_script_init(&fake->script, kinds, ARRAY_SIZE(kinds));
+    fake->store = str_dup(store);
+    fake_script_init(&fake->script, kinds, ARRAY_SIZE(kinds), host, "provisioner", NULL);
     return &fake->base;
 }
 

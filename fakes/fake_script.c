@@ -96,11 +96,14 @@ static struct fake_rule *rule_add(
     return rule;
 }
 
-void fake_script_init(
-    struct fake_script *script, const struct fake_call_kind *kinds, unsigned count)
+void fake_script_init(struct fake_script *script, const struct fake_call_kind *kinds,
+    unsigned count, const struct host *host, const char *part, const char *name)
 {
     script->kinds = kinds;
     script->kinds_count = count;
+    script->trace = host->trace;
+    script->part = part;
+    script->name = name;
     list_init(&script->rules);
     list_init(&script->running);
     list_init(&script->held);
@@ -219,9 +222,18 @@ char **fake_script_held(const struct fake_script *script, const char *name)
     return lines;
 }
 
+static void trace_call(const struct fake_script *script, const char *kind, const char *id)
+{
+    if (!script->trace)
+        return;
+    _cleanup_free_ char *op = str_printf("%s.%s", script->part, kind);
+    trace_event(script->trace, "agent", op, 0, "id=%s name=%s", id, script->name);
+}
+
 int fake_script_count(struct fake_script *script, unsigned kind, const char *id, struct err *err)
 {
     const char *name = script->kinds[kind].name;
+    trace_call(script, name, id);
     count_add(script, name);
     if (id) {
         _cleanup_free_ char *key = str_printf("%s %s", name, id);

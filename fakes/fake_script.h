@@ -29,6 +29,9 @@ struct fake_call_kind {
 struct fake_script {
     const struct fake_call_kind *kinds;
     unsigned kinds_count;
+    struct trace *trace; /* each call is an event "PART.KIND" of it; NULL: untraced */
+    const char *part;    /* "isolator", "launcher", … */
+    const char *name;    /* of that part; NULL when there is but one */
     struct list rules;     /* struct fake_rule: what to hold and to fail */
     struct list running;   /* struct fake_call: not completed */
     struct list held;      /* struct fake_call: completed, not delivered */
@@ -50,8 +53,9 @@ struct fake_call {
     void *value;
 };
 
-void fake_script_init(
-    struct fake_script *script, const struct fake_call_kind *kinds, unsigned count);
+/* Part and name are borrowed. */
+void fake_script_init(struct fake_script *script, const struct fake_call_kind *kinds,
+    unsigned count, const struct host *host, const char *part, const char *name);
 /* Calls back what is left with -ESHUTDOWN, and frees what the script holds. */
 void fake_script_release(struct fake_script *script);
 

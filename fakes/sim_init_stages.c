@@ -69,6 +69,8 @@ static int stage_rootfs(struct sim_init *init, struct err *err)
         return err_errno(err, r, "root %s", rootfs);
     if (!str_equal(real, rootfs))
         return err_set(err, -EINVAL, "root %s is really %s", rootfs, real);
+    if (!init->mounts_allowed)
+        return err_set(err, -EINVAL, "a root without a mount namespace");
     return 0;
 }
 

@@ -35,7 +35,7 @@ static int set_up(void **state)
     fixture->host = sim_host_new(fixture->kernel, NULL, NULL);
     fixture->host->hook = (struct effect_hook){fault_plan_decide, &fixture->faults};
     fixture->fetcher = fake_fetcher_new(fixture->host);
-    fixture->provisioner = fake_provisioner_new(fixture->host);
+    fixture->provisioner = fake_provisioner_new(fixture->host, "/var/lib/seatrial/provisioner");
     *state = fixture;
     return 0;
 }

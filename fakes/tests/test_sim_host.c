@@ -105,6 +105,7 @@ static const struct {
     {"{\"user\":\"bob\"}", "there is no user bob\n"},
     {"{\"rootfs\":\"/none\"}", "root /none: ENOENT\n"},
     {"{\"rootfs\":\"/link\"}", "root /link is really /run\n"},
+    {"{\"rootfs\":\"/run\"}", "a root without a mount namespace\n"},
     {"{\"mounts\":[{\"target\":\"/mnt\",\"type\":\"tmpfs\"}]}",
         "mounts without a mount namespace\n"},
     {"{\"rlimits\":{\"rlimits\":[{\"type\":\"RLMT_CPU\",\"soft\":1}]}}",

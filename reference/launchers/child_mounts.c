@@ -210,12 +210,26 @@ static void check_not_shared(const char *const *entry)
             holder->target);
 }
 
+/* Without a mount namespace of its own all of these would change the host's mounts. */
+static void check_unmounted(const struct child_plan *plan)
+{
+    bool mounts = plan->mounts && plan->mounts[0];
+    for (const char **operation = plan->file_operations; operation && *operation;
+         operation += CHILD_FILE_STRINGS)
+        mounts |= strcmp(operation[FILE_KIND], "mount") == 0;
+    if (mounts)
+        child_fail(0, "mounts need a mount namespace of the container's own");
+    if (plan->rootfs)
+        child_fail(0, "a root needs a mount namespace of the container's own");
+    if (plan->masked_paths && plan->masked_paths[0])
+        child_fail(0, "masked paths need a mount namespace of the container's own");
+}
+
 void child_mounts(const struct child_plan *plan)
 {
     const char **mounts = plan->mounts;
     if (!(plan->flags & (CHILD_NEW_MOUNT | CHILD_UNSHARE_MOUNT))) {
-        if (mounts && mounts[0])
-            child_fail(0, "mounts need a mount namespace of the container's own");
+        check_unmounted(plan);
         return;
     }
     bool any_shared = false;

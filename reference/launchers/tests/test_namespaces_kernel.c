@@ -237,6 +237,11 @@ static void mounts_that_are_refused(void **state)
     str_set(&plan.container_id, "root");
     expect_failure(world, &plan, "root /no/such/root: No such file or directory");
     plan_release(&plan);
+
+    world_plan(world, &plan, "bare-root", "true");
+    plan.info.rootfs = str_dup(plan.runtime_directory);
+    expect_failure(world, &plan, "a root needs a mount namespace");
+    plan_release(&plan);
 }
 
 /* LA-21: with a bidirectional volume, nothing else may be mounted below a shared mount. */

@@ -37,14 +37,22 @@ static bool isolator_is(const struct isolator *isolator, const char *name)
            (str_starts(name, "cgroups/") && str_starts(isolator->name, "cgroups"));
 }
 
+static bool names_isolator(const struct node *args, const struct isolator *isolator)
+{
+    const char *name = node_text(args, "isolator");
+    return name && isolator_is(isolator, name);
+}
+
 static bool isolator_is_named(const struct run *run, const struct isolator *isolator)
 {
     for (size_t i = 0; i < run->scenario->steps_count; i++) {
         const struct node *args = run->scenario->steps[i].args;
-        const char *name = node_text(args, "isolator");
-        if (!name)
-            name = node_text(node_get(args, "calls"), "isolator");
-        if (name && isolator_is(isolator, name))
+        size_t count;
+        struct node *const *calls = node_list(args, "calls", &count);
+        bool named = names_isolator(args, isolator);
+        for (size_t k = 0; k < count && !named; k++)
+            named = names_isolator(calls[k], isolator);
+        if (named)
             return true;
     }
     return false;
@@ -71,7 +79,12 @@ static bool steps_name(const struct run *run, const char *key)
 {
     for (size_t i = 0; i < run->scenario->steps_count; i++) {
         const struct node *args = run->scenario->steps[i].args;
-        if (node_get(args, key) || node_get(node_get(args, "calls"), key))
+        size_t count;
+        struct node *const *calls = node_list(args, "calls", &count);
+        bool named = node_get(args, key) != NULL;
+        for (size_t k = 0; k < count && !named; k++)
+            named = node_get(calls[k], key) != NULL;
+        if (named)
             return true;
     }
     return false;
@@ -134,8 +147,9 @@ static int instance_make(struct run *run, struct err *err)
     struct isolator **fakes = make_fakes(run, &count);
     if (wants_fake(run, "fetcher"))
         instance->fetcher = fake_fetcher_new(instance->host);
+    _cleanup_free_ char *store = str_printf("%s/provisioner", run->world->work_dir);
     if (wants_fake(run, "provisioner"))
-        instance->provisioner = fake_provisioner_new(instance->host);
+        instance->provisioner = fake_provisioner_new(instance->host, store);
     const struct agent_parts parts = {.isolators = fakes,
         .isolators_count = count,
         .fetcher = instance->fetcher,
