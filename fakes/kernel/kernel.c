@@ -30,6 +30,7 @@ struct kernel *kernel_new(struct loop *loop, const struct kernel_config *config)
     kernel->tasks = u64map_new();
     list_init(&kernel->processes);
     list_init(&kernel->reaped);
+    list_init(&kernel->untold);
     kernel->vfs = vfs_new();
     kernel->sched = sched_new(kernel);
     if (cgroup_init(kernel, config) < 0) {

@@ -51,6 +51,7 @@ struct kernel {
     struct u64map *tasks;    /* tid in the root pid namespace -> struct task * */
     struct list processes;   /* struct process.node, by creation */
     struct list reaped;      /* processes that are freed at the next fork */
+    struct list untold;      /* reaped ones whose end somebody is still to be told */
     struct process *init;    /* pid 1, adopts orphans; ignores signals */
     pid_t last_pid;
     uint64_t last_namespace; /* inode numbers of namespaces */

@@ -271,8 +271,10 @@ static void process_notice(void *arg)
     bool reaped = process->reaped;
     if (process->on_exit)
         process->on_exit(process, process->on_exit_arg);
-    if (reaped)
+    if (reaped) {
+        list_remove(&process->sibling);
         list_append(&process->kernel->reaped, &process->sibling);
+    }
 }
 
 static void process_stop_playing(struct process *process)
@@ -370,8 +372,7 @@ void process_reap(struct process *process)
     list_remove(&process->sibling);
     list_remove(&process->node);
     process->parent = NULL;
-    if (!process->exit_notice)
-        list_append(&kernel->reaped, &process->sibling);
+    list_append(process->exit_notice ? &kernel->untold : &kernel->reaped, &process->sibling);
 }
 
 static void process_free(struct process *process)
@@ -385,13 +386,18 @@ static void process_free(struct process *process)
     free(process);
 }
 
-void process_drain(struct kernel *kernel)
+static void process_free_list(struct list *list)
 {
-    while (!list_empty(&kernel->reaped)) {
-        struct process *process = list_entry(kernel->reaped.next, struct process, sibling);
+    while (!list_empty(list)) {
+        struct process *process = list_entry(list->next, struct process, sibling);
         list_remove(&process->sibling);
         process_free(process);
     }
+}
+
+void process_drain(struct kernel *kernel)
+{
+    process_free_list(&kernel->reaped);
 }
 
 void process_free_all(struct kernel *kernel)
@@ -407,6 +413,7 @@ void process_free_all(struct kernel *kernel)
             process_reap(process);
     }
     process_drain(kernel);
+    process_free_list(&kernel->untold);
     cgroup_task_exit(init->leader);
     cgroup_task_release(init->leader);
     u64map_remove(kernel->tasks, (uint64_t)init->pid);
