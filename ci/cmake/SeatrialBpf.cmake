@@ -43,7 +43,7 @@ function(seatrial_bpf name source)
   endif()
 
   add_custom_command(OUTPUT "${object}"
-    COMMAND "${SEATRIAL_BPF_CLANG}" -target bpf -g -O2 -Wall -Werror -D__TARGET_ARCH_${arch}
+    COMMAND "${SEATRIAL_BPF_CLANG}" -target bpf -mcpu=v3 -g -O2 -Wall -Werror -D__TARGET_ARCH_${arch}
       ${includes} -MD -MF "${object}.d" -MT "${object}" -c "${source}" -o "${object}"
     DEPENDS "${source}" DEPFILE "${object}.d"
     COMMENT "BPF ${name}.bpf.o" VERBATIM)

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the loader share. */
+#pragma once
+
+#include "bpf/hierarchy.h"
+#include "bpf/ladder.h"
+#include "bpf/stats.h"
+
+#define SLOTS_DEFAULT 1024
+#define SLOTS_MAX (1U << 20)
+#define KEYS_MAX 2 /* of a container: its cgroup of the identity, and that of block I/O */
+#define TASKS_MAX (1U << 17)
+
+/* The maps that several objects share; the first FAMILY_COUNT hold per-CPU counters by slot. */
+enum map_index {
+    MAP_SCHED,
+    MAP_PROCESS,
+    MAP_MEMORY,
+    MAP_BLOCK,
+    MAP_NETWORK,
+    MAP_SYSCALL,
+    MAP_SIGNAL,
+    FAMILY_COUNT,
+    MAP_GAUGES = FAMILY_COUNT,
+    MAP_TIMELINES,
+    MAP_CONTAINERS,
+    MAP_CONTROL,
+    MAP_CPUS,
+    MAP_TASKS,
+    MAP_NEWBORN,
+    MAP_COUNT
+};
+/* Where a family's counters stand in struct stats_raw, and what they are. */
+struct family_layout {
+    size_t offset;
+    size_t size;
+    size_t u64_count; /* the first ones; the rest are u32 */
+};
+extern const struct family_layout family_layouts[FAMILY_COUNT];
+
+struct record {
+    char *id;
+    char *cgroup;          /* below the root of the hierarchies */
+    struct record *parent; /* NULL: none, or forgotten */
+    uint32_t slot;
+    bool retired;
+    struct cgroup_key keys[KEYS_MAX];
+    size_t keys_count;
+    struct stats_raw inherited;     /* of nested containers whose slots were used again */
+    struct stats_raw own;           /* as last read */
+    struct stats_raw total;         /* own, inherited and nested */
+    uint64_t cpu_floor_ns;          /* the last CPU time told: it never falls */
+};
+
+struct stats {
+    struct ladder ladder;
+    struct hierarchy_list hierarchies;
+    const struct hierarchy *identity; /* NULL: no cgroups at all */
+    int identity_css;                 /* -1: unified */
+    char *identity_name;              /* "freezer", "unified" */
+    bool files;                       /* may be read as the last rung */
+    struct shared_map maps[MAP_COUNT];
+    bool loaded;                      /* the maps exist */
+    struct control *control;          /* mapped */
+    int cgroup_fd;
+    int cpus;
+    uint32_t slots;
+    uint32_t slots_used;              /* high-water mark */
+    struct record **records;          /* in the order of publication */
+    size_t records_count;
+    size_t records_capacity;
+    uint64_t unpublished;
+    const char *sources[FIELD_COUNT]; /* of the probes; NULL: that figure is not theirs */
+    void *batch;                      /* buffer of a batch read */
+    struct stats_reading reading;
+    size_t reading_capacity;
+};
+
+/* maps.c */
+int maps_create(struct stats *stats, struct err *err);
+void maps_close(struct stats *stats);
+int slot_clear(struct stats *stats, uint32_t slot);
+/* Figures of all slots in use into the records' `own`. */
+void maps_read(struct stats *stats);
+
+/* files.c: the last rung; false when there is no such file or figure. */
+bool file_value(const struct stats *stats, const struct record *record, enum stats_field field,
+    struct stats_value *ret_value);
+
+/* publish.c */
+struct record *record_find(const struct stats *stats, const char *id);
+void record_free(struct record *record);
+
+/* rollup.c: sums of nested containers; pure. */
+void raw_add(struct stats_raw *into, const struct stats_raw *from);
+/* Every record's total from all `own` and `inherited`, whatever the order of records. */
+void rollup(struct record *const *records, size_t count);

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* CPU time, switches, run-queue latency, and page faults by the tasks' own counters. */
+#include "bpf/probe.h"
+
+MAP(sched, PERCPU_ARRAY, __u32, struct sched_stats, 1, 0);
+
+/* What the kernel has counted in the task since the last time. */
+INLINE void faults_collect(struct sched_stats *stats, struct task_entry *entry,
+    struct task_struct *task)
+{
+    __u32 minor = (__u32)K(task, min_flt);
+    if (minor == entry->faults_minor)
+        return;
+    stats->faults_minor += (__u32)(minor - entry->faults_minor);
+    entry->faults_minor = minor;
+}
+
+INLINE void faults_collect_major(struct sched_stats *stats, struct task_entry *entry,
+    struct task_struct *task)
+{
+    __u32 major = (__u32)K(task, maj_flt);
+    if (major == entry->faults_major)
+        return;
+    stats->faults_major += (__u32)(major - entry->faults_major);
+    entry->faults_major = major;
+}
+
+INLINE unsigned int state_of(struct task_struct *task)
+{
+#ifdef __bpf__
+    if (!bpf_core_field_exists(task->__state)) {
+        struct task_struct___state *old = (void *)task;
+        return (unsigned int)BPF_CORE_READ(old, state);
+    }
+#endif
+    return K(task, __state);
+}
+
+/* A task leaves the CPU: its time, why it left, and whether it waits again from here on. */
+INLINE void switch_out(struct cpu_state *cpu, struct task_struct *task, __u32 slot, bool preempted,
+    __u64 now)
+{
+    struct sched_stats *stats = bpf_map_lookup_elem(&sched, &slot);
+    struct task_entry *entry = task_take(cpu, task);
+    if (!stats || !entry)
+        return;
+    if (cpu->since_ns)
+        stats->cpu_ns += now - cpu->since_ns;
+    faults_collect(stats, entry, task);
+    faults_collect_major(stats, entry, task);
+    unsigned int state = state_of(task);
+    if (preempted || state == KERNEL_TASK_RUNNING) {
+        stats->switches_involuntary++;
+        entry->runnable_ns = now;
+        return;
+    }
+    stats->switches_voluntary++;
+    entry->runnable_ns = 0;
+    if (state & KERNEL_TASK_DEAD)
+        entry->pid = 0;
+}
+
+/* A task gets the CPU: how long it waited for it. */
+INLINE void switch_in(struct task_entry *entry, __u32 slot, __u64 now)
+{
+    struct sched_stats *stats = bpf_map_lookup_elem(&sched, &slot);
+    if (!stats || !entry->runnable_ns)
+        return;
+    __u64 waited = now > entry->runnable_ns ? now - entry->runnable_ns : 0;
+    entry->runnable_ns = 0;
+    stats->waits++;
+    stats->wait_ns += waited;
+    stats->wait_buckets[bucket_of(waited) & (STATS_BUCKETS - 1)]++;
+}
+
+PROBE(sched_switch)
+int BPF_PROG(on_switch, bool preempted, struct task_struct *prev, struct task_struct *next)
+{
+    struct cpu_state *cpu = cpu_here();
+    if (!cpu)
+        return 0;
+    __u64 now = bpf_ktime_get_ns();
+    if (K(prev, pid)) {
+        __u32 slot = slot_of_task(cpu, prev);
+        if (slot < config.slots)
+            switch_out(cpu, prev, slot, preempted, now);
+    }
+    __u32 pid = K(next, pid);
+    __u32 slot = pid ? slot_of_task(cpu, next) : STATS_SLOT_NONE;
+    cpu->slot = slot;
+    cpu->since_ns = now;
+    cpu->switches++;
+    struct task_entry *entry = pid ? task_find(pid) : (void *)0;
+    if (!entry)
+        return 0;
+    if (entry->clone_ns && !entry->first_run_ns)
+        entry->first_run_ns = now;
+    if (slot < config.slots)
+        switch_in(entry, slot, now);
+    return 0;
+}
+
+/* The clock of a wait starts, for the task that is woken. */
+INLINE int woken(struct task_struct *task, bool is_new)
+{
+    struct cpu_state *cpu = cpu_here();
+    if (!cpu)
+        return 0;
+    __u32 slot = slot_of_task(cpu, task);
+    if (slot >= config.slots)
+        return 0;
+    struct sched_stats *stats = bpf_map_lookup_elem(&sched, &slot);
+    struct task_entry *entry = task_take(cpu, task);
+    if (!stats || !entry)
+        return 0;
+    entry->runnable_ns = bpf_ktime_get_ns();
+    stats->wakeups += !is_new;
+    return 0;
+}
+
+PROBE(sched_wakeup)
+int BPF_PROG(on_wakeup, struct task_struct *task)
+{
+    return woken(task, false);
+}
+
+PROBE(sched_wakeup_new)
+int BPF_PROG(on_wakeup_new, struct task_struct *task)
+{
+    return woken(task, true);
+}
