@@ -6,31 +6,7 @@
 #pragma once
 
 #ifdef __bpf__
-typedef unsigned char __u8;
-typedef unsigned short __u16;
-typedef unsigned int __u32;
-typedef int __s32;
-typedef unsigned long long __u64;
-typedef long long __s64;
-typedef __u16 __be16;
-typedef __u32 __be32;
-typedef __u32 __wsum;
-/* The constants of the ABI that the maps and the socket programs need. */
-enum {
-    BPF_MAP_TYPE_HASH = 1,
-    BPF_MAP_TYPE_ARRAY = 2,
-    BPF_MAP_TYPE_PERCPU_ARRAY = 6,
-    BPF_MAP_TYPE_LRU_HASH = 9,
-    BPF_MAP_TYPE_SK_STORAGE = 24,
-};
-enum {
-    BPF_ANY = 0,
-    BPF_NOEXIST = 1,
-    BPF_F_NO_PREALLOC = 1U << 0,
-    BPF_F_CLONE = 1U << 9,
-    BPF_F_MMAPABLE = 1U << 10,
-    BPF_SK_STORAGE_GET_F_CREATE = 1ULL << 0,
-};
+#include <linux/bpf.h>
 #include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>

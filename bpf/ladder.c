@@ -64,13 +64,27 @@ static void why_not(struct probe_state *state, enum rung rung, char *why)
     state->why[rung] = why;
 }
 
+static bool has_core_switch(const struct ladder *ladder)
+{
+    const struct probe_state *state = ladder_find(ladder, "sched_switch");
+    return state && (state->rung == RUNG_TP_BTF || state->rung == RUNG_RAW_TP);
+}
+
 /* Whether this rung is to be tried for the probe. */
-static bool wanted(const struct probe *probe, struct probe_state *state, enum rung rung,
-    const struct ladder_parts *parts)
+static bool wanted(struct ladder *ladder, const struct probe *probe, struct probe_state *state,
+    enum rung rung, const struct ladder_parts *parts)
 {
     if (state->rung != RUNG_NONE || state->why[rung])
         return false;
-    if (probe->on_demand && !parts->on_demand)
+    if (probe->flags & PROBE_UNLESS_CORE_SWITCH) {
+        if (!ladder->second)
+            return false;
+        if (has_core_switch(ladder))
+            why_not(state, rung, str_dup("sched_switch collects them"));
+    }
+    if (state->why[rung])
+        return false;
+    if ((probe->flags & PROBE_ON_DEMAND) && !parts->on_demand)
         why_not(state, rung, str_dup("off by default"));
     else if (is_without(parts->without, rung, probe->hook))
         why_not(state, rung, str_dup("left out on request"));
@@ -169,7 +183,7 @@ static struct bpf_object *object_open(struct ladder *ladder, const struct probe_
         struct probe_state *state =
             state_of(ladder, row->family, bpf_program__name(program), &probe);
         assert(state);
-        bool on = wanted(probe, state, row->rung, parts);
+        bool on = wanted(ladder, probe, state, row->rung, parts);
         bpf_program__set_autoload(program, on);
         count += on;
     }
@@ -249,16 +263,23 @@ static void object_try(
     }
 }
 
+static void climb(struct ladder *ladder, const struct ladder_parts *parts)
+{
+    for (int rung = 0; rung < RUNG_COUNT; rung++)
+        for (size_t i = 0; i < ladder_objects_count; i++)
+            if (ladder_objects[i].rung == (enum rung)rung)
+                object_try(ladder, &ladder_objects[i], parts);
+}
+
 void ladder_climb(struct ladder *ladder, const struct ladder_parts *parts)
 {
     ladder->states = mem_alloc(ladder_probes_count * sizeof(*ladder->states));
     for (size_t i = 0; i < ladder_probes_count; i++)
         ladder->states[i].rung = RUNG_NONE;
     libbpf_print_fn_t before = libbpf_set_print(listen);
-    for (int rung = 0; rung < RUNG_COUNT; rung++)
-        for (size_t i = 0; i < ladder_objects_count; i++)
-            if (ladder_objects[i].rung == (enum rung)rung)
-                object_try(ladder, &ladder_objects[i], parts);
+    climb(ladder, parts);
+    ladder->second = true;
+    climb(ladder, parts);
     libbpf_set_print(before);
     strbuf_release(&said);
 }

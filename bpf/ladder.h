@@ -18,11 +18,16 @@ extern const char *const rung_names[RUNG_COUNT];
 
 #define RUNG_NONE (-1)
 
+enum probe_flags {
+    PROBE_ON_DEMAND = 1,          /* off unless asked for */
+    PROBE_UNLESS_CORE_SWITCH = 2, /* only when sched_switch cannot look into the tasks */
+};
+
 struct probe {
     const char *family;
     const char *program; /* the function's name, in all rungs */
     const char *hook;    /* the tracepoint's name */
-    bool on_demand;      /* off unless asked for */
+    unsigned flags;      /* enum probe_flags */
 };
 extern const struct probe ladder_probes[];
 extern const size_t ladder_probes_count;
@@ -62,6 +67,7 @@ struct ladder {
     struct probe_state *states; /* one for each probe */
     struct bpf_object **objects;
     size_t objects_count;
+    bool second; /* the round of the probes that others make needless */
 };
 /* Never fails: what does not work is in the states. */
 void ladder_climb(struct ladder *ladder, const struct ladder_parts *parts);

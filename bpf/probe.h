@@ -19,12 +19,25 @@
 #ifdef PROBE_RAW
 #define PROBE(tracepoint) SEC("raw_tp/" #tracepoint)
 #define K(from, ...) BPF_CORE_READ(from, __VA_ARGS__)
+#define CURRENT() ((struct task_struct *)bpf_get_current_task())
 #else
 #define PROBE(tracepoint) SEC("tp_btf/" #tracepoint)
 #define K(from, ...) ___arrow(from, __VA_ARGS__)
+#define CURRENT() bpf_get_current_task_btf()
 #endif
+#define READ_STRING(into, from, field)                                                             \
+    bpf_core_read_str((into), sizeof(into), &(from)->field)
 #define INLINE static __always_inline
 #define ADD_SHARED(counter, by) __sync_fetch_and_add(&(counter), (by))
+
+/* Counts array[index]; the verifier has to see the bound on the register that is used. */
+#define COUNT_AT(array, index, bound)                                                              \
+    do {                                                                                           \
+        __u32 index_ = (index);                                                                    \
+        barrier_var(index_);                                                                       \
+        if (index_ < (bound))                                                                      \
+            (array)[index_]++;                                                                     \
+    } while (0)
 
 #define MAP(map_name, map_type, key_type, value_type, entries, flags)                              \
     struct {                                                                                       \
@@ -32,6 +45,14 @@
         __uint(max_entries, entries);                                                              \
         __uint(map_flags, flags);                                                                  \
         __type(key, key_type);                                                                     \
+        __type(value, value_type);                                                                 \
+    } map_name SEC(".maps")
+
+#define MAP_SOCKETS(map_name, value_type)                                                          \
+    struct {                                                                                       \
+        __uint(type, BPF_MAP_TYPE_SK_STORAGE);                                                     \
+        __uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);                                        \
+        __type(key, int);                                                                          \
         __type(value, value_type);                                                                 \
     } map_name SEC(".maps")
 
@@ -125,7 +146,8 @@ INLINE struct cgroup *cgroup_of_task(struct task_struct *task)
 #if defined(__bpf__) && !defined(PROBE_RAW)
     css = set->subsys[config.identity_css & 15];
 #else
-    bpf_core_read(&css, sizeof(css), &set->subsys[config.identity_css & 15]);
+    int index = config.identity_css & 15;
+    bpf_core_read(&css, sizeof(css), &set->subsys[index]);
 #endif
     return css ? K(css, cgroup) : (void *)0;
 }

@@ -126,8 +126,8 @@ int BPF_PROG(on_exit, struct task_struct *task, bool group_dead)
         return 0;
     stats->exits++;
     __u32 signal = signal_of_exit(task);
-    if (signal && signal < STATS_SIGNALS)
-        stats->exits_by_signal[signal]++;
+    if (signal)
+        COUNT_AT(stats->exits_by_signal, signal, STATS_SIGNALS);
     return 0;
 }
 

@@ -70,7 +70,7 @@ INLINE void switch_in(struct task_entry *entry, __u32 slot, __u64 now)
     entry->runnable_ns = 0;
     stats->waits++;
     stats->wait_ns += waited;
-    stats->wait_buckets[bucket_of(waited) & (STATS_BUCKETS - 1)]++;
+    COUNT_AT(stats->wait_buckets, bucket_of(waited), STATS_BUCKETS);
 }
 
 PROBE(sched_switch)

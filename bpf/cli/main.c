@@ -41,7 +41,8 @@ static void earlier_take(struct earlier *earlier, const struct stats_reading *re
 {
     size_t size = reading->count * sizeof(*reading->containers);
     earlier->containers = mem_realloc(earlier->containers, size + 1);
-    memcpy(earlier->containers, reading->containers, size);
+    if (size > 0)
+        memcpy(earlier->containers, reading->containers, size);
     earlier->count = reading->count;
     earlier->time_ns = reading->time_ns;
 }

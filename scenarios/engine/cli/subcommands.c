@@ -7,5 +7,6 @@ const struct subcommand subcommands[] = {
     {"run", "plays scenarios and reports", run_main},
     {"replay", "plays recorded operations on the cgroup model and compares", replay_main},
     {"bench", "measures", bench_main},
+    {"stats", "figures of containers, from the kernel", stats_main},
     {NULL, NULL, NULL},
 };
