@@ -12,7 +12,7 @@
 #endif
 
 #define STATS_SLOT_NONE 0xffffffffU
-#define STATS_DEPTH_MAX 16   /* levels of cgroups above a task's that are looked at for a container */
+#define STATS_DEPTH_MAX 16   /* levels from a task's cgroup up that are searched for a container */
 #define STATS_SIGNALS 65     /* by number, 1 to 64 */
 #define STATS_CACHE 256      /* cgroups that a CPU remembers */
 #define STATS_COMM 16

@@ -22,7 +22,8 @@ void raw_add(struct stats_raw *into, const struct stats_raw *from)
     for (size_t family = 0; family < FAMILY_COUNT; family++) {
         const struct family_layout *layout = &family_layouts[family];
         uint64_t *to = (uint64_t *)(void *)((char *)into + layout->offset);
-        const uint64_t *more = (const uint64_t *)(const void *)((const char *)from + layout->offset);
+        const uint64_t *more =
+            (const uint64_t *)(const void *)((const char *)from + layout->offset);
         for (size_t i = 0; i < layout->u64_count; i++)
             to[i] += more[i];
         uint32_t *to32 = (uint32_t *)(void *)(to + layout->u64_count);
