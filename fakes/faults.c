@@ -96,6 +96,10 @@ const struct fault fault_atlas[] = {
     CRASH(EFFECT_TREE_REMOVE, "recovery finds the directory and destroys the orphan again",
         "nothing to recover"),
 
+    FAIL(EFFECT_RENAME, ENOSPC, "the pull or the prune fails with the cause (provisioner.md 3.3, 7)"),
+    CRASH(EFFECT_RENAME, "what was pulled is not cached; the next request pulls again",
+        "a layer may lie in the store without a record; the next pull finds and uses it"),
+
     FAIL(EFFECT_SYMLINK, EEXIST, LAUNCH_FAILS),
     CRASH(EFFECT_SYMLINK, RECOVERED, RECOVERED),
 

@@ -124,6 +124,24 @@ int sim_symlink(struct host *host, const char *target, const char *path, struct 
     return file_result(vfs_symlink(vfs_of(host), target, path), "symlink", path, err);
 }
 
+int sim_rename(struct host *host, const char *from, const char *to, struct err *err)
+{
+    return file_result(vfs_rename(vfs_of(host), from, to), "rename", from, err);
+}
+
+/* The whole machine is one file system, always half full. */
+int sim_filesystem_info(
+    struct host *host, const char *path, struct filesystem_info *ret_info, struct err *err)
+{
+    const uint64_t size_bytes = UINT64_C(100) << 30;
+    *ret_info = (struct filesystem_info){.type = "ext4",
+        .tells_entry_type = true,
+        .size_bytes = size_bytes,
+        .used_bytes = size_bytes / 2};
+    return file_result(vfs_info(vfs_of(host), path, true, NULL), "look at the file system of", path,
+        err);
+}
+
 /* A node is a file without contents here. */
 int sim_node_copy(
     struct host *host, const char *from, const char *to, mode_t mode, struct err *err)

@@ -57,6 +57,9 @@ int sim_file_remove(struct host *host, const char *path, struct err *err);
 int sim_tree_remove(struct host *host, const char *path, struct err *err);
 int sim_list(struct host *host, const char *path, char ***ret_names, struct err *err);
 int sim_symlink(struct host *host, const char *target, const char *path, struct err *err);
+int sim_rename(struct host *host, const char *from, const char *to, struct err *err);
+int sim_filesystem_info(
+    struct host *host, const char *path, struct filesystem_info *ret_info, struct err *err);
 int sim_node_copy(
     struct host *host, const char *from, const char *to, mode_t mode, struct err *err);
 int sim_device_program(struct host *host, struct cgroup_fs *fs, const char *path,

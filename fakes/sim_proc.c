@@ -39,6 +39,10 @@ bool sim_proc_read(struct host *host, const char *path, char **ret_text)
     if (!str_starts(path, prefix))
         return false;
     char *rest = NULL;
+    if (str_equal(path, "/proc/filesystems")) {
+        *ret_text = str_dup("nodev\tsysfs\nnodev\tproc\nnodev\ttmpfs\n\text4\nnodev\toverlay\n");
+        return true;
+    }
     long pid = strtol(path + sizeof(prefix) - 1, &rest, 10);
     if (!str_equal(rest, "/cgroup"))
         return false;

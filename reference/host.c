@@ -28,6 +28,7 @@ const char *const effect_kind_names[EFFECT_KIND_COUNT + 1] = {
     [EFFECT_FILE_WRITE] = "file.write",
     [EFFECT_FILE_REMOVE] = "file.remove",
     [EFFECT_TREE_REMOVE] = "tree.remove",
+    [EFFECT_RENAME] = "rename",
     [EFFECT_SYMLINK] = "symlink",
     [EFFECT_CHOWN] = "chown",
     [EFFECT_MOUNT] = "mount",

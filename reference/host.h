@@ -44,6 +44,7 @@ enum effect_kind {
     EFFECT_FILE_WRITE, /* checkpoint: temporary file and rename */
     EFFECT_FILE_REMOVE,
     EFFECT_TREE_REMOVE,
+    EFFECT_RENAME,
     EFFECT_SYMLINK,
     EFFECT_CHOWN,
     EFFECT_MOUNT,
@@ -116,6 +117,13 @@ struct file_info {
     gid_t gid;
     uint64_t size_bytes;
     dev_t rdev;
+};
+
+struct filesystem_info {
+    char type[24];         /* as in the mount table: "ext4", "xfs", "overlay" … */
+    bool tells_entry_type; /* its directories say what kind each entry is (d_type) */
+    uint64_t size_bytes;
+    uint64_t used_bytes;   /* what nobody can have any more, the reserve of root included */
 };
 
 struct mount_info {
@@ -200,6 +208,9 @@ struct host_ops {
     int (*tree_remove)(struct host *host, const char *path, struct err *err);
     int (*list)(struct host *host, const char *path, char ***ret_names, struct err *err);
     int (*symlink)(struct host *host, const char *target, const char *path, struct err *err);
+    int (*rename)(struct host *host, const char *from, const char *to, struct err *err);
+    int (*filesystem_info)(struct host *host, const char *path,
+        struct filesystem_info *ret_info, struct err *err);
     int (*node_copy)(
         struct host *host, const char *from, const char *to, mode_t mode, struct err *err);
     int (*real_path)(struct host *host, const char *path, char **ret_path, struct err *err);
@@ -320,6 +331,11 @@ int host_tree_remove(struct host *host, const char *path, struct err *err); /* m
 int host_list(
     struct host *host, const char *path, char ***ret_names, struct err *err); /* sorted, no dots */
 int host_symlink(struct host *host, const char *target, const char *path, struct err *err);
+/* Both on one file system; a file replaces a file, a directory an empty one. */
+int host_rename(struct host *host, const char *from, const char *to, struct err *err);
+/* Of the file system that holds the directory; nothing is changed to find out. */
+int host_filesystem_info(
+    struct host *host, const char *path, struct filesystem_info *ret_info, struct err *err);
 /* Makes a device node like the one at `from`, with exactly that mode (the umask does not count). */
 int host_node_copy(
     struct host *host, const char *from, const char *to, mode_t mode, struct err *err);

@@ -52,6 +52,11 @@ int host_symlink(struct host *host, const char *target, const char *path, struct
         host, EFFECT_SYMLINK, path, target, err, host->ops->symlink(host, target, path, err));
 }
 
+int host_rename(struct host *host, const char *from, const char *to, struct err *err)
+{
+    return EFFECT(host, EFFECT_RENAME, from, to, err, host->ops->rename(host, from, to, err));
+}
+
 int host_chown(
     struct host *host, const char *path, uid_t uid, gid_t gid, bool recursive, struct err *err)
 {
@@ -113,6 +118,13 @@ int host_node_copy(
 int host_real_path(struct host *host, const char *path, char **ret_path, struct err *err)
 {
     return host->gone ? host_gone_error(err) : host->ops->real_path(host, path, ret_path, err);
+}
+
+int host_filesystem_info(
+    struct host *host, const char *path, struct filesystem_info *ret_info, struct err *err)
+{
+    return host->gone ? host_gone_error(err)
+                      : host->ops->filesystem_info(host, path, ret_info, err);
 }
 
 int host_user_lookup(

@@ -73,6 +73,9 @@ int linux_read_path(int directory, const char *path, char **ret_text, size_t *re
 
 /* tree.c: whole trees, never through a symlink. */
 int linux_tree_remove(struct host *host, const char *path, struct err *err);
+int linux_rename(struct host *host, const char *from, const char *to, struct err *err);
+int linux_filesystem_info(
+    struct host *host, const char *path, struct filesystem_info *ret_info, struct err *err);
 int linux_chown(
     struct host *host, const char *path, uid_t uid, gid_t gid, bool recursive, struct err *err);
 

@@ -117,6 +117,19 @@ static int double_mkdir(
     return note_error(host, "mkdir", path, err);
 }
 
+static int double_rename(struct host *host, const char *from, const char *to, struct err *err)
+{
+    (void)to;
+    return note_error(host, "rename", from, err);
+}
+
+static int double_filesystem_info(
+    struct host *host, const char *path, struct filesystem_info *ret_info, struct err *err)
+{
+    *ret_info = (struct filesystem_info){.type = "ext4", .tells_entry_type = true};
+    return note_error(host, "filesystem", path, err);
+}
+
 static int double_file_write(struct host *host, const char *path, const void *data,
     size_t length, mode_t mode, struct err *err)
 {
@@ -185,6 +198,8 @@ static const struct host_ops double_ops = {
     .exit_watch = double_exit_watch,
     .run = double_run,
     .mkdir = double_mkdir,
+    .rename = double_rename,
+    .filesystem_info = double_filesystem_info,
     .file_write = double_file_write,
     .file_read = double_file_read,
     .file_info = double_file_info,

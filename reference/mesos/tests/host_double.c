@@ -279,6 +279,19 @@ static int double_mkdir(
     return told(vfs_mkdir(of(host)->world->vfs, path, mode, parents), "mkdir", path, err);
 }
 
+static int double_rename(struct host *host, const char *from, const char *to, struct err *err)
+{
+    return told(vfs_rename(of(host)->world->vfs, from, to), "rename", from, err);
+}
+
+static int double_filesystem_info(
+    struct host *host, const char *path, struct filesystem_info *ret_info, struct err *err)
+{
+    (void)host, (void)path, (void)err;
+    *ret_info = (struct filesystem_info){.type = "ext4", .tells_entry_type = true};
+    return 0;
+}
+
 static int double_file_write(struct host *host, const char *path, const void *data, size_t length,
     mode_t mode, struct err *err)
 {
@@ -378,6 +391,8 @@ static const struct host_ops ops = {
     .namespace_inode = double_namespace_inode,
     .exit_watch = double_exit_watch,
     .mkdir = double_mkdir,
+    .rename = double_rename,
+    .filesystem_info = double_filesystem_info,
     .file_write = double_file_write,
     .file_read = double_file_read,
     .file_info = double_file_info,
