@@ -43,6 +43,11 @@ static void sim_free(struct host *host)
     free(sim);
 }
 
+size_t sim_host_open_gates(struct host *host)
+{
+    return u64map_count(sim_host_of(host)->gates);
+}
+
 static const struct host_ops sim_ops = {
     .wall_time = sim_wall_time,
     .random = sim_random,

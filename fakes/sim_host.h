@@ -18,6 +18,8 @@ struct host *sim_host_new(
     struct kernel *kernel, struct trace *trace, const struct sim_host_options *options);
 /* The agent's own simulated process. */
 struct process *sim_host_process(struct host *host);
+/* How many gates the agent holds open: an agent that is idle holds none. */
+size_t sim_host_open_gates(struct host *host);
 /* Mounts made by hosts on this kernel and still there (leak audit); owned. */
 char **sim_host_mount_targets(struct kernel *kernel);
 /* Names a fake helper program for host_run: fn plays it. */

@@ -28,6 +28,8 @@ struct world_ops {
     void (*flags)(struct world *world, struct flags *flags);
     /* Time of the next thing due; UINT64_MAX when nothing is. Virtual time only (else NULL). */
     uint64_t (*next_ns)(struct world *world);
+    /* What the agent of this host holds open, one line each; owned. */
+    char **(*descriptors)(struct world *world, struct host *host);
     /* Tells the simulated kernel to misbehave; NULL elsewhere. */
     int (*knob)(struct world *world, const char *knob, const struct node *args, struct err *err);
     /* Did the scenario bring it forth (neither the agent, nor the engine, nor there before)? */

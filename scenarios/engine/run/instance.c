@@ -166,6 +166,7 @@ static void instance_forget(struct run *run)
 {
     unsigned number = run->instance.number;
     free(run->instance.isolators);
+    strv_free(run->instance.descriptors);
     run->instance = (struct instance){.number = number};
 }
 
@@ -184,6 +185,7 @@ int instance_start(struct run *run, struct err *err)
     instance->number++;
     instance->host = run->world->ops->host_new(run->world);
     instance->host->hook = (struct effect_hook){run_decide, run};
+    instance->descriptors = run->world->ops->descriptors(run->world, instance->host);
     trace_event(run->world->trace, "engine", "agent.start", 0, "number=%u", instance->number);
     int result = instance_make(run, err);
     if (result < 0) {
@@ -240,6 +242,17 @@ void instance_crash(struct run *run)
     usage_forget(run);
 }
 
+/* An agent that has stopped in peace has closed what it opened. */
+static void check_descriptors(struct run *run)
+{
+    struct instance *instance = &run->instance;
+    _cleanup_strv_ char **now = run->world->ops->descriptors(run->world, instance->host);
+    for (size_t i = 0; now && now[i]; i++) {
+        if (!strv_contains(instance->descriptors, now[i]))
+            run_violation(run, "descriptor left open by the agent: %s", now[i]);
+    }
+}
+
 void instance_stop(struct run *run)
 {
     struct instance *instance = &run->instance;
@@ -253,6 +266,7 @@ void instance_stop(struct run *run)
     if (requests)
         run_violation(
             run, "%zu requests (timers, watches) are left after the agent stopped", requests);
+    check_descriptors(run);
     host_gone(instance->host);
     host_free(instance->host);
     instance_forget(run);

@@ -42,7 +42,8 @@ struct instance {
     struct launcher *launcher; /* wrapped; borrowed */
     struct fetcher *fetcher;   /* fake ones or NULL; borrowed */
     struct provisioner *provisioner;
-    unsigned number; /* from 1 */
+    char **descriptors; /* open before the agent was made */
+    unsigned number;    /* from 1 */
 };
 
 /* What the engine knows of a container: from its launch on, over restarts. */
