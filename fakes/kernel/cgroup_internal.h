@@ -118,7 +118,7 @@ struct cgroup {
     struct cgroup *parent;
     char *name;
     uint64_t id;
-    struct cgroup *hash_next; /* in root->buckets, by parent and name */
+    uint32_t hash;            /* of parent and name, in root->places */
     struct list children;     /* of sibling */
     struct list sibling;
     struct list tasks;        /* of task.cgroup_nodes[], live ones, by arrival */
@@ -187,8 +187,13 @@ struct cgroup_root {
     uint32_t subsystems; /* SUBSYS_BITs bound here */
     char **controllers;
     struct cgroup *top;
-    struct cgroup **buckets; /* of all cgroups below top */
-    size_t buckets_count;    /* a power of two */
+    /* All cgroups below top, by parent and name: linear probing. The hash stands beside the pointer
+     * so that neither a search nor growth touches other cgroups. */
+    struct cgroup_place {
+        struct cgroup *cgroup;
+        uint32_t hash;
+    } *places;
+    size_t places_count; /* a power of two, at least twice cgroups_count */
     size_t cgroups_count;
     /* The files that this hierarchy can have, and an index of them by name. */
     struct cgroup_file_slot *slots;

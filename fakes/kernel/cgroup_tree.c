@@ -11,58 +11,71 @@
 
 #include "fakes/kernel/cgroup_internal.h"
 
-#define BUCKETS_FIRST 64
+#define PLACES_FIRST 64
 
-static uint64_t name_hash(uint64_t parent_id, const char *name, size_t length)
+static uint32_t name_hash(uint64_t parent_id, const char *name, size_t length)
 {
     uint64_t hash = parent_id * UINT64_C(0x9e3779b97f4a7c15) ^ UINT64_C(0xcbf29ce484222325);
     for (size_t i = 0; i < length; i++)
         hash = (hash ^ (unsigned char)name[i]) * UINT64_C(0x100000001b3);
-    return hash ^ hash >> 29;
+    return (uint32_t)(hash ^ hash >> 32);
 }
 
-static struct cgroup **bucket_of(struct cgroup_root *root, const struct cgroup *parent,
-    const char *name, size_t length)
+static void place_insert(struct cgroup_root *root, struct cgroup *cgroup, uint32_t hash)
 {
-    return &root->buckets[name_hash(parent->id, name, length) & (root->buckets_count - 1)];
-}
-
-static void hash_insert(struct cgroup_root *root, struct cgroup *cgroup)
-{
-    struct cgroup **bucket = bucket_of(root, cgroup->parent, cgroup->name, strlen(cgroup->name));
-    cgroup->hash_next = *bucket;
-    *bucket = cgroup;
+    size_t mask = root->places_count - 1, at = hash & mask;
+    while (root->places[at].cgroup)
+        at = (at + 1) & mask;
+    root->places[at] = (struct cgroup_place){cgroup, hash};
 }
 
 static void hash_grow(struct cgroup_root *root)
 {
-    struct cgroup **old = root->buckets;
-    size_t old_count = root->buckets_count;
-    root->buckets_count = old_count ? 2 * old_count : BUCKETS_FIRST;
-    root->buckets = mem_alloc(root->buckets_count * sizeof(*root->buckets));
+    struct cgroup_place *old = root->places;
+    size_t old_count = root->places_count;
+    root->places_count = old_count ? 2 * old_count : PLACES_FIRST;
+    root->places = mem_alloc(root->places_count * sizeof(*root->places));
     for (size_t i = 0; i < old_count; i++)
-        for (struct cgroup *cgroup = old[i], *next; cgroup; cgroup = next) {
-            next = cgroup->hash_next;
-            hash_insert(root, cgroup);
-        }
+        if (old[i].cgroup)
+            place_insert(root, old[i].cgroup, old[i].hash);
     free(old);
 }
 
+static void hash_insert(struct cgroup_root *root, struct cgroup *cgroup)
+{
+    if (2 * ++root->cgroups_count > root->places_count)
+        hash_grow(root);
+    cgroup->hash = name_hash(cgroup->parent->id, cgroup->name, strlen(cgroup->name));
+    place_insert(root, cgroup, cgroup->hash);
+}
+
+/* What was pushed on by the one that goes moves back, so that no search stops short. */
 static void hash_remove(struct cgroup_root *root, struct cgroup *cgroup)
 {
-    struct cgroup **at = bucket_of(root, cgroup->parent, cgroup->name, strlen(cgroup->name));
-    while (*at != cgroup)
-        at = &(*at)->hash_next;
-    *at = cgroup->hash_next;
+    size_t mask = root->places_count - 1, hole = cgroup->hash & mask;
+    while (root->places[hole].cgroup != cgroup)
+        hole = (hole + 1) & mask;
+    for (size_t at = (hole + 1) & mask; root->places[at].cgroup; at = (at + 1) & mask)
+        if (((at - root->places[at].hash) & mask) >= ((at - hole) & mask)) {
+            root->places[hole] = root->places[at];
+            hole = at;
+        }
+    root->places[hole].cgroup = NULL;
+    root->cgroups_count--;
 }
 
 struct cgroup *cgroup_child_find(struct cgroup *parent, const char *name, size_t length)
 {
-    struct cgroup *found = *bucket_of(parent->root, parent, name, length);
-    while (found && !(found->parent == parent && !strncmp(found->name, name, length) &&
-                        !found->name[length]))
-        found = found->hash_next;
-    return found;
+    const struct cgroup_root *root = parent->root;
+    uint32_t hash = name_hash(parent->id, name, length);
+    size_t mask = root->places_count - 1;
+    for (size_t at = hash & mask; root->places[at].cgroup; at = (at + 1) & mask) {
+        struct cgroup *found = root->places[at].cgroup;
+        if (root->places[at].hash == hash && found->parent == parent &&
+            !strncmp(found->name, name, length) && !found->name[length])
+            return found;
+    }
+    return NULL;
 }
 
 static struct cgroup *cgroup_alloc(struct cgroup_root *root, struct cgroup *parent,
@@ -161,8 +174,6 @@ int cgroup_tree_create(struct cgroup *parent, const char *name, mode_t mode,
     parent->mtime_ns = cgroup->mtime_ns;
     for (struct cgroup *at = parent; at; at = at->parent)
         at->descendants++;
-    if (++root->cgroups_count > root->buckets_count)
-        hash_grow(root);
     hash_insert(root, cgroup);
     if (!root->v2)
         cgroup->subtree_control = parent->subtree_control;
@@ -199,7 +210,6 @@ int cgroup_tree_destroy(struct cgroup *cgroup)
         return -EBUSY;
     cgroup->dead = true;
     hash_remove(root, cgroup);
-    root->cgroups_count--;
     list_remove(&cgroup->sibling);
     parent->children_count--;
     parent->dying_children++;
@@ -319,5 +329,5 @@ void cgroup_free_tree(struct cgroup_root *root)
         cgroup_free(at);
         at = parent;
     }
-    free(root->buckets);
+    free(root->places);
 }

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The memory controller: page counters, limits, OOM, swap, events, v1's registrations. */
+#include "cgroup_fixture.h"
+
+#include <fcntl.h>
+
+#define MIB UINT64_C(1048576)
+
+static void start_v2(struct world *world, const char *profile)
+{
+    world_start(world, profile, CGROUP_LAYOUT_V2, NULL, "");
+    put(world, "cgroup.subtree_control", "+memory");
+    make(world, "m");
+    put(world, "m/cgroup.subtree_control", "+memory");
+    make(world, "m/o");
+}
+
+static struct process *spawn_in(struct world *world, const char *path)
+{
+    struct process *process = spawn(world);
+    assert_int_equal(move(world, path, process), 0);
+    return process;
+}
+
+static void test_page_counter(void **state)
+{
+    static const struct write_case cases[] = {
+        {"m/memory.max", "1048577", 0, "1048576\n"},
+        {"m/memory.max", "1k", 0, "0\n"},
+        {"m/memory.max", "2M", 0, "2097152\n"},
+        {"m/memory.max", "0x100000", 0, "1048576\n"},
+        {"m/memory.max", "010000", 0, "4096\n"},
+        {"m/memory.max", "1MB", -EINVAL, "4096\n"},
+        {"m/memory.max", "1.5M", -EINVAL, "4096\n"},
+        {"m/memory.max", "+4096", -EINVAL, "4096\n"},
+        {"m/memory.max", "-1", -EINVAL, "4096\n"},
+        {"m/memory.max", "\n", 0, "0\n"}, /* no digits are 0 */
+        {"m/memory.max", "16E", 0, "0\n"},
+        {"m/memory.max", "8E", 0, "max\n"},
+        {"m/memory.max", "99999999999999999999999", 0, "200376420520685568\n"},
+        {"m/memory.max", " max \n", 0, "max\n"},
+        {"m/memory.min", "4097", 0, "4096\n"},
+        {"m/memory.swap.max", "0", 0, "0\n"},
+        {"m/memory.oom.group", "2", -EINVAL, "0\n"},
+        {"m/memory.current", "0", -EINVAL, "0\n"},
+        {"m/memory.reclaim", "4096", -EAGAIN, NULL},
+        {"m/memory.reclaim", "0", 0, NULL},
+        {"m/memory.reclaim", "1M swappiness=60", -EAGAIN, NULL},
+        {"m/memory.reclaim", "1M swappiness=201", -EINVAL, NULL},
+        {"m/memory.reclaim", "1M bogus=1", -EINVAL, NULL},
+        {"m/memory.reclaim", "\n", -EINVAL, NULL},
+    };
+    struct world world;
+    (void)state;
+    start_v2(&world, "6.12");
+    RUN_WRITES(&world, cases);
+    world_stop(&world);
+}
+
+static void test_oom_kill(void **state)
+{
+    struct world world;
+    (void)state;
+    start_v2(&world, "6.12");
+    put(&world, "m/o/memory.max", "16M");
+    struct process *small = spawn_in(&world, "m/o/cgroup.procs");
+    struct process *big = spawn_in(&world, "m/o/cgroup.procs");
+    assert_int_equal(process_allocate(small, 4 * MIB), 0);
+    assert_int_equal(process_allocate(big, 10 * MIB), 0);
+    assert_string_equal(get(&world, "m/memory.current"), "14680064\n");
+    /* The bigger one is killed, and the smaller gets what it wants. */
+    assert_int_equal(process_allocate(small, 8 * MIB), 0);
+    assert_int_equal(big->state, PROCESS_ZOMBIE);
+    assert_string_equal(get(&world, "m/o/memory.events"),
+        "low 0\nhigh 0\nmax 1\noom 1\noom_kill 1\noom_group_kill 0\n");
+    assert_string_equal(get(&world, "m/memory.events"),
+        "low 0\nhigh 0\nmax 1\noom 1\noom_kill 1\noom_group_kill 0\n");
+    assert_string_equal(get(&world, "m/memory.events.local"),
+        "low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\noom_group_kill 0\n");
+    assert_int_equal(process_allocate(small, 32 * MIB), -EINTR);
+    assert_string_equal(get(&world, "m/o/memory.current"), "0\n");
+    assert_string_equal(get(&world, "m/o/memory.peak"), "16777216\n");
+    world_stop(&world);
+}
+
+static void test_oom_group(void **state)
+{
+    struct world world;
+    (void)state;
+    start_v2(&world, "6.12");
+    put(&world, "m/o/memory.max", "16M");
+    put(&world, "m/o/memory.oom.group", "1");
+    struct process *one = spawn_in(&world, "m/o/cgroup.procs");
+    struct process *two = spawn_in(&world, "m/o/cgroup.procs");
+    struct process *spared = spawn_in(&world, "m/o/cgroup.procs");
+    spared->oom_score_adj = -1000;
+    assert_int_equal(process_allocate(one, 32 * MIB), -EINTR);
+    assert_int_equal(two->state, PROCESS_ZOMBIE);
+    assert_int_equal(spared->state, PROCESS_RUNNING);
+    /* the victim counts twice */
+    assert_string_equal(get(&world, "m/o/memory.events"),
+        "low 0\nhigh 0\nmax 1\noom 1\noom_kill 3\noom_group_kill 1\n");
+    world_stop(&world);
+}
+
+static void test_max_below_usage(void **state)
+{
+    struct world world;
+    (void)state;
+    start_v2(&world, "6.12");
+    struct process *one = spawn_in(&world, "m/o/cgroup.procs");
+    struct process *two = spawn_in(&world, "m/o/cgroup.procs");
+    process_allocate(one, 16 * MIB);
+    process_allocate(two, 4 * MIB);
+    assert_int_equal(put(&world, "m/o/memory.max", "12M"), 0);
+    assert_int_equal(one->state, PROCESS_ZOMBIE);
+    assert_int_equal(two->state, PROCESS_ZOMBIE);
+    assert_string_equal(get(&world, "m/o/memory.max"), "12582912\n");
+    world_stop(&world);
+}
+
+static void test_charges_stay(void **state)
+{
+    struct world world;
+    (void)state;
+    start_v2(&world, "6.12");
+    struct process *process = spawn_in(&world, "m/o/cgroup.procs");
+    process_allocate(process, 8 * MIB);
+    move(&world, "cgroup.procs", process);
+    assert_string_equal(get(&world, "m/o/memory.current"), "8388608\n");
+    assert_int_equal(drop(&world, "m/o"), 0);
+    settle(&world);
+    /* dying until the memory is freed */
+    assert_string_equal(get(&world, "m/memory.current"), "8388608\n");
+    assert_non_null(strstr(get(&world, "m/cgroup.stat"), "nr_dying_descendants 1\n"));
+    process_release_memory(process, 8 * MIB);
+    settle(&world);
+    assert_string_equal(get(&world, "m/memory.current"), "0\n");
+    assert_non_null(strstr(get(&world, "m/cgroup.stat"), "nr_dying_descendants 0\n"));
+    world_stop(&world);
+}
+
+static void test_high_and_swap(void **state)
+{
+    struct world world;
+    const struct kernel_config config = {
+        .profile = "6.12", .layout = CGROUP_LAYOUT_V2, .cpus = 2, .swap_bytes = 64 * MIB};
+    (void)state;
+    world.loop = sim_loop_new(0);
+    world.kernel = kernel_new(world.loop, &config);
+    world.root = cgroup_root_find(world.kernel, "");
+    put(&world, "cgroup.subtree_control", "+memory");
+    make(&world, "m");
+    struct process *process = spawn_in(&world, "m/cgroup.procs");
+    put(&world, "m/memory.high", "8M");
+    assert_int_equal(process_allocate(process, 12 * MIB), 0);
+    assert_string_equal(get(&world, "m/memory.current"), "8388608\n");
+    assert_string_equal(get(&world, "m/memory.swap.current"), "4194304\n");
+    assert_non_null(strstr(get(&world, "m/memory.events"), "high 1\n"));
+    put(&world, "m/memory.swap.max", "4M");
+    put(&world, "m/memory.max", "8M");
+    assert_int_equal(process_allocate(process, 4 * MIB), -EINTR);
+    assert_string_equal(get(&world, "m/memory.swap.current"), "0\n");
+    world_stop(&world);
+}
+
+static void test_peak_of_an_open_file(void **state)
+{
+    struct world world;
+    struct cgroup_node node;
+    struct cgroup_open *open;
+    char text[32] = "";
+    (void)state;
+    start_v2(&world, "6.12");
+    struct process *process = spawn_in(&world, "m/o/cgroup.procs");
+    process_allocate(process, 8 * MIB);
+    process_release_memory(process, 8 * MIB);
+    cgroup_node_find(world.root, "m/o", "memory.peak", &cgroup_caller_root, &node);
+    assert_int_equal(cgroup_file_open(&node, O_RDWR, &cgroup_caller_root, &open), 0);
+    assert_int_equal(cgroup_open_write(open, "x", 1, &cgroup_caller_root), 1);
+    process_allocate(process, 2 * MIB);
+    assert_true(cgroup_open_pread(open, text, sizeof(text), 0) > 0);
+    assert_memory_equal(text, "2097152\n", 8);
+    assert_string_equal(get(&world, "m/o/memory.peak"), "8388608\n");
+    cgroup_open_close(open);
+    world_stop(&world);
+    start_v2(&world, "6.1");
+    assert_int_equal(put(&world, "m/o/memory.peak", "x"), -EINVAL);
+    world_stop(&world);
+}
+
+static void test_v1_values(void **state)
+{
+    static const struct write_case cases[] = {
+        {"m/memory.limit_in_bytes", "16M", 0, "16777216\n"},
+        {"m/memory.limit_in_bytes", "-2", -EINVAL, "16777216\n"},
+        {"m/memory.limit_in_bytes", "max", -EINVAL, "16777216\n"},
+        {"memory.limit_in_bytes", "1G", -EINVAL, "9223372036854771712\n"},
+        {"memory.soft_limit_in_bytes", "1G", 0, "1073741824\n"},
+        {"m/memory.memsw.limit_in_bytes", "8M", -EINVAL, "9223372036854771712\n"},
+        {"m/memory.memsw.limit_in_bytes", "16M", 0, "16777216\n"},
+        {"m/memory.limit_in_bytes", "32M", -EINVAL, "16777216\n"},
+        {"m/memory.memsw.limit_in_bytes", "-1", 0, "9223372036854771712\n"},
+        {"m/memory.limit_in_bytes", "-1", 0, "9223372036854771712\n"},
+        {"m/memory.kmem.limit_in_bytes", "16M", 0, "9223372036854771712\n"},
+        {"m/memory.kmem.tcp.limit_in_bytes", "16M", 0, "16777216\n"},
+        {"m/memory.swappiness", "201", -EINVAL, "60\n"},
+        {"m/memory.use_hierarchy", "0", -EINVAL, "1\n"},
+        {"m/memory.move_charge_at_immigrate", "3", 0, "3\n"},
+        {"m/memory.move_charge_at_immigrate", "4", -EINVAL, "3\n"},
+        {"m/memory.failcnt", "anything", 0, "0\n"},
+        {"m/memory.force_empty", "x", 0, NULL},
+        {"memory.force_empty", "0", -EINVAL, NULL},
+        {"memory.oom_control", "1", -EINVAL, NULL},
+        {"m/memory.oom_control", "2", -EINVAL, "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n"},
+    };
+    struct world world;
+    (void)state;
+    world_start(&world, "6.1", CGROUP_LAYOUT_V1, NULL, "memory");
+    make(&world, "m");
+    RUN_WRITES(&world, cases);
+    struct process *process = spawn_in(&world, "m/tasks");
+    process_allocate(process, 8 * MIB);
+    assert_int_equal(put(&world, "m/memory.limit_in_bytes", "4M"), -EBUSY);
+    assert_string_equal(get(&world, "m/memory.limit_in_bytes"), "9223372036854771712\n");
+    world_stop(&world);
+}
+
+static void count(void *arg, int result, uint64_t times)
+{
+    (void)result;
+    *(uint64_t *)arg += times;
+}
+
+static struct cgroup_notify *listen_to(
+    struct world *world, const char *file, const char *arguments, uint64_t *fired)
+{
+    struct cgroup_notify *notify = NULL;
+    *fired = 0;
+    assert_int_equal(
+        cgroup_event_listen(world->root, "m", file, arguments, count, fired, &notify), 0);
+    return notify;
+}
+
+static void test_v1_events(void **state)
+{
+    static const struct {
+        const char *file;
+        const char *arguments;
+    } bad[] = {{"memory.stat", "4096"}, {"memory.usage_in_bytes", "abc"},
+        {"memory.pressure_level", "default"}, {"memory.pressure_level", "low,bogus"},
+        {"memory.pressure_level", ""}};
+    struct world world;
+    uint64_t usage, oom, gone;
+    struct cgroup_notify *notify;
+    (void)state;
+    world_start(&world, "6.1", CGROUP_LAYOUT_V1, NULL, "memory");
+    make(&world, "m");
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_int_equal(cgroup_event_listen(world.root, "m", bad[i].file, bad[i].arguments, count,
+                             &usage, &notify), -EINVAL);
+    struct cgroup_notify *first = listen_to(&world, "memory.usage_in_bytes", "8M", &usage);
+    struct cgroup_notify *second = listen_to(&world, "memory.oom_control", "", &oom);
+    struct cgroup_notify *third = listen_to(&world, "memory.pressure_level", "low,local", &gone);
+    struct process *process = spawn_in(&world, "m/tasks");
+    process_allocate(process, 8 * MIB); /* reaches it */
+    process_release_memory(process, 8 * MIB);
+    settle(&world);
+    assert_int_equal(usage, 2);
+    put(&world, "m/memory.limit_in_bytes", "4M");
+    assert_int_equal(process_allocate(process, 8 * MIB), -EINTR);
+    settle(&world);
+    assert_int_equal(oom, 1);
+    uint64_t before = gone;
+    drop(&world, "m");
+    settle(&world);
+    assert_int_equal(usage, 3);
+    assert_int_equal(gone, before + 1);
+    cgroup_notify_stop(first);
+    cgroup_notify_stop(second);
+    cgroup_notify_stop(third);
+    world_stop(&world);
+}
+
+static void retry(struct process *process, void *arg)
+{
+    *(int *)arg = process_allocate(process, 8 * MIB);
+}
+
+static void test_v1_oom_disabled(void **state)
+{
+    struct world world;
+    int result = 1;
+    (void)state;
+    world_start(&world, "6.1", CGROUP_LAYOUT_V1, NULL, "memory");
+    make(&world, "m");
+    put(&world, "m/memory.limit_in_bytes", "4M");
+    put(&world, "m/memory.oom_control", "1");
+    struct process *process = spawn_in(&world, "m/tasks");
+    assert_false(cgroup_oom_wait(process, retry, &result));
+    assert_int_equal(process_allocate(process, 8 * MIB), -ENOMEM);
+    assert_string_equal(
+        get(&world, "m/memory.oom_control"), "oom_kill_disable 1\nunder_oom 1\noom_kill 0\n");
+    assert_true(cgroup_oom_wait(process, retry, &result));
+    settle(&world);
+    assert_int_equal(result, 1);
+    put(&world, "m/memory.limit_in_bytes", "64M");
+    settle(&world);
+    assert_int_equal(result, 0);
+    assert_string_equal(
+        get(&world, "m/memory.oom_control"), "oom_kill_disable 1\nunder_oom 0\noom_kill 0\n");
+    world_stop(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_page_counter),
+        cmocka_unit_test(test_oom_kill),
+        cmocka_unit_test(test_oom_group),
+        cmocka_unit_test(test_max_below_usage),
+        cmocka_unit_test(test_charges_stay),
+        cmocka_unit_test(test_high_and_swap),
+        cmocka_unit_test(test_peak_of_an_open_file),
+        cmocka_unit_test(test_v1_values),
+        cmocka_unit_test(test_v1_events),
+        cmocka_unit_test(test_v1_oom_disabled),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
