@@ -8,5 +8,6 @@ const struct subcommand subcommands[] = {
     {"replay", "plays recorded operations on the cgroup model and compares", replay_main},
     {"bench", "measures", bench_main},
     {"stats", "figures of containers, from the kernel", stats_main},
+    {"cgroupfs", "mounts a fake cgroup file system", cgroupfs_main},
     {NULL, NULL, NULL},
 };
