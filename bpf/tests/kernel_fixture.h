@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cgroups and processes of the tests on the real kernel. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "bpf/stats.h"
+
+/* Exits 77 with the reason when there is no root or no cgroup hierarchy. */
+void kernel_need(void);
+
+/* A reading of the only container under that id. */
+const struct stats_container *kernel_read(struct stats *stats, const char *id);
+uint64_t kernel_value(struct stats *stats, const char *id, enum stats_field field);
+
+/*
+ * A cgroup of that name (below the root) in every hierarchy that is mounted; names begin with
+ * "seatrial". Removal kills nothing and waits a little for what is dying.
+ */
+void kernel_cgroup_make(const char *name);
+void kernel_cgroup_remove(const char *name);
+/* Writes a control file of a v1 controller's cgroup; false when that does not work. */
+bool kernel_cgroup_write(
+    const char *controller, const char *name, const char *file, const char *text);
+
+/* What a child does once it is in its cgroup; its return value is the exit status. */
+typedef int (*kernel_work_fn)(void *arg);
+struct kernel_child {
+    pid_t pid;
+    int gate;
+    struct rusage before; /* of the child, after it was moved and before it was let go */
+    struct rusage after;
+    int status;
+};
+/* Forks a child and moves it; it waits. */
+void kernel_child_start(struct kernel_child *child, const char *cgroup, kernel_work_fn fn,
+    void *arg);
+void kernel_child_release(struct kernel_child *child);
+void kernel_child_wait(struct kernel_child *child);
+/* The three in a row. */
+void kernel_child_run(
+    struct kernel_child *child, const char *cgroup, kernel_work_fn fn, void *arg);
+
+/* Memory that children share with the test; zeroed. */
+void *kernel_shared(size_t size);
