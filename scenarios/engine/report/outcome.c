@@ -52,6 +52,19 @@ static void add_indented(struct strbuf *out, const char *text, const char *inden
         strbuf_addf(out, "%s%s\n", indent, lines[i]);
 }
 
+/* What the contract promises for such a fault at such an effect; NULL when the atlas has no row. */
+static const char *promise_of(const struct torture_failure *failure)
+{
+    for (size_t i = 0; i < fault_atlas_count; i++) {
+        const struct fault *fault = &fault_atlas[i];
+        bool kind = fault->kind == EFFECT_KIND_COUNT ||
+                    str_equal(effect_kind_names[fault->kind], failure->kind);
+        if (kind && str_equal(fault->name, failure->fault))
+            return fault->promise;
+    }
+    return NULL;
+}
+
 static void explain_torture(struct strbuf *out, const struct outcome *outcome)
 {
     const struct torture_report *torture = &outcome->torture;
@@ -59,6 +72,9 @@ static void explain_torture(struct strbuf *out, const struct outcome *outcome)
         const struct torture_failure *failure = &torture->failures[i];
         strbuf_addf(out, "  not survived: %s at effect %" PRIu64 " (%s %s)\n", failure->fault,
             failure->effect, failure->kind, failure->subject ? failure->subject : "");
+        const char *promise = promise_of(failure);
+        if (promise)
+            strbuf_addf(out, "    the contract promises: %s\n", promise);
         add_indented(out, failure->reason, "    ");
         _cleanup_free_ char *point = str_printf("%" PRIu64 ":%s", failure->effect, failure->fault);
         _cleanup_free_ char *replay = outcome_replay(outcome, point);

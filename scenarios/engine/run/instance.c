@@ -37,27 +37,6 @@ static bool isolator_is(const struct isolator *isolator, const char *name)
            (str_starts(name, "cgroups/") && str_starts(isolator->name, "cgroups"));
 }
 
-static bool names_isolator(const struct node *args, const struct isolator *isolator)
-{
-    const char *name = node_text(args, "isolator");
-    return name && isolator_is(isolator, name);
-}
-
-static bool isolator_is_named(const struct run *run, const struct isolator *isolator)
-{
-    for (size_t i = 0; i < run->scenario->steps_count; i++) {
-        const struct node *args = run->scenario->steps[i].args;
-        size_t count;
-        struct node *const *calls = node_list(args, "calls", &count);
-        bool named = names_isolator(args, isolator);
-        for (size_t k = 0; k < count && !named; k++)
-            named = names_isolator(calls[k], isolator);
-        if (named)
-            return true;
-    }
-    return false;
-}
-
 static void instance_add_isolator(struct instance *instance, struct isolator *isolator)
 {
     instance->isolators = mem_realloc(
@@ -65,11 +44,11 @@ static void instance_add_isolator(struct instance *instance, struct isolator *is
     instance->isolators[instance->isolators_count++] = isolator;
 }
 
+/* Every part is wrapped, named by a step or not: their calls are in the trace then, where steps and
+ * invariants see them. */
 static struct isolator *wrap_isolator(void *arg, struct isolator *inner)
 {
     struct run *run = arg;
-    if (!isolator_is_named(run, inner))
-        return inner;
     struct isolator *wrapped = fake_isolator_wrap(inner);
     instance_add_isolator(&run->instance, wrapped);
     return wrapped;
@@ -93,8 +72,6 @@ static bool steps_name(const struct run *run, const char *key)
 static struct launcher *wrap_launcher(void *arg, struct launcher *inner)
 {
     struct run *run = arg;
-    if (!steps_name(run, "launcher"))
-        return inner;
     run->instance.launcher = fake_launcher_wrap(inner);
     return run->instance.launcher;
 }
@@ -168,6 +145,7 @@ static void instance_forget(struct run *run)
     free(run->instance.isolators);
     strv_free(run->instance.descriptors);
     run->instance = (struct instance){.number = number};
+    lifecycles_forget(run);
 }
 
 static int apply_deferred(struct run *run, struct err *err)

@@ -53,13 +53,15 @@ static bool transition_legal(const char *from, const char *to)
     return false;
 }
 
-static void transition_check(struct run *run, const json_t *args)
+static void transition_check(struct run *run, const char *op, const json_t *args)
 {
     const char *id = json_string_value(json_object_get(args, "id"));
     const char *from = json_string_value(json_object_get(args, "from"));
     const char *to = json_string_value(json_object_get(args, "to"));
     if (!id || !from || !to)
         return;
+    if (strcmp(from, "STARTING") == 0)
+        lifecycle_event(run, op, args);
     if (!transition_legal(from, to))
         run_violation(run, "%s went from %s to %s, which is no legal transition", id, from, to);
     struct known *known = known_get(run, id);
@@ -71,12 +73,34 @@ static void transition_check(struct run *run, const json_t *args)
     str_set(&known->phase, to);
 }
 
+struct watched_op {
+    const char *op;
+    void (*fn)(struct run *run, const char *op, const json_t *args);
+};
+static const struct watched_op watched_ops[] = {{"container.state", transition_check},
+    {"container.destroy", lifecycle_event}, {"isolator.recover", lifecycle_event},
+    {"isolator.prepare", lifecycle_event}, {"isolator.cleanup", lifecycle_event}};
+
+static const struct watched_op *watched_op_of(const char *line)
+{
+    static const char mark[] = "\"op\":\"";
+    const char *op = strstr(line, mark);
+    for (size_t i = 0; op && i < ARRAY_SIZE(watched_ops); i++) {
+        size_t length = strlen(watched_ops[i].op);
+        const char *name = op + sizeof(mark) - 1;
+        if (strncmp(name, watched_ops[i].op, length) == 0 && name[length] == '"')
+            return &watched_ops[i];
+    }
+    return NULL;
+}
+
 void invariants_line(struct run *run, const char *line)
 {
-    if (!strstr(line, "\"op\":\"container.state\""))
+    const struct watched_op *watched = watched_op_of(line);
+    if (!watched)
         return;
     json_t *event = json_loads(line, 0, NULL);
-    transition_check(run, json_object_get(event, "args"));
+    watched->fn(run, watched->op, json_object_get(event, "args"));
     json_decref(event);
 }
 

@@ -50,6 +50,8 @@ int run_open(struct run *run, const struct scenario *scenario, const struct back
         .known = strmap_new(),
         .labels = strmap_new(),
         .spawned = strmap_new(),
+        .ranks = strmap_new(),
+        .lifecycles = strmap_new(),
         .keep_trace = options->keep_trace || wants_trace(scenario)};
     list_init(&run->operations);
     flags_init(&run->flags);
@@ -72,6 +74,9 @@ void run_close(struct run *run)
     known_free_all(run);
     strmap_free(run->labels);
     strmap_free(run->spawned);
+    lifecycles_forget(run);
+    strmap_free(run->ranks);
+    strmap_free(run->lifecycles);
     flags_release(&run->flags);
     fault_plan_release(&run->faults);
     for (size_t i = 0; i < run->effect_records_count; i++)

@@ -83,10 +83,12 @@ struct run {
     bool record_effects;
     bool lenient; /* under a fault of a sweep: outcomes are not judged */
     struct list operations;
-    struct strmap *known;   /* id -> struct known * */
-    struct strmap *labels;  /* label -> struct operation * */
-    struct strmap *spawned; /* name -> pid */
-    char **trace_lines;     /* whole trace when somebody will ask */
+    struct strmap *known;      /* id -> struct known * */
+    struct strmap *labels;     /* label -> struct operation * */
+    struct strmap *ranks;      /* isolator -> its place in the agent's list, from 1 */
+    struct strmap *lifecycles; /* id -> struct lifecycle * */
+    struct strmap *spawned;    /* name -> pid */
+    char **trace_lines;        /* whole trace when somebody will ask */
     size_t trace_count;
     size_t trace_capacity;
     bool keep_trace;
@@ -177,6 +179,10 @@ void known_free_all(struct run *run);
 
 /* watchdog.c: who waits for what; owned text of several lines */
 char *run_describe(struct run *run);
+/* lifecycle.c: the calls of isolators for each container, in this life of the agent */
+void lifecycle_event(struct run *run, const char *op, const json_t *args);
+void lifecycles_forget(struct run *run);
+
 /* invariants.c: called with every line of the trace, and with each statistics */
 void invariants_line(struct run *run, const char *line);
 void invariants_usage(struct run *run, struct known *known, const json_t *usage);
