@@ -231,6 +231,12 @@ void linux_exits_free(struct host_linux *host)
     while (u64map_next(host->watched, &cursor, &pid, &value)) {
         struct watched_process *process = value;
         process_close(process);
+        /* watches that only reap a command that was killed: nobody holds them */
+        list_for_each_safe(node, following, &process->requests)
+        {
+            struct host_request *request = list_entry(node, struct host_request, node);
+            free(container_of(request, struct exit_watch_request, request));
+        }
         free(process);
         u64map_set(host->children, pid, host);
     }
