@@ -145,7 +145,8 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
     const struct cgroupfs_inode *inode = xattr_inode(req, ino);
     if (!inode)
         return;
-    _cleanup_strv_ char **names = cgroup_node_xattr_list(&inode->node);
+    const struct cgroup_caller caller = cgroupfs_caller(cgroupfs_of(req), req);
+    _cleanup_strv_ char **names = cgroup_node_xattr_list(&inode->node, &caller);
     _cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
     for (size_t i = 0; names[i]; i++)
         strbuf_add_bytes(&out, names[i], strlen(names[i]) + 1);

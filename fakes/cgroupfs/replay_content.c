@@ -25,7 +25,13 @@ static int open_created(const struct replay_world *world, const char *recorded, 
         return -EEXIST;
     if (!result)
         return ret_node->file ? 0 : -EISDIR;
-    return result == -ENOENT ? -EACCES : result;
+    if (result != -ENOENT)
+        return result;
+    struct cgroup *parent;
+    const char *name;
+    _cleanup_free_ char *path = NULL;
+    result = replay_parent(world, recorded, caller, &parent, &name, &path);
+    return result ? result : -EACCES;
 }
 
 int replay_open(struct replay_world *world, const char *recorded, int flags,

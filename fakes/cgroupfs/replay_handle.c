@@ -50,8 +50,10 @@ static struct replay_handle *file_handle(
     struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
 {
     struct replay_handle *handle = replay_handle_find(world, replay_text(op, "h"));
-    if (handle && handle->kind == HANDLE_FILE)
+    if (handle && handle->kind == HANDLE_FILE && !(handle->flags & O_PATH))
         return handle;
+    if (handle && handle->flags & O_PATH)
+        handle = NULL;
     outcome->result = handle && handle->kind != HANDLE_NONE ? -EINVAL : -EBADF;
     return NULL;
 }
@@ -196,8 +198,8 @@ static int resolve_control(
     (void)caller;
     if (!handle)
         return -EBADF;
-    if (handle->kind != HANDLE_FILE)
-        return -EINVAL;
+    if (handle->kind != HANDLE_FILE || !handle->open)
+        return handle->kind == HANDLE_FILE ? -EBADF : -EINVAL;
     *ret_node = cgroup_open_node(handle->open);
     return 0;
 }
@@ -260,8 +262,12 @@ static void run_open(
 {
     struct cgroup_caller caller = replay_caller(world, op);
     int flags = replay_open_flags(replay_text(op, "flags"));
-    struct cgroup_open *open;
-    outcome->result = replay_open(world, replay_text(op, "path"), flags, &caller, &open);
+    struct cgroup_open *open = NULL;
+    struct cgroup_node node;
+    if (flags & O_PATH)
+        outcome->result = replay_node(world, replay_text(op, "path"), &caller, &node);
+    else
+        outcome->result = replay_open(world, replay_text(op, "path"), flags, &caller, &open);
     if (outcome->result)
         return;
     struct replay_handle *handle = replay_handle_add(world, replay_text(op, "h"), HANDLE_FILE);
@@ -277,7 +283,7 @@ static void run_close(
         outcome->result = -EBADF;
         return;
     }
-    if (handle->kind == HANDLE_FILE) {
+    if (handle->kind == HANDLE_FILE && handle->open) {
         struct cgroup_node node = cgroup_open_node(handle->open);
         bool writes = (handle->flags & O_ACCMODE) != O_RDONLY;
         replay_inotify(world, &node, writes ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
@@ -394,7 +400,7 @@ static void run_poll(
     const char *letters = replay_text(op, "events");
     struct poll_wait wait = {.handle = replay_handle_find(world, replay_text(op, "h"))};
     outcome->has_out = true;
-    if (!wait.handle || wait.handle->kind == HANDLE_NONE) {
+    if (!wait.handle || wait.handle->kind == HANDLE_NONE || wait.handle->flags & O_PATH) {
         outcome->result = wait.handle != NULL; /* POLLNVAL; a negative descriptor is ignored */
         return;
     }

@@ -31,6 +31,9 @@ static struct name_lookup lookup(
     replay_substitute(world, recorded, strlen(recorded), &path);
     lookup.result = replay_parent(world, strbuf_text(&path), &lookup.caller, &lookup.parent,
         &lookup.name, &lookup.path);
+    if (!lookup.result && *lookup.name)
+        lookup.result = cgroup_node_access(
+            &(struct cgroup_node){lookup.parent, NULL}, X_OK, &lookup.caller);
     return lookup;
 }
 
@@ -118,6 +121,16 @@ static void run_special(
     free(at.path);
 }
 
+/* The kernel's protected_hardlinks: only to what one owns, or may read and write. */
+static int may_link(const struct cgroup_node *node, const struct cgroup_caller *caller)
+{
+    struct cgroup_stat stat;
+    cgroup_node_stat(node, &stat);
+    if (caller->uid == 0 || caller->uid == stat.uid)
+        return 0;
+    return node->file && cgroup_node_access(node, R_OK | W_OK, caller) == 0 ? 0 : -EPERM;
+}
+
 static void run_link(
     struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
 {
@@ -126,7 +139,14 @@ static void run_link(
     struct cgroup_node node;
     if (!from.result)
         from.result = cgroup_node_child(from.parent, from.name, &node);
-    outcome->result = from.result ? from.result : refuse(&to, -EPERM);
+    struct cgroup_node taken;
+    outcome->result = from.result ? from.result : to.result;
+    if (!outcome->result && cgroup_node_child(to.parent, to.name, &taken) == 0)
+        outcome->result = -EEXIST;
+    if (!outcome->result)
+        outcome->result = may_link(&node, &from.caller);
+    if (!outcome->result)
+        outcome->result = refuse(&to, -EPERM);
     free(from.path);
     free(to.path);
 }
@@ -137,7 +157,9 @@ static void run_rename(
     struct name_lookup from = lookup(world, op, replay_text(op, "path"));
     struct name_lookup to = lookup(world, op, replay_text(op, "path2"));
     unsigned flags = (unsigned)replay_number(op, "rflags");
-    int result = from.result ? from.result : to.result;
+    /* What the system call refuses whatever the paths are. */
+    const unsigned both = RENAME_NOREPLACE | RENAME_EXCHANGE;
+    int result = (flags & both) == both ? -EINVAL : from.result ? from.result : to.result;
     if (!result && (!*from.name || !*to.name))
         result = -EBUSY;
     if (!result)
@@ -259,7 +281,7 @@ static void run_listxattr(
     if (!find_node(world, op, outcome, &caller, &node))
         return;
     outcome->has_out = true;
-    _cleanup_strv_ char **names = cgroup_node_xattr_list(&node);
+    _cleanup_strv_ char **names = cgroup_node_xattr_list(&node, &caller);
     for (char **name = names; *name; name++)
         strbuf_addf(&outcome->out, "%s\n", *name);
 }
@@ -275,11 +297,6 @@ static void run_access(
     int mask = (strchr(want, 'r') ? R_OK : 0) | (strchr(want, 'w') ? W_OK : 0) |
                (strchr(want, 'x') ? X_OK : 0);
     outcome->result = cgroup_node_access(&node, mask, &caller);
-    /* Root may execute only what someone may. */
-    struct cgroup_stat stat;
-    cgroup_node_stat(&node, &stat);
-    if (mask & X_OK && node.file && !(stat.mode & 0111))
-        outcome->result = -EACCES;
 }
 
 static void run_exists(

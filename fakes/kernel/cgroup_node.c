@@ -14,6 +14,7 @@
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE 1
 #define RENAME_EXCHANGE 2
+#define RENAME_WHITEOUT 4
 #endif
 /* Inodes of files: apart from those of directories, which are the cgroups' ids. */
 #define FILE_INODES (UINT64_C(1) << 62)
@@ -153,6 +154,8 @@ void cgroup_node_stat(const struct cgroup_node *node, struct cgroup_stat *ret_st
 int cgroup_node_access(
     const struct cgroup_node *node, int want, const struct cgroup_caller *caller)
 {
+    if (want & X_OK && node->file)
+        return -EACCES; /* cgroupfs is always mounted noexec */
     if (caller->uid == 0)
         return 0;
     struct cgroup_stat stat;
@@ -173,6 +176,10 @@ int cgroup_node_chmod(
     if (!owns(node, caller))
         return -EPERM;
     mode &= 07777;
+    struct cgroup_stat stat;
+    cgroup_node_stat(node, &stat);
+    if (caller->uid != 0 && caller->gid != stat.gid)
+        mode &= ~(mode_t)S_ISGID;
     if (!node->file) {
         node->cgroup->mode = mode;
         return 0;
@@ -203,6 +210,9 @@ int cgroup_node_chown(const struct cgroup_node *node, uid_t uid, gid_t gid,
     changed->owner_set = true;
     changed->uid = uid;
     changed->gid = gid;
+    /* A new owner gets no program that runs as him. */
+    if (changed->mode_set)
+        changed->mode &= ~(mode_t)(S_ISUID | (changed->mode & S_IXGRP ? S_ISGID : 0));
     return 0;
 }
 
@@ -245,6 +255,12 @@ int cgroup_node_list(const struct cgroup_node *node, const struct cgroup_caller 
 
 /* ---------------------------------------------------------------------- changing the tree */
 
+/* Whoever names something in a directory must be allowed to search it. */
+static int may_search(struct cgroup *directory, const struct cgroup_caller *caller)
+{
+    return cgroup_node_access(&(struct cgroup_node){directory, NULL}, X_OK, caller);
+}
+
 static int may_change(struct cgroup *directory, const struct cgroup_caller *caller)
 {
     return cgroup_node_access(&(struct cgroup_node){directory, NULL}, W_OK | X_OK, caller);
@@ -256,18 +272,42 @@ int cgroup_node_mkdir(struct cgroup *directory, const char *name, mode_t mode,
     struct cgroup_node node;
     if (directory->dead)
         return -ENOENT;
+    int result = may_search(directory, caller);
+    if (result)
+        return result;
     if (cgroup_node_child(directory, name, &node) == 0)
         return -EEXIST;
-    int result = may_change(directory, caller);
+    result = may_change(directory, caller);
     return result ? result : cgroup_tree_create(directory, name, mode, caller);
 }
 
-/* As may_delete() of the VFS, with the sticky bit left out: cgroupfs keeps none. */
+/* As may_delete() of the VFS: in a sticky directory only one's own. */
+static int may_delete(struct cgroup *directory, const struct cgroup_node *node,
+    const struct cgroup_caller *caller)
+{
+    int result = may_change(directory, caller);
+    if (result || caller->uid == 0 || !(directory->mode & S_ISVTX))
+        return result;
+    struct cgroup_stat stat;
+    cgroup_node_stat(node, &stat);
+    return caller->uid == stat.uid || caller->uid == directory->uid ? 0 : -EPERM;
+}
+
+static int find_child(struct cgroup *directory, const char *name,
+    const struct cgroup_caller *caller, struct cgroup_node *ret_node)
+{
+    int result = may_search(directory, caller);
+    if (result)
+        return result;
+    result = cgroup_node_child(directory, name, ret_node);
+    return result == -ENODEV ? -ENOENT : result;
+}
+
 static int find_victim(struct cgroup *directory, const char *name,
     const struct cgroup_caller *caller, struct cgroup_node *ret_node)
 {
-    int result = cgroup_node_child(directory, name, ret_node);
-    return result ? (result == -ENODEV ? -ENOENT : result) : may_change(directory, caller);
+    int result = find_child(directory, name, caller, ret_node);
+    return result ? result : may_delete(directory, ret_node, caller);
 }
 
 int cgroup_node_rmdir(
@@ -306,26 +346,48 @@ static int check_rename(const struct cgroup *from, const struct cgroup *to,
     return 0;
 }
 
+/* Flags that the system call itself refuses. */
+static bool rename_flags_valid(unsigned flags)
+{
+    return !(flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) &&
+           !(flags & RENAME_EXCHANGE && flags & (RENAME_NOREPLACE | RENAME_WHITEOUT));
+}
+
+static int may_rename(struct cgroup *from, struct cgroup *to, const struct cgroup_node *node,
+    const struct cgroup_node *target, const struct cgroup_caller *caller)
+{
+    int result = may_delete(from, node, caller);
+    if (!result)
+        result = target ? may_delete(to, target, caller) : may_change(to, caller);
+    if (result)
+        return result;
+    if (target && !node->file != !target->file)
+        return node->file ? -EISDIR : -ENOTDIR;
+    /* A directory that changes its parent is itself written to. */
+    return !node->file && from != to ? cgroup_node_access(node, W_OK, caller) : 0;
+}
+
 int cgroup_node_rename(struct cgroup *from, const char *name, struct cgroup *to,
     const char *new_name, unsigned flags, const struct cgroup_caller *caller)
 {
-    struct cgroup_node node, target;
-    int result = cgroup_node_child(from, name, &node);
-    if (result)
-        return result == -ENODEV ? -ENOENT : result;
-    bool exists = cgroup_node_child(to, new_name, &target) == 0;
-    result = check_rename(from, to, &node, exists ? &target : NULL, flags);
-    if (result)
-        return result;
-    if (exists && target.cgroup == node.cgroup && target.file == node.file)
-        return 0;
-    result = may_change(from, caller);
+    struct cgroup_node node, found;
+    if (!rename_flags_valid(flags))
+        return -EINVAL;
+    int result = find_child(from, name, caller, &node);
     if (!result)
-        result = may_change(to, caller);
+        result = may_search(to, caller);
     if (result)
         return result;
-    if (exists && !flags && !node.file != !target.file)
-        return node.file ? -EISDIR : -ENOTDIR;
+    const struct cgroup_node *target =
+        cgroup_node_child(to, new_name, &found) == 0 ? &found : NULL;
+    result = check_rename(from, to, &node, target, flags);
+    if (result)
+        return result;
+    if (target && target->cgroup == node.cgroup && target->file == node.file)
+        return 0;
+    result = may_rename(from, to, &node, flags & RENAME_EXCHANGE ? NULL : target, caller);
+    if (result)
+        return result;
     if (flags)
         return -EINVAL;
     if (from->root->v2)
@@ -336,7 +398,7 @@ int cgroup_node_rename(struct cgroup *from, const char *name, struct cgroup *to,
         return -ENOTDIR;
     if (from != to)
         return -EIO;
-    if (exists)
+    if (target)
         return -EEXIST;
     cgroup_tree_rename(node.cgroup, new_name);
     return 0;
@@ -367,12 +429,17 @@ void cgroup_attributes_free(struct cgroup *cgroup)
 static int xattr_allowed(const struct cgroup_node *node, const char *name, int want,
     const struct cgroup_caller *caller)
 {
-    if (str_starts(name, "user."))
-        return name[5] ? cgroup_node_access(node, want, caller) : -EINVAL;
-    if (str_starts(name, "trusted."))
-        return caller->uid == 0 ? 0 : want == W_OK ? -EPERM : -ENODATA;
-    if (str_starts(name, "security."))
-        return caller->uid == 0 || want == R_OK ? 0 : -EPERM;
+    static const char *const prefixes[] = {"user.", "trusted.", "security."};
+    if (str_starts(name, "trusted.") && caller->uid != 0)
+        return want == W_OK ? -EPERM : -ENODATA;
+    if (str_starts(name, "security.") && caller->uid != 0 && want == W_OK)
+        return -EPERM;
+    if (!str_starts(name, "security.") && !str_starts(name, "system.") &&
+        cgroup_node_access(node, want, caller))
+        return -EACCES;
+    for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
+        if (str_starts(name, prefixes[i]))
+            return name[strlen(prefixes[i])] ? 0 : -EINVAL;
     return -EOPNOTSUPP;
 }
 
@@ -442,11 +509,12 @@ int cgroup_node_xattr_remove(
     return 0;
 }
 
-char **cgroup_node_xattr_list(const struct cgroup_node *node)
+char **cgroup_node_xattr_list(const struct cgroup_node *node, const struct cgroup_caller *caller)
 {
     char **names = mem_alloc(sizeof(*names));
     struct cgroup_attributes *attributes = node_attributes(node);
     for (struct cgroup_xattr *at = attributes ? attributes->xattrs : NULL; at; at = at->next)
-        strv_add(&names, at->name);
+        if (caller->uid == 0 || !str_starts(at->name, "trusted."))
+            strv_add(&names, at->name);
     return names;
 }

@@ -78,8 +78,10 @@ int cgroup_node_xattr_get(const struct cgroup_node *node, const char *name,
     const struct cgroup_caller *caller, const void **ret_value, size_t *ret_length);
 int cgroup_node_xattr_remove(
     const struct cgroup_node *node, const char *name, const struct cgroup_caller *caller);
-/* Names, in the order they were set; NULL-terminated, caller frees with strv_free. */
-char **cgroup_node_xattr_list(const struct cgroup_node *node);
+/* Names that the caller may see, in the order they were set; NULL-terminated, freed with
+ * strv_free. */
+char **cgroup_node_xattr_list(
+    const struct cgroup_node *node, const struct cgroup_caller *caller);
 
 /*
  * An open file. flags: O_RDONLY, O_WRONLY, O_RDWR, O_TRUNC, O_APPEND, O_DIRECTORY, O_DIRECT. A
@@ -93,7 +95,8 @@ struct cgroup_node cgroup_open_node(const struct cgroup_open *open);
 /* Bytes read or a negative errno. read and write move the offset; pread and pwrite do not. */
 ssize_t cgroup_open_read(struct cgroup_open *open, void *buffer, size_t size);
 ssize_t cgroup_open_pread(struct cgroup_open *open, void *buffer, size_t size, uint64_t offset);
-/* The caller is who writes ("0" in cgroup.procs is its pid); rights are those of open(2). */
+/* The caller is who writes ("0" in cgroup.procs is its pid); rights are those of open(2). A file
+ * opened only for reading: -EBADF, and -ESPIPE for pwrite. */
 ssize_t cgroup_open_write(struct cgroup_open *open, const void *data, size_t length,
     const struct cgroup_caller *caller);
 ssize_t cgroup_open_pwrite(struct cgroup_open *open, const void *data, size_t length,

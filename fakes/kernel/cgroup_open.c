@@ -33,9 +33,10 @@ static int check_open(const struct cgroup_node *node, int flags, const struct cg
     int access = flags & O_ACCMODE;
     if (node->file ? flags & O_DIRECTORY : 0)
         return -ENOTDIR;
-    if (!node->file && access != O_RDONLY)
+    bool writes = access != O_RDONLY || flags & O_TRUNC;
+    if (!node->file && writes)
         return -EISDIR;
-    int want = (access != O_WRONLY ? R_OK : 0) | (access != O_RDONLY ? W_OK : 0);
+    int want = (access != O_WRONLY ? R_OK : 0) | (writes ? W_OK : 0);
     int result = cgroup_node_access(node, want, caller);
     if (result)
         return result;
@@ -156,11 +157,14 @@ ssize_t cgroup_open_read(struct cgroup_open *open, void *buffer, size_t size)
     return length;
 }
 
-ssize_t cgroup_open_pwrite(struct cgroup_open *open, const void *data, size_t length,
+static bool writable(const struct cgroup_open *open)
+{
+    return open->node.file && (open->flags & O_ACCMODE) != O_RDONLY;
+}
+
+static ssize_t write_once(struct cgroup_open *open, const void *data, size_t length,
     const struct cgroup_caller *caller)
 {
-    if (!open->node.file || (open->flags & O_ACCMODE) == O_RDONLY)
-        return -EBADF;
     if (length == 0)
         return 0;
     if (open_gone(open))
@@ -170,10 +174,18 @@ ssize_t cgroup_open_pwrite(struct cgroup_open *open, const void *data, size_t le
     return result ? result : (ssize_t)length;
 }
 
+ssize_t cgroup_open_pwrite(struct cgroup_open *open, const void *data, size_t length,
+    const struct cgroup_caller *caller)
+{
+    if (!writable(open))
+        return open->node.file ? -ESPIPE : -EBADF;
+    return write_once(open, data, length, caller);
+}
+
 ssize_t cgroup_open_write(struct cgroup_open *open, const void *data, size_t length,
     const struct cgroup_caller *caller)
 {
-    ssize_t written = cgroup_open_pwrite(open, data, length, caller);
+    ssize_t written = writable(open) ? write_once(open, data, length, caller) : -EBADF;
     if (written > 0)
         open->offset += written;
     return written;
@@ -181,6 +193,8 @@ ssize_t cgroup_open_write(struct cgroup_open *open, const void *data, size_t len
 
 int64_t cgroup_open_seek(struct cgroup_open *open, int64_t offset, int whence)
 {
+    if (open->node.file && cgroup_since(open->node.cgroup, KERNEL_6_12) && open_gone(open))
+        return -ENODEV;
     if (whence == SEEK_CUR)
         offset += open->offset;
     else if (whence != SEEK_SET && whence != SEEK_END)
