@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reference/base/mem.h"
+
 #define FAIL(kind_, errno_, promise_)                                                              \
     {                                                                                              \
         .kind = (kind_), .name = #errno_, .verdict = {.action = EFFECT_FAIL, .error = -(errno_)},  \
@@ -13,6 +15,11 @@
 #define LOST(kind_, promise_)                                                                      \
     {                                                                                              \
         .kind = (kind_), .name = "lost", .verdict = {.action = EFFECT_LOSE}, .promise = (promise_) \
+    }
+#define LOST_AT(kind_, details_, promise_)                                                         \
+    {                                                                                              \
+        .kind = (kind_), .name = "lost", .verdict = {.action = EFFECT_LOSE},                       \
+        .promise = (promise_), .details = (details_)                                               \
     }
 #define LATE(kind_, promise_)                                                                      \
     {                                                                                              \
@@ -129,7 +136,7 @@ const struct fault fault_atlas[] = {
     FAIL(EFFECT_CGROUP_WRITE, EBUSY, FAILS_OR_RETRIES),
     FAIL(EFFECT_CGROUP_WRITE, EINVAL, FAILS_OR_RETRIES),
     FAIL(EFFECT_CGROUP_WRITE, ENOSPC, FAILS_OR_RETRIES),
-    LOST(EFFECT_CGROUP_WRITE,
+    LOST_AT(EFFECT_CGROUP_WRITE, "cgroup.kill freezer.state cgroup.freeze",
         "a lost kill or freeze is made good: destroy looks at the cgroup again until it is empty "
         "(launchers.md 3.5; FB-04)"),
     CRASH(EFFECT_CGROUP_WRITE, RECOVERED,
@@ -229,4 +236,17 @@ struct effect_verdict fault_plan_decide(void *plan, const struct effect *effect)
         decided = true;
     }
     return verdict;
+}
+
+bool fault_fits(const struct fault *fault, enum effect_kind kind, const char *detail)
+{
+    if (fault->kind != kind)
+        return false;
+    if (!fault->details)
+        return true;
+    _cleanup_strv_ char **words = strv_split(fault->details, " ");
+    for (size_t i = 0; detail && words[i]; i++)
+        if (str_starts(detail, words[i]))
+            return true;
+    return false;
 }

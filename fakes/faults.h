@@ -12,7 +12,11 @@ struct fault {
     const char *name;           /* "EBUSY", "lost", "crash before", … */
     struct effect_verdict verdict;
     const char *promise;        /* what the contract says must hold then */
+    const char *details;        /* only effects whose detail begins with one of these words; NULL:
+                                   all */
 };
+/* Can it happen at an effect of that kind and detail (may be NULL)? */
+bool fault_fits(const struct fault *fault, enum effect_kind kind, const char *detail);
 extern const struct fault fault_atlas[];
 extern const size_t fault_atlas_count;
 

@@ -57,9 +57,8 @@ static const char *promise_of(const struct torture_failure *failure)
 {
     for (size_t i = 0; i < fault_atlas_count; i++) {
         const struct fault *fault = &fault_atlas[i];
-        bool kind = fault->kind == EFFECT_KIND_COUNT ||
-                    str_equal(effect_kind_names[fault->kind], failure->kind);
-        if (kind && str_equal(fault->name, failure->fault))
+        if (str_equal(effect_kind_names[fault->kind], failure->kind) &&
+            str_equal(fault->name, failure->fault))
             return fault->promise;
     }
     return NULL;

@@ -20,8 +20,8 @@ static struct effect_verdict run_decide(void *arg, const struct effect *effect)
     if (run->record_effects) {
         run->effect_records = mem_grow(run->effect_records, &run->effect_records_capacity,
             run->effect_records_count + 1, sizeof(*run->effect_records));
-        run->effect_records[run->effect_records_count++] =
-            (struct effect_record){effect->kind, str_dup(effect->subject), run->step_index};
+        run->effect_records[run->effect_records_count++] = (struct effect_record){
+            effect->kind, str_dup(effect->subject), str_dup(effect->detail), run->step_index};
     }
     if (run->point.number == run->effects) {
         run->point_hit = true;

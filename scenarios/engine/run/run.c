@@ -63,6 +63,12 @@ int run_open(struct run *run, const struct scenario *scenario, const struct back
     return agent_flags_apply(run, scenario->agent, err);
 }
 
+void effect_record_release(struct effect_record *record)
+{
+    free(record->subject);
+    free(record->detail);
+}
+
 void run_close(struct run *run)
 {
     instance_crash(run);
@@ -80,7 +86,7 @@ void run_close(struct run *run)
     flags_release(&run->flags);
     fault_plan_release(&run->faults);
     for (size_t i = 0; i < run->effect_records_count; i++)
-        free(run->effect_records[i].subject);
+        effect_record_release(&run->effect_records[i]);
     free(run->effect_records);
     for (size_t i = 0; i < run->trace_count; i++)
         free(run->trace_lines[i]);

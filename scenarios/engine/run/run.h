@@ -64,8 +64,11 @@ struct fault_point {
 struct effect_record {
     enum effect_kind kind;
     char *subject;
+    char *detail;
     size_t step; /* index of the step during which it happened */
 };
+
+void effect_record_release(struct effect_record *record);
 
 struct run {
     const struct scenario *scenario;

@@ -35,7 +35,7 @@ static void record_effects(const struct scenario *scenario, const struct backend
 static void recording_release(struct recording *recording)
 {
     for (size_t i = 0; i < recording->count; i++)
-        free(recording->records[i].subject);
+        effect_record_release(&recording->records[i]);
     free(recording->records);
 }
 
@@ -160,9 +160,9 @@ void scenario_torture(const struct scenario *scenario, const struct backend *bac
     for (size_t i = 0; i < recording.count; i++) {
         for (size_t k = 0; k < fault_atlas_count; k++) {
             const struct fault *fault = &fault_atlas[k];
-            bool fits =
-                fault->kind == recording.records[i].kind || fault->kind == EFFECT_KIND_COUNT;
-            if (!fits || !point_wanted(only, i + 1, fault))
+            const struct effect_record *record = &recording.records[i];
+            if (!fault_fits(fault, record->kind, record->detail) ||
+                !point_wanted(only, i + 1, fault))
                 continue;
             const struct fault_point point = {i + 1, fault->verdict};
             _cleanup_err_ struct err err = ERR_INIT;
