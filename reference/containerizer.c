@@ -130,6 +130,12 @@ int containerizer_phase(
     return containerizer->ops->phase(containerizer, id, ret_phase);
 }
 
+const json_t *containerizer_metrics(struct containerizer *containerizer)
+{
+    return containerizer->ops->metrics ? containerizer->ops->metrics(containerizer)
+                                       : containerizer->metrics;
+}
+
 void containerizer_free(struct containerizer *containerizer)
 {
     if (containerizer)

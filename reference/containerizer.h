@@ -55,6 +55,8 @@ struct containerizer_ops {
     void (*prune_images)(struct containerizer *, char *const *keep, struct done done);
     /* The phase of a known container; -ENOENT. For observers. */
     int (*phase)(struct containerizer *, const char *id, enum container_phase *ret_phase);
+    /* NULL: base.metrics as it is. */
+    const json_t *(*metrics)(struct containerizer *);
     void (*free)(struct containerizer *);
 };
 struct containerizer {
@@ -85,6 +87,8 @@ char **containerizer_containers(struct containerizer *);
 void containerizer_remove(struct containerizer *, const char *id, struct done done);
 void containerizer_prune_images(struct containerizer *, char *const *keep, struct done done);
 int containerizer_phase(struct containerizer *, const char *id, enum container_phase *ret_phase);
+/* Object of numbers, borrowed; NULL when nothing was counted. */
+const json_t *containerizer_metrics(struct containerizer *);
 /* Frees the instance: pending dones are called with -ESHUTDOWN; the world is not touched. NULL is
  * fine. */
 void containerizer_free(struct containerizer *);

@@ -49,7 +49,7 @@ struct flags {
     char *image_providers;
     uint64_t container_disk_watch_interval_ns;
     bool enforce_container_disk_quota;
-    char *docker;             /* path of the CLI */
+    char *docker; /* path of the CLI */
     char *docker_mesos_image;
     json_t *others; /* object: texts of further flags, as given; read by flags_other */
 };
@@ -75,5 +75,8 @@ const char *flags_other(const struct flags *flags, const char *name);
 int duration_parse(const char *text, uint64_t *ret_ns, struct err *err);
 /* "10MB" … to bytes; -EINVAL. */
 int bytes_parse(const char *text, uint64_t *ret_bytes, struct err *err);
+/* `--name=value` of every flag that has a value, so that flags_load gives the same again;
+ * NULL-terminated, caller frees. */
+char **flags_arguments(const struct flags *flags);
 /* A table of name, default and help, one flag a line; caller frees. */
 char *flags_help(void);

@@ -265,6 +265,10 @@ int agent_create(struct host *host, const struct flags *flags, const struct agen
 
 void agent_recover(struct agent *agent, struct done done)
 {
+    if (agent->ops) {
+        agent->ops->recover(agent, done);
+        return;
+    }
     _cleanup_err_ struct err err = ERR_INIT;
     struct agent_state state = {0};
     int r = agent_state_read(agent->host, &agent->flags, &state, &err);

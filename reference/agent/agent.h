@@ -35,7 +35,15 @@ struct agent_parts {
     void *wrap_arg;
 };
 
+struct agent;
+/* An agent that is not in this process (remote.h) answers these itself. */
+struct agent_ops {
+    void (*recover)(struct agent *agent, struct done done);
+    void (*launch)(struct agent *agent, const char *id, const struct container_config *config,
+        struct done done);
+};
 struct agent {
+    const struct agent_ops *ops; /* NULL: in this process */
     struct host *host; /* borrowed */
     struct flags flags;
     struct containerizer *containerizer;

@@ -299,6 +299,10 @@ static int prepare(struct agent_launch *launch, struct err *err)
 void agent_launch(struct agent *agent, const char *id, const struct container_config *config,
     struct done done)
 {
+    if (agent->ops) {
+        agent->ops->launch(agent, id, config, done);
+        return;
+    }
     struct agent_launch *launch = mem_alloc(sizeof(*launch));
     launch->agent = agent;
     launch->id = str_dup(id);

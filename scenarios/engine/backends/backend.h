@@ -11,6 +11,7 @@
 #include "scenarios/engine/parse/capability.h"
 #include "scenarios/engine/parse/schema.h"
 
+struct agent;
 struct backend;
 struct world;
 
@@ -24,6 +25,11 @@ struct world_options {
 /* What was there before the scenario and may be there after it; filled in by audit_before. */
 struct world_ops {
     struct host *(*host_new)(struct world *world);
+    /* Makes the agent with these flags on this host; NULL: by agent_create, in this process. */
+    int (*agent_new)(struct world *world, struct host *host, const struct flags *flags,
+        struct agent **ret_agent, struct err *err);
+    /* Ends an agent that agent_new made, before it is freed: as by SIGKILL, or in peace. */
+    void (*agent_end)(struct world *world, bool crash);
     /* Directories, paths and flags that the world gives an agent; before the scenario's own. */
     void (*flags)(struct world *world, struct flags *flags);
     /* Time of the next thing due; UINT64_MAX when nothing is. Virtual time only (else NULL). */
@@ -68,6 +74,7 @@ struct backend {
 };
 extern const struct backend backend_sim;
 extern const struct backend backend_kernel;
+extern const struct backend backend_agent;
 extern const struct backend *const backends[]; /* NULL-terminated */
 const struct backend *backend_find(const char *name);
 

@@ -3,7 +3,7 @@
 
 #include "scenarios/engine/backends/backend.h"
 
-const struct backend *const backends[] = {&backend_sim, &backend_kernel, NULL};
+const struct backend *const backends[] = {&backend_sim, &backend_kernel, &backend_agent, NULL};
 
 const struct backend *backend_find(const char *name)
 {

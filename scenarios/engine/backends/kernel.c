@@ -15,25 +15,13 @@
 #include "reference/host_linux.h"
 #include "scenarios/engine/backends/audit.h"
 #include "scenarios/engine/backends/kernel_clean.h"
+#include "scenarios/engine/backends/kernel_world.h"
 #include "scenarios/engine/backends/machine.h"
 
 #define TRACE_KEPT 25
 
-struct kernel_world {
-    struct world base;
-    char *directory;
-    char *init_helper;
-    char **descriptors;  /* open before the first agent */
-    const char *cgroups; /* which hierarchies the agent sees */
-};
-
-static struct kernel_world *kernel_of(struct world *world)
-{
-    return (struct kernel_world *)world;
-}
-
 /* A program beside this one (the build tree), or where it is installed. */
-static char *program_path(const char *name)
+char *kernel_program_path(const char *name)
 {
     char self[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -56,14 +44,14 @@ static struct host *new_host(struct kernel_world *kernel, struct trace *trace, s
     return host_linux_new(kernel->base.loop, trace, &options, &host, err) < 0 ? NULL : host;
 }
 
-static struct host *kernel_agent_host(struct world *world)
+struct host *kernel_agent_host(struct world *world)
 {
     struct host *host = new_host(kernel_of(world), world->trace, NULL);
     assert(host); /* the observer's was made the same way */
     return host;
 }
 
-static void kernel_flags(struct world *world, struct flags *flags)
+void kernel_flags(struct world *world, struct flags *flags)
 {
     str_set(&flags->work_dir, world->work_dir);
     str_set(&flags->runtime_dir, world->runtime_dir);
@@ -73,10 +61,10 @@ static void kernel_flags(struct world *world, struct flags *flags)
 
 /* Zombies are this process' own: an agent reaps those that it watches, init those of an agent that
  * has crashed; here supervisor_reap does. */
-static bool kernel_is_ours(struct world *world, const struct process_info *process)
+bool kernel_is_ours(struct world *world, const struct process_info *process)
 {
-    (void)world;
-    return process->state != 'Z' && supervisor_has(process->pid);
+    return process->state != 'Z' && process->pid != kernel_of(world)->agent_pid &&
+           supervisor_has(process->pid);
 }
 
 static void audit_descriptors(const struct kernel_world *kernel, char ***lines)
@@ -102,7 +90,7 @@ static void audit_mounts(const struct kernel_world *kernel, char ***lines)
     mount_info_free(mounts, count);
 }
 
-static char **kernel_audit(struct world *world, bool final)
+char **kernel_audit(struct world *world, bool final)
 {
     char **lines = NULL;
     if (final)
@@ -157,7 +145,7 @@ static void describe_cgroups(struct world *world, char ***lines)
     }
 }
 
-static char **kernel_describe(struct world *world)
+char **kernel_describe(struct world *world)
 {
     char **lines = NULL;
     _cleanup_free_ struct process_info *list = NULL;
@@ -177,7 +165,7 @@ static char **kernel_describe(struct world *world)
     return lines;
 }
 
-static void kernel_free_world(struct world *world)
+void kernel_free_world(struct world *world)
 {
     struct kernel_world *kernel = kernel_of(world);
     if (world->observer) {
@@ -197,13 +185,13 @@ static void kernel_free_world(struct world *world)
     free(kernel);
 }
 
-static char **kernel_descriptors(struct world *world, struct host *host)
+char **kernel_descriptors(struct world *world, struct host *host)
 {
     (void)world, (void)host; /* all agents live in this process, one at a time */
     return open_descriptors();
 }
 
-static const struct world_ops kernel_ops = {.host_new = kernel_agent_host,
+static const struct world_ops kernel_world_ops = {.host_new = kernel_agent_host,
     .flags = kernel_flags,
     .descriptors = kernel_descriptors,
     .is_ours = kernel_is_ours,
@@ -227,17 +215,18 @@ static int make_directory(struct kernel_world *kernel, struct err *err)
     return 0;
 }
 
-static int kernel_world_new(
-    const struct world_options *options, struct world **ret_world, struct err *err)
+int kernel_world_make(const struct world_options *options, const struct backend *backend,
+    const struct world_ops *ops, struct world **ret_world, struct err *err)
 {
     supervisor_start();
     struct kernel_world *kernel = mem_alloc(sizeof(*kernel));
     struct world *world = &kernel->base;
-    world->ops = &kernel_ops;
-    world->backend = &backend_kernel;
+    world->ops = ops;
+    world->backend = backend;
+    kernel->agent_pid = -1;
     kernel->cgroups = machine_layout(options->agent);
-    kernel->init_helper = program_path("seatrial-init");
-    world->workload = program_path("seatrial-workload");
+    kernel->init_helper = kernel_program_path("seatrial-init");
+    world->workload = kernel_program_path("seatrial-workload");
     world->loop = loop_uv_new();
     world->trace = trace_new(world->loop, TRACE_KEPT);
     int result = access(world->workload, X_OK) == 0
@@ -258,6 +247,12 @@ static int kernel_world_new(
     return 0;
 }
 
+static int kernel_world_new(
+    const struct world_options *options, struct world **ret_world, struct err *err)
+{
+    return kernel_world_make(options, &backend_kernel, &kernel_world_ops, ret_world, err);
+}
+
 static bool has_cgroups(enum capability capability)
 {
     bool v1 = machine_has_v1();
@@ -268,7 +263,7 @@ static bool has_cgroups(enum capability capability)
     return capability == CAPABILITY_CGROUPS_V1 ? v1 : v1 || machine_cgroup2();
 }
 
-static bool kernel_has(enum capability capability, const char **ret_reason)
+bool kernel_has(enum capability capability, const char **ret_reason)
 {
     static const char *const lacks[CAPABILITY_COUNT] = {
         [CAPABILITY_VIRTUAL_TIME] = "time is real here",

@@ -4,23 +4,26 @@
 #include <stddef.h>
 
 /* One list for both tables. */
-#define ROWS(row)                                                                                  \
-    row(CAPABILITY_VIRTUAL_TIME, "virtual-time", "long waits cost nothing") row(CAPABILITY_FAULTS, \
-        "faults", "faults and crashes can stand at any effect") row(CAPABILITY_KERNEL_KNOBS,       \
-        "kernel-knobs", "a kernel that can be told to misbehave") row(CAPABILITY_SHELL, "shell",   \
-        "runs any command, not only workloads") row(CAPABILITY_ROOT, "root", "the agent is root")  \
-        row(CAPABILITY_LINUX_LAUNCHER, "linux-launcher", "processes by the linux launcher") row(   \
-            CAPABILITY_CGROUPS_V1, "cgroups-v1", "cgroups of version 1 at the standard place")     \
-            row(CAPABILITY_CGROUPS_V2, "cgroups-v2", "cgroups of version 2 at the standard place") \
-                row(CAPABILITY_CGROUPS_HYBRID, "cgroups-hybrid",                                   \
-                    "version 1, and version 2 beside it") row(CAPABILITY_NAMESPACES, "namespaces", \
-                    "processes in namespaces of their own")                                        \
-                    row(CAPABILITY_MOUNTS, "mounts", "mounts, and containers that see them")       \
-                        row(CAPABILITY_IMAGES, "images", "root file systems from images")          \
-                            row(CAPABILITY_DOCKER, "docker", "a docker engine") row(               \
-                                CAPABILITY_NETWORK, "network", "sockets and network interfaces")   \
-                                row(CAPABILITY_SIMULATION, "simulation",                           \
-                                    "nothing but the simulated kernel will do")
+/* clang-format off */
+#define ROWS(row) \
+    row(CAPABILITY_VIRTUAL_TIME, "virtual-time", "long waits cost nothing") \
+    row(CAPABILITY_FAULTS, "faults", "faults and crashes can stand at any effect") \
+    row(CAPABILITY_CRASHES, "crashes", "the agent can be killed and started anew") \
+    row(CAPABILITY_PARTS, "parts", "the agent's parts can be held and counted, its trace can be read") \
+    row(CAPABILITY_KERNEL_KNOBS, "kernel-knobs", "a kernel that can be told to misbehave") \
+    row(CAPABILITY_SHELL, "shell", "runs any command, not only workloads") \
+    row(CAPABILITY_ROOT, "root", "the agent is root") \
+    row(CAPABILITY_LINUX_LAUNCHER, "linux-launcher", "processes by the linux launcher") \
+    row(CAPABILITY_CGROUPS_V1, "cgroups-v1", "cgroups of version 1 at the standard place") \
+    row(CAPABILITY_CGROUPS_V2, "cgroups-v2", "cgroups of version 2 at the standard place") \
+    row(CAPABILITY_CGROUPS_HYBRID, "cgroups-hybrid", "version 1, and version 2 beside it") \
+    row(CAPABILITY_NAMESPACES, "namespaces", "processes in namespaces of their own") \
+    row(CAPABILITY_MOUNTS, "mounts", "mounts, and containers that see them") \
+    row(CAPABILITY_IMAGES, "images", "root file systems from images") \
+    row(CAPABILITY_DOCKER, "docker", "a docker engine") \
+    row(CAPABILITY_NETWORK, "network", "sockets and network interfaces") \
+    row(CAPABILITY_SIMULATION, "simulation", "nothing but the simulated kernel will do")
+/* clang-format on */
 
 #define FULL_ROW(id, name, help) [id] = {name, help},
 #define NAME_ROW(id, name, help) [id] = name,

@@ -10,6 +10,8 @@
 enum capability {
     CAPABILITY_VIRTUAL_TIME, /* long waits cost nothing */
     CAPABILITY_FAULTS,       /* faults and crashes at any effect */
+    CAPABILITY_CRASHES,      /* the agent can be killed and started anew */
+    CAPABILITY_PARTS,        /* the agent's parts can be held and counted, its trace read */
     CAPABILITY_KERNEL_KNOBS, /* stuck freezer, unkillable processes, small machines */
     CAPABILITY_SHELL,        /* runs any command, not only workloads */
     CAPABILITY_ROOT,

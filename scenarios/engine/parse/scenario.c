@@ -145,6 +145,8 @@ static uint64_t agent_needs(const struct node *agent)
     }
     if (node_get(agent, "kernel"))
         needs |= NEED(CAPABILITY_KERNEL_KNOBS);
+    if (node_get(agent, "fakes"))
+        needs |= NEED(CAPABILITY_PARTS);
     return needs;
 }
 
@@ -154,7 +156,12 @@ static uint64_t agent_needs(const struct node *agent)
 static uint64_t step_needs(const struct step *step)
 {
     static const char *const waits[] = {"for", "quiet"};
+    static const char *const inner[] = {"calls", "order", "traced"};
     uint64_t needs = node_get(step->args, "command") ? NEED(CAPABILITY_SHELL) : 0;
+    for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {
+        if (node_get(step->args, inner[i]))
+            needs |= NEED(CAPABILITY_PARTS);
+    }
     for (size_t i = 0; i < ARRAY_SIZE(waits); i++) {
         if (node_number(step->args, waits[i], 0) > LONG_WAIT_NS)
             needs |= NEED(CAPABILITY_VIRTUAL_TIME);

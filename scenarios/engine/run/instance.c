@@ -120,6 +120,9 @@ static bool wants_fake(const struct run *run, const char *part)
 static int instance_make(struct run *run, struct err *err)
 {
     struct instance *instance = &run->instance;
+    const struct world_ops *ops = run->world->ops;
+    if (ops->agent_new)
+        return ops->agent_new(run->world, instance->host, &run->flags, &instance->agent, err);
     size_t count;
     struct isolator **fakes = make_fakes(run, &count);
     if (wants_fake(run, "fetcher"))
@@ -212,6 +215,8 @@ void instance_crash(struct run *run)
     struct host *host = instance->host;
     /* Nobody may start anything while it unwinds. */
     instance->agent = NULL;
+    if (run->world->ops->agent_end)
+        run->world->ops->agent_end(run->world, true);
     host_crash(host);
     host_gone(host);
     agent_free(agent);
@@ -238,6 +243,8 @@ void instance_stop(struct run *run)
         return;
     struct agent *agent = instance->agent;
     instance->agent = NULL;
+    if (run->world->ops->agent_end)
+        run->world->ops->agent_end(run->world, false);
     agent_free(agent);
     size_t requests = 0;
     list_for_each(node, &instance->host->requests) requests++;

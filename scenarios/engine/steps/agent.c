@@ -116,11 +116,11 @@ static int settle_run(struct run *run, const struct step *step, struct err *err)
 }
 
 const struct step_spec step_crash = {"crash", &crash_schema,
-    "the agent is gone at once, as by SIGKILL; containers stay", NEED(CAPABILITY_FAULTS), NULL,
+    "the agent is gone at once, as by SIGKILL; containers stay", NEED(CAPABILITY_CRASHES), NULL,
     crash_run, true};
 const struct step_spec step_restart = {"restart", &restart_schema,
     "starts the agent anew (after a crash, if it still runs): it recovers what is there",
-    NEED(CAPABILITY_FAULTS), NULL, restart_run, true};
+    NEED(CAPABILITY_CRASHES), NULL, restart_run, true};
 const struct step_spec step_advance = {"advance", &advance_schema,
     "lets time pass: all that is due up to then happens", 0, NULL, advance_run, true};
 const struct step_spec step_settle = {"settle", &settle_schema,

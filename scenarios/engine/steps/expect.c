@@ -240,7 +240,8 @@ static char *look_metric(struct run *run, const struct node *args)
     if (!run->instance.agent)
         return str_dup("a metric, but no agent is running");
     const json_t *value =
-        json_object_get(run->instance.agent->containerizer->metrics, node_text(args, "name"));
+        json_object_get(
+            containerizer_metrics(run->instance.agent->containerizer), node_text(args, "name"));
     struct check check;
     const struct node *expected = node_get(args, "is");
     check_parse(expected, &check);

@@ -202,15 +202,16 @@ static int limit_run(struct run *run, const struct step *step, struct err *err)
 }
 
 const struct step_spec step_hold = {"hold", &hold_schema,
-    "from now on the call is made, but its completion is kept until `release`", 0, NULL,
-    hold_or_fail_run, false};
+    "from now on the call is made, but its completion is kept until `release`",
+    NEED(CAPABILITY_PARTS), NULL, hold_or_fail_run, false};
 const struct step_spec step_release = {"release", &release_schema,
-    "delivers what is held there, with its own result, and holds no more", 0, NULL, release_run,
-    true};
-const struct step_spec step_fail = {
-    "fail", &fail_schema, "the next calls there fail", 0, NULL, hold_or_fail_run, false};
+    "delivers what is held there, with its own result, and holds no more", NEED(CAPABILITY_PARTS),
+    NULL, release_run, true};
+const struct step_spec step_fail = {"fail", &fail_schema, "the next calls there fail",
+    NEED(CAPABILITY_PARTS), NULL, hold_or_fail_run, false};
 const struct step_spec step_lose = {"lose", &lose_schema,
-    "the launcher's destroy says that it succeeded, but kills nothing", NEED(CAPABILITY_FAULTS),
-    NULL, lose_run, false};
+    "the launcher's destroy says that it succeeded, but kills nothing",
+    NEED(CAPABILITY_FAULTS) | NEED(CAPABILITY_PARTS), NULL, lose_run, false};
 const struct step_spec step_limit = {"limit", &limit_schema,
-    "the isolator says that a limit of the container was reached", 0, NULL, limit_run, true};
+    "the isolator says that a limit of the container was reached", NEED(CAPABILITY_PARTS), NULL,
+    limit_run, true};

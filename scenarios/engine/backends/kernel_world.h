@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The world of the kernel under our feet, which two backends share: with the agent in this process,
+ * and in one of its own. */
+#pragma once
+
+#include "scenarios/engine/backends/backend.h"
+
+struct kernel_world {
+    struct world base;
+    char *directory;
+    char *init_helper;
+    char **descriptors;  /* open before the first agent */
+    const char *cgroups; /* which hierarchies the agent sees */
+    pid_t agent_pid;     /* of an agent in a process of its own; -1: none */
+};
+
+static inline struct kernel_world *kernel_of(struct world *world)
+{
+    return (struct kernel_world *)world;
+}
+
+/* The operations of the world, for both tables. */
+struct host *kernel_agent_host(struct world *world);
+void kernel_flags(struct world *world, struct flags *flags);
+bool kernel_is_ours(struct world *world, const struct process_info *process);
+char **kernel_audit(struct world *world, bool final);
+char **kernel_descriptors(struct world *world, struct host *host);
+char **kernel_describe(struct world *world);
+void kernel_free_world(struct world *world);
+
+int kernel_world_make(const struct world_options *options, const struct backend *backend,
+    const struct world_ops *ops, struct world **ret_world, struct err *err);
+bool kernel_has(enum capability capability, const char **ret_reason);
+/* A program beside this one (the build tree), or where it is installed; owned. */
+char *kernel_program_path(const char *name);
