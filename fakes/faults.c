@@ -32,10 +32,14 @@
         .verdict = {.action = EFFECT_PROCEED, .delay_ns = UINT64_MAX}, .promise = (promise_)       \
     }
 #define CRASH(kind_, before_, after_)                                                              \
-    {.kind = (kind_), .name = "crash before", .verdict = {.action = EFFECT_CRASH_BEFORE},          \
+    {.kind = (kind_),                                                                              \
+        .name = "crash before",                                                                    \
+        .verdict = {.action = EFFECT_CRASH_BEFORE},                                                \
         .promise = (before_)},                                                                     \
-        {.kind = (kind_), .name = "crash after", .verdict = {.action = EFFECT_CRASH_AFTER},        \
-            .promise = (after_)}
+    {                                                                                              \
+        .kind = (kind_), .name = "crash after", .verdict = {.action = EFFECT_CRASH_AFTER},         \
+        .promise = (after_)                                                                        \
+    }
 
 /* Promises that many rows share. */
 #define LAUNCH_FAILS                                                                               \
@@ -103,7 +107,8 @@ const struct fault fault_atlas[] = {
     CRASH(EFFECT_TREE_REMOVE, "recovery finds the directory and destroys the orphan again",
         "nothing to recover"),
 
-    FAIL(EFFECT_RENAME, ENOSPC, "the pull or the prune fails with the cause (provisioner.md 3.3, 7)"),
+    FAIL(EFFECT_RENAME, ENOSPC,
+        "the pull or the prune fails with the cause (provisioner.md 3.3, 7)"),
     CRASH(EFFECT_RENAME, "what was pulled is not cached; the next request pulls again",
         "a layer may lie in the store without a record; the next pull finds and uses it"),
 
@@ -205,8 +210,8 @@ static bool text_contains(const char *text, const char *part)
 static bool rule_matches(const struct fault_rule *rule, const struct effect *effect)
 {
     return (rule->kind == EFFECT_KIND_COUNT || rule->kind == effect->kind) &&
-        text_contains(effect->subject, rule->subject) &&
-        text_contains(effect->detail, rule->detail);
+           text_contains(effect->subject, rule->subject) &&
+           text_contains(effect->detail, rule->detail);
 }
 
 /* Called once for each effect that matches, in order. */

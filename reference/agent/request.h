@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The agent's local protocol: JSON lines on a Unix socket. A request is one object a line; each gets one reply,
- * in any order:
+ * The agent's local protocol: JSON lines on a Unix socket. A request is one object a line; each
+ * gets one reply, in any order:
  *
  *     {"n":7,"call":"launch","id":"c1","config":{"command_info":{"value":"sleep 10"}}}
  *     {"n":7,"value":"SUCCESS"}
  *     {"n":8,"error":"wait c2: …","code":"ENOENT"}
  *
- * `value` is what the operation yields (containerizer.md 1): a text for launch, state; an object for usage,
- * status, metrics; a termination or null for wait and destroy; a boolean for kill; an array for containers.
+ * `value` is what the operation yields (containerizer.md 1): a text for launch, state; an object
+ * for usage, status, metrics; a termination or null for wait and destroy; a boolean for kill; an
+ * array for containers.
  */
 #pragma once
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The freezer of v1 (spec cgroupfs.md 6). Tasks stop at once and settle in a later step of the
- * loop; whether a group is FROZEN is found out when somebody reads it. SIGKILL waits until the thaw.
+ * loop; whether a group is FROZEN is found out when somebody reads it. SIGKILL waits until the
+ * thaw.
  */
 #include <errno.h>
 #include <string.h>
@@ -45,8 +46,7 @@ static void stop_tasks(struct cgroup *cgroup)
 {
     if (cgroup->freezer_stuck)
         return;
-    list_for_each(node, &cgroup->tasks)
-        task_set(cgroup_task_at(cgroup, node), true);
+    list_for_each(node, &cgroup->tasks) task_set(cgroup_task_at(cgroup, node), true);
 }
 
 void freezer_v1_settle(struct cgroup *cgroup)
@@ -55,8 +55,7 @@ void freezer_v1_settle(struct cgroup *cgroup)
     if (cgroup->dead || !css || !freezing(css) || cgroup->freezer_stuck)
         return;
     stop_tasks(cgroup);
-    list_for_each(node, &cgroup->tasks)
-        cgroup_task_at(cgroup, node)->settled_v1 = true;
+    list_for_each(node, &cgroup->tasks) cgroup_task_at(cgroup, node)->settled_v1 = true;
 }
 
 static void apply(struct cgroup *cgroup)
@@ -77,17 +76,15 @@ static void apply(struct cgroup *cgroup)
 static bool all_frozen(struct cgroup *cgroup)
 {
     for (struct cgroup *at = cgroup_next(cgroup, NULL); at; at = cgroup_next(cgroup, at))
-        list_for_each(node, &at->tasks)
-            if (!cgroup_task_at(at, node)->settled_v1)
-                return false;
+        list_for_each(node, &at->tasks) if (!cgroup_task_at(at, node)->settled_v1) return false;
     return true;
 }
 
 static int state_read(const struct cgroup_io *io, struct strbuf *out)
 {
-    strbuf_add(out, !freezing(io->css)           ? "THAWED\n"
-                    : all_frozen(io->cgroup)     ? "FROZEN\n"
-                                                 : "FREEZING\n");
+    strbuf_add(out, !freezing(io->css)       ? "THAWED\n"
+                    : all_frozen(io->cgroup) ? "FROZEN\n"
+                                             : "FREEZING\n");
     return 0;
 }
 

@@ -9,7 +9,7 @@
     row(CAPABILITY_VIRTUAL_TIME, "virtual-time", "long waits cost nothing") \
     row(CAPABILITY_FAULTS, "faults", "faults and crashes can stand at any effect") \
     row(CAPABILITY_CRASHES, "crashes", "the agent can be killed and started anew") \
-    row(CAPABILITY_PARTS, "parts", "the agent's parts can be held and counted, its trace can be read") \
+    row(CAPABILITY_PARTS, "parts", "its parts can be held and counted, its trace can be read") \
     row(CAPABILITY_KERNEL_KNOBS, "kernel-knobs", "a kernel that can be told to misbehave") \
     row(CAPABILITY_SHELL, "shell", "runs any command, not only workloads") \
     row(CAPABILITY_ROOT, "root", "the agent is root") \

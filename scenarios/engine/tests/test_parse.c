@@ -175,7 +175,7 @@ static void test_good(void **state)
     assert_string_equal(suite.items[1]->name, "by version [cgroups=v2]");
     assert_string_equal(suite.items[2]->name, "other");
     assert_int_equal(suite.items[0]->line, 3);
-    assert_true(suite.items[0]->needs & (1u << 5));
+    assert_true(suite.items[0]->needs & NEED(CAPABILITY_LINUX_LAUNCHER));
     /* one step of its own, two of the fragment, three rounds of two, and what follows */
     assert_int_equal(suite.items[0]->steps_count, 1 + 2 + 6 + 3);
     suite_release(&suite);
