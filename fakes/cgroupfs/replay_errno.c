@@ -17,5 +17,5 @@ int replay_errno_find(const char *name)
     if (!strcmp(name, "EOPNOTSUPP"))
         return replay_errno_find("ENOTSUP");
     /* The recorder knows fewer names than we do. */
-    return name[0] == 'E' && isdigit((unsigned char)name[1]) ? atoi(name + 1) : 0;
+    return name[0] == 'E' && isdigit((unsigned char)name[1]) ? (int)strtol(name + 1, NULL, 10) : 0;
 }

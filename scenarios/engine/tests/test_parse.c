@@ -19,6 +19,7 @@
 #include "reference/base/mem.h"
 #include "reference/base/strbuf.h"
 #include "scenarios/engine/parse/check.h"
+#include "scenarios/engine/parse/capability.h"
 #include "scenarios/engine/parse/scenario.h"
 
 #define BAD "scenarios/engine/tests/bad"
