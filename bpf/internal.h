@@ -65,6 +65,7 @@ struct stats {
     int cgroup_fd;
     int cpus;
     uint32_t slots;
+    uint32_t task_mask;
     uint32_t slots_used;              /* high-water mark */
     struct record **records;          /* in the order of publication */
     size_t records_count;
@@ -86,6 +87,12 @@ void maps_read(struct stats *stats);
 /* files.c: the last rung; false when there is no such file or figure. */
 bool file_value(const struct stats *stats, const struct record *record, enum stats_field field,
     struct stats_value *ret_value);
+
+/* tasks.c: the tasks' own counters, from outside. */
+bool task_times(uint32_t tid, uint64_t *ret_ran_ns, uint64_t *ret_waited_ns);
+/* Tasks that are in the cgroup or below already: their lines, so that they count from now on, and
+ * their number. Who comes and goes meanwhile may be missed or counted twice. */
+void tasks_adopt(const struct stats *stats, const struct record *record);
 
 /* publish.c */
 struct record *record_find(const struct stats *stats, const char *id);

@@ -45,7 +45,15 @@ struct signal_struct {
     int nr_threads;
     int group_exit_code;
 };
+struct sched_entity {
+    __u64 sum_exec_runtime;
+};
+struct sched_info {
+    unsigned long long run_delay;
+};
 struct task_struct {
+    struct sched_entity se;
+    struct sched_info sched_info;
     unsigned int __state;
     int pid;
     int tgid;

@@ -84,8 +84,11 @@ static bool wanted(struct ladder *ladder, const struct probe *probe, struct prob
     }
     if (state->why[rung])
         return false;
-    if ((probe->flags & PROBE_ON_DEMAND) && !parts->on_demand)
+    if ((probe->flags & PROBE_SYSCALL) && !parts->syscalls)
         why_not(state, rung, str_dup("off by default"));
+    else if ((probe->flags & PROBE_WAKEUP) && !parts->wakeups && rung <= RUNG_RAW_TP &&
+             parts->config.waits_in_tasks)
+        why_not(state, rung, str_dup("off by default: the tasks count their waits"));
     else if (is_without(parts->without, rung, probe->hook))
         why_not(state, rung, str_dup("left out on request"));
     else if (parts->refused)
@@ -320,13 +323,13 @@ int ladder_check_without(const char *const *without, struct err *err)
         const char *colon = strchr(without[i], ':');
         size_t length = colon ? (size_t)(colon - without[i]) : strlen(without[i]);
         _cleanup_free_ char *name = str_ndup(without[i], length);
-        bool known = str_equal(name, "file") && !colon;
+        bool known = !colon && (str_equal(name, "file") || str_equal(name, "sched_info"));
         for (int rung = 0; rung < RUNG_COUNT; rung++)
             known |= str_equal(name, rung_names[rung]) && (!colon || is_hook(colon + 1));
         if (!known)
             return err_set(err, -EINVAL,
-                "no such source \"%s\": expected tp_btf, raw_tp, tracepoint, cgroup or file, and "
-                "after a colon the name of a hook that --explain lists", without[i]);
+                "no such source \"%s\": expected tp_btf, raw_tp, tracepoint, cgroup, sched_info or "
+                "file; after one of the first four and a colon, a hook that --explain lists", without[i]);
     }
     return 0;
 }

@@ -19,8 +19,9 @@ extern const char *const rung_names[RUNG_COUNT];
 #define RUNG_NONE (-1)
 
 enum probe_flags {
-    PROBE_ON_DEMAND = 1,          /* off unless asked for */
+    PROBE_SYSCALL = 1,            /* off unless asked for */
     PROBE_UNLESS_CORE_SWITCH = 2, /* only when sched_switch cannot look into the tasks */
+    PROBE_WAKEUP = 4,             /* when asked for, or when waits are not counted in the tasks */
 };
 
 struct probe {
@@ -57,7 +58,8 @@ struct ladder_parts {
     const struct shared_map *maps;
     size_t maps_count;
     const char *const *without; /* "rung" or "rung:hook" */
-    bool on_demand;
+    bool syscalls; /* whether they are asked for */
+    bool wakeups;
     const struct btf *btf;      /* of the kernel; NULL: it has none */
     int cgroup_fd;              /* root of cgroup2 for the socket hooks; -1: none */
     const char *refused;        /* why nothing can be loaded at all; NULL: it can */

@@ -39,6 +39,8 @@ struct probe_config {
     __u32 task_mask;          /* entries of the map of tasks, less one */
     __u32 exit_group_dead;    /* sched_process_exit says whether the group is dead (6.16) */
     __u32 victim_is_task;     /* mark_victim gets a task (6.10), not a pid */
+    __u32 waits_in_tasks;     /* the kernel counts each task's waits (CONFIG_SCHED_INFO) */
+    __u32 zero;
 };
 
 /* --- what is counted on each CPU, by slot --- */
@@ -131,7 +133,9 @@ struct task_entry {
     __u64 clone_ns;     /* 0 for tasks older than the probes */
     __u64 first_run_ns;
     __u64 reclaim_ns;   /* since when it reclaims */
-    __u32 faults_minor; /* of the task's counters, what was collected */
+    __u64 ran_ns;       /* of the task's own counters, what was collected */
+    __u64 waited_ns;
+    __u32 faults_minor;
     __u32 faults_major;
 } __attribute__((aligned(64)));
 
@@ -143,10 +147,9 @@ struct cache_entry {
     __u32 zero;
 };
 struct cpu_state {
+    __u32 pid;      /* of the task that runs; 0: the idle one, or none was seen yet */
+    __u32 slot;     /* of that task; by plain tracepoints only, as is */
     __u64 since_ns; /* the last switch */
-    __u64 switches;
-    __u32 slot;     /* of the task that runs */
-    __u32 zero;
     __u64 lost;     /* run-queue waits not measured: two tasks shared a line */
     struct cache_entry cache[STATS_CACHE];
 };

@@ -37,10 +37,8 @@ static const struct map_shape shapes[MAP_COUNT] = {
     [MAP_NEWBORN] = {"newborn", BPF_MAP_TYPE_LRU_HASH, sizeof(struct cgroup_key), 8, 0},
 };
 
-uint32_t tasks_wanted(void);
-
 /* A line for each pid that the machine gives, up to TASKS_MAX; a power of two. */
-uint32_t tasks_wanted(void)
+static uint32_t tasks_wanted(void)
 {
     _cleanup_free_ char *text = text_read("/proc/sys/kernel/pid_max");
     uint64_t pids = text ? strtoull(text, NULL, 10) : TASKS_MAX;
@@ -78,6 +76,7 @@ int maps_create(struct stats *stats, struct err *err)
             return err_errno(err, fd, "create the map %s", shapes[i].name);
         stats->maps[i] = (struct shared_map){shapes[i].name, fd};
     }
+    stats->task_mask = tasks_wanted() - 1;
     long page = sysconf(_SC_PAGESIZE);
     void *memory = mmap(NULL, (size_t)page, PROT_READ | PROT_WRITE, MAP_SHARED,
         stats->maps[MAP_CONTROL].fd, 0);
@@ -179,18 +178,39 @@ static bool cpus_read(struct stats *stats, struct cpu_state *states)
     return bpf_map_lookup_elem(stats->maps[MAP_CPUS].fd, &zero, states) == 0;
 }
 
-/* The time of who runs right now is not in the sums yet. A CPU that switched while we read is left
- * out: there it is. */
+static void add_time(struct stats *stats, uint32_t slot, uint64_t ns)
+{
+    for (size_t i = 0; i < stats->records_count; i++)
+        if (stats->records[i]->slot == slot)
+            stats->records[i]->own.sched.cpu_ns += ns;
+}
+
+/* What the task that runs has run since its last switch; the kernel is at most a tick behind. */
+static void add_running_task(struct stats *stats, uint32_t pid)
+{
+    struct task_entry entry = {0};
+    uint32_t line = pid & stats->task_mask;
+    if (bpf_map_lookup_elem(stats->maps[MAP_TASKS].fd, &line, &entry) < 0 || entry.pid != pid ||
+        entry.slot >= stats->slots)
+        return;
+    uint64_t ran_ns = 0;
+    uint64_t waited_ns = 0;
+    if (task_times(pid, &ran_ns, &waited_ns) && ran_ns > entry.ran_ns)
+        add_time(stats, entry.slot, ran_ns - entry.ran_ns);
+}
+
+/* The time of who runs right now is not in the sums yet. A CPU that has another task after we read
+ * them is left out: there it is, or will be. */
 static void add_running(struct stats *stats, const struct cpu_state *before,
     const struct cpu_state *after, uint64_t now_ns)
 {
     for (int cpu = 0; cpu < stats->cpus; cpu++) {
-        if (before[cpu].switches != after[cpu].switches || !before[cpu].since_ns ||
-            before[cpu].slot >= stats->slots || now_ns <= before[cpu].since_ns)
+        if (before[cpu].pid != after[cpu].pid || before[cpu].since_ns != after[cpu].since_ns)
             continue;
-        for (size_t i = 0; i < stats->records_count; i++)
-            if (stats->records[i]->slot == before[cpu].slot)
-                stats->records[i]->own.sched.cpu_ns += now_ns - before[cpu].since_ns;
+        if (before[cpu].since_ns && before[cpu].slot < stats->slots)
+            add_time(stats, before[cpu].slot, now_ns - before[cpu].since_ns);
+        else if (!before[cpu].since_ns && before[cpu].pid)
+            add_running_task(stats, before[cpu].pid);
     }
 }
 

@@ -24,8 +24,8 @@
 
 const struct probe ladder_probes[] = {
     {"sched", "on_switch", "sched_switch", 0},
-    {"sched", "on_wakeup", "sched_wakeup", 0},
-    {"sched", "on_wakeup_new", "sched_wakeup_new", 0},
+    {"sched", "on_wakeup", "sched_wakeup", PROBE_WAKEUP},
+    {"sched", "on_wakeup_new", "sched_wakeup_new", PROBE_WAKEUP},
     {"process", "on_fork", "sched_process_fork", 0},
     {"process", "on_exec", "sched_process_exec", 0},
     {"process", "on_exit", "sched_process_exit", 0},
@@ -44,7 +44,7 @@ const struct probe ladder_probes[] = {
     {"network", "on_egress", "egress", 0},
     {"signals", "on_generate", "signal_generate", 0},
     {"signals", "on_deliver", "signal_deliver", 0},
-    {"syscalls", "on_sys_exit", "sys_exit", PROBE_ON_DEMAND},
+    {"syscalls", "on_sys_exit", "sys_exit", PROBE_SYSCALL},
     {"lifecycle", "on_mkdir", "cgroup_mkdir", 0},
     {"lifecycle", "on_populated", "cgroup_notify_populated", 0},
     {"lifecycle", "on_rmdir", "cgroup_rmdir", 0},

@@ -165,6 +165,16 @@ INLINE struct task_entry *task_find(__u32 pid)
     return entry && entry->pid == pid ? entry : (void *)0;
 }
 
+/* What the task has counted before now is not to be collected. */
+INLINE void task_skip(struct task_entry *entry, struct task_struct *task)
+{
+    entry->ran_ns = K(task, se.sum_exec_runtime);
+    if (config.waits_in_tasks)
+        entry->waited_ns = K(task, sched_info.run_delay);
+    entry->faults_minor = (__u32)K(task, min_flt);
+    entry->faults_major = (__u32)K(task, maj_flt);
+}
+
 INLINE void task_reset(struct task_entry *entry, struct task_struct *task)
 {
     entry->pid = K(task, pid);
@@ -173,8 +183,7 @@ INLINE void task_reset(struct task_entry *entry, struct task_struct *task)
     entry->clone_ns = 0;
     entry->first_run_ns = 0;
     entry->reclaim_ns = 0;
-    entry->faults_minor = (__u32)K(task, min_flt);
-    entry->faults_major = (__u32)K(task, maj_flt);
+    task_skip(entry, task);
 }
 
 /* The task's line; taken over from another one if need be. */

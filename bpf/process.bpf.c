@@ -150,9 +150,7 @@ int BPF_PROG(on_attach, struct cgroup *to, const char *path, struct task_struct 
         threads_change(slot, count);
     }
     entry->slot = slot;
-    /* Faults from before are not this container's. */
-    entry->faults_minor = (__u32)K(task, min_flt);
-    entry->faults_major = (__u32)K(task, maj_flt);
+    task_skip(entry, task);
     if (slot < config.slots)
         first_task(slot, entry, now);
     return 0;

@@ -118,22 +118,6 @@ static int slot_fill(struct stats *stats, struct record *record, struct err *err
     return 0;
 }
 
-/* Tasks that are in the cgroup already: from here on the probes see who comes and goes. */
-static void threads_count(struct stats *stats, struct record *record)
-{
-    struct stats_value value = {0};
-    if (!file_value(stats, record, FIELD_THREADS, &value) || value.value == 0)
-        return;
-    struct gauge gauge = {0};
-    int fd = stats->maps[MAP_GAUGES].fd;
-    if (bpf_map_lookup_elem(fd, &record->slot, &gauge) < 0)
-        return;
-    gauge.threads = (int)value.value;
-    gauge.threads_peak = (uint32_t)value.value;
-    gauge.tasks_seen = 1;
-    bpf_map_update_elem(fd, &record->slot, &gauge, BPF_ANY);
-}
-
 /* The path below the root of the hierarchies, whichever way it was given. */
 static char *cgroup_below(const struct stats *stats, const char *cgroup)
 {
@@ -175,7 +159,7 @@ int stats_publish(struct stats *stats, const char *id, const char *cgroup, const
         sizeof(struct record *));
     stats->records[stats->records_count++] = record;
     if (stats->loaded)
-        threads_count(stats, record);
+        tasks_adopt(stats, record);
     return 0;
 }
 

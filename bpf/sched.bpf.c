@@ -1,10 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* CPU time, switches, run-queue latency, and page faults by the tasks' own counters. */
+/*
+ * CPU time, switches, run-queue latency and page faults. The kernel counts run time, waits and
+ * faults in each task anyway; a switch collects what has come since the last one, so that it reads
+ * no clock. Kernels whose tasks do not count their waits, and who asks for wakeups, get the wait
+ * from the wakeup (or the preemption) to the switch.
+ */
 #include "bpf/probe.h"
 
 MAP(sched, PERCPU_ARRAY, __u32, struct sched_stats, 1, 0);
 
-/* What the kernel has counted in the task since the last time. */
+INLINE unsigned int state_of(struct task_struct *task)
+{
+#ifdef __bpf__
+    if (!bpf_core_field_exists(task->__state)) {
+        struct task_struct___state *old = (void *)task;
+        return (unsigned int)BPF_CORE_READ(old, state);
+    }
+#endif
+    return K(task, __state);
+}
+
 INLINE void faults_collect(struct sched_stats *stats, struct task_entry *entry,
     struct task_struct *task)
 {
@@ -25,33 +40,41 @@ INLINE void faults_collect_major(struct sched_stats *stats, struct task_entry *e
     entry->faults_major = major;
 }
 
-INLINE unsigned int state_of(struct task_struct *task)
+INLINE void wait_count(struct sched_stats *stats, __u64 waited)
 {
-#ifdef __bpf__
-    if (!bpf_core_field_exists(task->__state)) {
-        struct task_struct___state *old = (void *)task;
-        return (unsigned int)BPF_CORE_READ(old, state);
-    }
-#endif
-    return K(task, __state);
+    stats->waits++;
+    stats->wait_ns += waited;
+    COUNT_AT(stats->wait_buckets, bucket_of(waited), STATS_BUCKETS);
+}
+
+/* A task that leaves the CPU has come to it once: after that wait. */
+INLINE void wait_collect(struct sched_stats *stats, struct task_entry *entry,
+    struct task_struct *task)
+{
+    __u64 waited = K(task, sched_info.run_delay);
+    wait_count(stats, waited - entry->waited_ns);
+    entry->waited_ns = waited;
 }
 
 /* A task leaves the CPU: its time, why it left, and whether it waits again from here on. */
-INLINE void switch_out(struct cpu_state *cpu, struct task_struct *task, __u32 slot, bool preempted,
-    __u64 now)
+INLINE void switch_out(struct cpu_state *cpu, struct task_struct *task, __u32 slot, bool preempted)
 {
     struct sched_stats *stats = bpf_map_lookup_elem(&sched, &slot);
     struct task_entry *entry = task_take(cpu, task);
     if (!stats || !entry)
         return;
-    if (cpu->since_ns)
-        stats->cpu_ns += now - cpu->since_ns;
+    __u64 ran = K(task, se.sum_exec_runtime);
+    stats->cpu_ns += ran - entry->ran_ns;
+    entry->ran_ns = ran;
+    if (config.waits_in_tasks)
+        wait_collect(stats, entry, task);
     faults_collect(stats, entry, task);
     faults_collect_major(stats, entry, task);
     unsigned int state = state_of(task);
     if (preempted || state == KERNEL_TASK_RUNNING) {
         stats->switches_involuntary++;
-        entry->runnable_ns = now;
+        if (!config.waits_in_tasks)
+            entry->runnable_ns = bpf_ktime_get_ns();
         return;
     }
     stats->switches_voluntary++;
@@ -60,17 +83,16 @@ INLINE void switch_out(struct cpu_state *cpu, struct task_struct *task, __u32 sl
         entry->pid = 0;
 }
 
-/* A task gets the CPU: how long it waited for it. */
-INLINE void switch_in(struct task_entry *entry, __u32 slot, __u64 now)
+/* A task gets the CPU, after it was woken or preempted. */
+INLINE void wait_end(struct cpu_state *cpu, struct task_struct *task, struct task_entry *entry)
 {
-    struct sched_stats *stats = bpf_map_lookup_elem(&sched, &slot);
-    if (!stats || !entry->runnable_ns)
-        return;
-    __u64 waited = now > entry->runnable_ns ? now - entry->runnable_ns : 0;
+    __u32 slot = slot_of_task(cpu, task);
+    struct sched_stats *stats =
+        slot < config.slots ? bpf_map_lookup_elem(&sched, &slot) : (void *)0;
+    __u64 now = bpf_ktime_get_ns();
+    if (stats)
+        wait_count(stats, now > entry->runnable_ns ? now - entry->runnable_ns : 0);
     entry->runnable_ns = 0;
-    stats->waits++;
-    stats->wait_ns += waited;
-    COUNT_AT(stats->wait_buckets, bucket_of(waited), STATS_BUCKETS);
 }
 
 PROBE(sched_switch)
@@ -79,24 +101,20 @@ int BPF_PROG(on_switch, bool preempted, struct task_struct *prev, struct task_st
     struct cpu_state *cpu = cpu_here();
     if (!cpu)
         return 0;
-    __u64 now = bpf_ktime_get_ns();
     if (K(prev, pid)) {
         __u32 slot = slot_of_task(cpu, prev);
         if (slot < config.slots)
-            switch_out(cpu, prev, slot, preempted, now);
+            switch_out(cpu, prev, slot, preempted);
     }
     __u32 pid = K(next, pid);
-    __u32 slot = pid ? slot_of_task(cpu, next) : STATS_SLOT_NONE;
-    cpu->slot = slot;
-    cpu->since_ns = now;
-    cpu->switches++;
+    cpu->pid = pid;
     struct task_entry *entry = pid ? task_find(pid) : (void *)0;
     if (!entry)
         return 0;
     if (entry->clone_ns && !entry->first_run_ns)
-        entry->first_run_ns = now;
-    if (slot < config.slots)
-        switch_in(entry, slot, now);
+        entry->first_run_ns = bpf_ktime_get_ns();
+    if (!config.waits_in_tasks && entry->runnable_ns)
+        wait_end(cpu, next, entry);
     return 0;
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening: which cgroups containers are known by, what the kernel offers, the ladder. */
-#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -90,24 +89,36 @@ static int parameters_count(const struct btf *btf, const char *tracepoint)
     return type ? btf_vlen(type) - 1 : 0;
 }
 
-static uint32_t tasks_mask(const struct stats *stats)
+static bool is_without(const char *const *without, const char *source)
 {
-    struct bpf_map_info info = {0};
-    uint32_t size = sizeof(info);
-    if (bpf_obj_get_info_by_fd(stats->maps[MAP_TASKS].fd, &info, &size) < 0)
-        return 0;
-    return info.max_entries - 1;
+    for (size_t i = 0; without && without[i]; i++)
+        if (str_equal(without[i], source))
+            return true;
+    return false;
 }
 
-static struct probe_config config_make(const struct stats *stats, const struct btf *btf)
+static bool has_waits(const struct btf *btf)
+{
+    int id = btf ? btf__find_by_name_kind(btf, "sched_info", BTF_KIND_STRUCT) : 0;
+    const struct btf_type *type = id > 0 ? btf__type_by_id(btf, (__u32)id) : NULL;
+    for (int i = 0; type && i < btf_vlen(type); i++)
+        if (str_equal(btf__name_by_offset(btf, btf_members(type)[i].name_off), "run_delay"))
+            return true;
+    return false;
+}
+
+static struct probe_config config_make(
+    const struct stats *stats, const struct stats_options *options, const struct btf *btf)
 {
     return (struct probe_config){
         .identity_css = stats->identity_css,
         .identity_hierarchy = stats->identity ? stats->identity->number : 0,
         .slots = stats->slots,
-        .task_mask = tasks_mask(stats),
+        .task_mask = stats->task_mask,
         .exit_group_dead = btf && parameters_count(btf, "sched_process_exit") >= 2,
         .victim_is_task = btf && parameter_is_pointer(btf, "mark_victim", 0),
+        .waits_in_tasks = !options->wakeups && has_waits(btf) &&
+                          !is_without(options->without, "sched_info"),
     };
 }
 
@@ -149,12 +160,14 @@ static bool source_add(const struct stats *stats, const char *hook, const char *
     return true;
 }
 
-static void sources_find(struct stats *stats)
+/* Waits that the tasks count need the switch alone, by a rung that can see them. */
+static void sources_find(struct stats *stats, bool waits_in_tasks)
 {
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         const char *source = NULL;
         bool all = true;
-        for (size_t k = 0; k < 3 && stats_fields[i].needs[k]; k++)
+        for (size_t k = 0; k < 3 && stats_fields[i].needs[k] &&
+                           !(k > 0 && i == FIELD_RUN_QUEUE && waits_in_tasks); k++)
             all = source_add(stats, stats_fields[i].needs[k], &source) && all;
         if (all && stats_fields[i].core && str_equal(source, rung_names[RUNG_TRACEPOINT]))
             all = false;
@@ -182,27 +195,21 @@ static void load(struct stats *stats, const struct stats_options *options)
     const struct hierarchy *unified = hierarchy_of(&stats->hierarchies, NULL);
     if (unified)
         stats->cgroup_fd = open(unified->mount_point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    ladder_climb(&stats->ladder,
-        &(struct ladder_parts){
-            .config = config_make(stats, btf),
-            .maps = stats->maps,
-            .maps_count = MAP_COUNT,
-            .without = options->without,
-            .on_demand = options->syscalls,
-            .btf = btf,
-            .cgroup_fd = stats->cgroup_fd,
-            .refused = refused,
-        });
-    sources_find(stats);
+    struct ladder_parts parts = {
+        .config = config_make(stats, options, btf),
+        .maps = stats->maps,
+        .maps_count = MAP_COUNT,
+        .without = options->without,
+        .syscalls = options->syscalls,
+        .wakeups = options->wakeups,
+        .btf = btf,
+        .cgroup_fd = stats->cgroup_fd,
+        .refused = refused,
+    };
+    ladder_climb(&stats->ladder, &parts);
+    const struct probe_state *switches = ladder_find(&stats->ladder, "sched_switch");
+    sources_find(stats, parts.config.waits_in_tasks && switches->rung <= RUNG_RAW_TP);
     btf__free(btf);
-}
-
-static bool without_files(const char *const *without)
-{
-    for (size_t i = 0; without && without[i]; i++)
-        if (str_equal(without[i], "file"))
-            return true;
-    return false;
 }
 
 int stats_open(const struct stats_options *options, struct stats **ret_stats, struct err *err)
@@ -215,7 +222,7 @@ int stats_open(const struct stats_options *options, struct stats **ret_stats, st
     struct stats *stats = mem_alloc(sizeof(*stats));
     stats->slots = options->slots ? options->slots : SLOTS_DEFAULT;
     stats->cgroup_fd = -1;
-    stats->files = !without_files(options->without);
+    stats->files = !is_without(options->without, "file");
     result = hierarchies_read(&stats->hierarchies, err);
     if (result == 0)
         result = identity_choose(stats, options->controller, err);

@@ -23,7 +23,8 @@ struct stats;
 struct stats_options {
     uint32_t slots;             /* containers at most, nested and retired ones too; 0: 1024 */
     bool syscalls;              /* count system calls: a cost for each of them */
-    const char *const *without; /* sources not to use, "tp_btf" or "tp_btf:sched_switch"; NULL */
+    bool wakeups;               /* count wakeups, likewise */
+    const char *const *without; /* sources not to use: "tp_btf", "tp_btf:sched_switch"; NULL */
     const char *controller;     /* v1 controller whose cgroups are the identity; NULL: see README */
 };
 

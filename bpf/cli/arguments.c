@@ -8,7 +8,7 @@
 #include "reference/base/mem.h"
 
 enum { OPTION_CGROUP = 256, OPTION_EXPLAIN, OPTION_WITHOUT, OPTION_CONTROLLER, OPTION_ROOT,
-    OPTION_PROMETHEUS, OPTION_OTEL, OPTION_SLOTS, OPTION_SYSCALLS, OPTION_DOCUMENTATION };
+    OPTION_PROMETHEUS, OPTION_OTEL, OPTION_SLOTS, OPTION_SYSCALLS, OPTION_WAKEUPS, OPTION_DOCUMENTATION };
 
 struct option_help {
     struct option option;
@@ -28,12 +28,13 @@ static const struct option_help rows[] = {
     {{"explain", no_argument, NULL, OPTION_EXPLAIN}, NULL,
         "say what is attached, what fell back and why"},
     {{"without", required_argument, NULL, OPTION_WITHOUT}, "SOURCE",
-        "do not use it: tp_btf, raw_tp, tracepoint, cgroup, file, or SOURCE:HOOK; several times"},
+        "do not use it: tp_btf, raw_tp, tracepoint, cgroup, sched_info, file, or tp_btf:HOOK, …"},
     {{"controller", required_argument, NULL, OPTION_CONTROLLER}, "NAME",
         "know containers by their cgroups of this v1 controller, or \"unified\""},
     {{"slots", required_argument, NULL, OPTION_SLOTS}, "N", "containers at most (1024)"},
     {{"syscalls", no_argument, NULL, OPTION_SYSCALLS}, NULL,
         "count system calls, which costs at each of them"},
+    {{"wakeups", no_argument, NULL, OPTION_WAKEUPS}, NULL, "count wakeups, likewise"},
     {{"prometheus", required_argument, NULL, OPTION_PROMETHEUS}, "ADDRESS",
         "serve /metrics at PORT, IP:PORT or [IP6]:PORT"},
     {{"otel", no_argument, NULL, OPTION_OTEL}, NULL, "there, names of OpenTelemetry"},
@@ -89,6 +90,9 @@ static int take(int option, struct stats_arguments *arguments)
         return 0;
     case 'h':
         arguments->help = true;
+        return 0;
+    case OPTION_WAKEUPS:
+        arguments->options.wakeups = true;
         return 0;
     case OPTION_EXPLAIN:
         arguments->explain = true;

@@ -234,7 +234,7 @@ static void test_wakeups(void **state)
         print_message("skipped: needs two CPUs\n");
         skip();
     }
-    struct stats *stats = open_both(&(struct stats_options){0});
+    struct stats *stats = open_both(&(struct stats_options){.wakeups = true});
     struct ping ping = {.count = kernel_shared(PAGE)};
     assert_int_equal(pipe(ping.pipe), 0);
     struct kernel_child writer;
