@@ -342,6 +342,7 @@ static void test_name_conflict(void **state)
     struct world *world = *state;
     _cleanup_free_ char *id =
         docker_output("create --name " NAME " seatrial-busybox sleep 1000");
+    assert_non_null(id);
     launch(world, "seatrial-busybox", "sleep 1000");
     assert_int_equal(world->launch.result, -EREMOTEIO);
     assert_non_null(strstr(world->launch.message, "exit status 125 (docker could not run it)"));
