@@ -188,6 +188,17 @@ static void implicit_on(struct cgroup *cgroup)
     }
 }
 
+void cgroup_css_retire(struct cgroup *cgroup, enum cgroup_subsys subsys)
+{
+    struct cgroup_css *css = cgroup->css[subsys];
+    const struct cgroup_controller *controller = css->controller;
+    for (size_t i = 0; i < controller->files_count; i++)
+        cgroup_listeners_gone(cgroup, &controller->files[i]);
+    if (controller->offline)
+        controller->offline(css);
+    cgroup_css_destroy(cgroup, subsys);
+}
+
 static void css_switch(struct cgroup *child, uint32_t mask, const struct cgroup_caller *caller)
 {
     for (int i = 0; i < SUBSYS_COUNT; i++) {
@@ -196,11 +207,7 @@ static void css_switch(struct cgroup *child, uint32_t mask, const struct cgroup_
         if (wanted && !css) {
             cgroup_css_create(child, cgroup_controllers[i], caller->uid, caller->gid);
         } else if (!wanted && css && !cgroup_controllers[i]->implicit) {
-            for (size_t f = 0; f < css->controller->files_count; f++)
-                cgroup_listeners_gone(child, &css->controller->files[f]);
-            if (css->controller->offline)
-                css->controller->offline(css);
-            cgroup_css_destroy(child, (enum cgroup_subsys)i);
+            cgroup_css_retire(child, (enum cgroup_subsys)i);
         }
     }
 }

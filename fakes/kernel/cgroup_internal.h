@@ -257,6 +257,8 @@ void cgroup_reaper_schedule(struct kernel *kernel);
 struct cgroup_css *cgroup_css_create(
     struct cgroup *cgroup, const struct cgroup_controller *controller, uid_t uid, gid_t gid);
 void cgroup_css_destroy(struct cgroup *cgroup, enum cgroup_subsys subsys);
+/* Switched off while the cgroup lives on: tells who has its files open, then destroys it. */
+void cgroup_css_retire(struct cgroup *cgroup, enum cgroup_subsys subsys);
 /* The state that holds for the cgroup: its own or the nearest ancestor's. */
 struct cgroup_css *cgroup_css_effective(const struct cgroup *cgroup, enum cgroup_subsys subsys);
 /* That of the nearest ancestor with one; NULL for the root's. */

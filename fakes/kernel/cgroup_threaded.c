@@ -83,6 +83,6 @@ int cgroup_enable_threaded(struct cgroup *cgroup)
     for (int i = 0; i < SUBSYS_COUNT; i++)
         if (cgroup->css[i] && !(cgroup_control_mask(cgroup) & SUBSYS_BIT(i)) &&
             !cgroup_controllers[i]->implicit)
-            cgroup_css_destroy(cgroup, (enum cgroup_subsys)i);
+            cgroup_css_retire(cgroup, (enum cgroup_subsys)i);
     return 0;
 }
