@@ -223,11 +223,22 @@ void cgroupfs_unmount(struct cgroupfs *fs)
     free(fs);
 }
 
+struct kernel *cgroupfs_kernel(const struct cgroupfs *fs)
+{
+    return fs->kernel;
+}
+
 /* ---------------------------------------------------------------------- serving */
 
 int cgroupfs_fd(const struct cgroupfs *fs)
 {
     return fuse_session_fd(fs->session);
+}
+
+void cgroupfs_let_settle(struct cgroupfs *fs)
+{
+    if (fs->options.settle)
+        sim_loop_advance(fs->kernel->loop, 0);
 }
 
 static void put_off(struct cgroupfs *fs, const struct fuse_buf *buffer)
@@ -247,8 +258,7 @@ static void process(struct cgroupfs *fs, const struct fuse_buf *buffer)
     fuse_session_process_buf(fs->session, buffer);
     if (fs->delay_ns)
         put_off(fs, buffer);
-    if (fs->options.settle)
-        sim_loop_advance(fs->kernel->loop, 0);
+    cgroupfs_let_settle(fs);
 }
 
 bool cgroupfs_serve(struct cgroupfs *fs)

@@ -39,6 +39,8 @@ int cgroupfs_mount(struct kernel *kernel, const char *mount_point,
     const struct cgroupfs_options *options, struct cgroupfs **ret_fs, struct err *err);
 /* The same checks without the mount. */
 int cgroupfs_mount_point_check(const char *mount_point, struct err *err);
+/* The kernel that is served: another one after a snapshot was restored. */
+struct kernel *cgroupfs_kernel(const struct cgroupfs *fs);
 /* Unmounts and frees. NULL is fine. The thread, if any, ends first. */
 void cgroupfs_unmount(struct cgroupfs *fs);
 
@@ -60,3 +62,7 @@ void cgroupfs_let(struct cgroupfs *fs);  /* unlocks: others may change the model
 void cgroupfs_take(struct cgroupfs *fs); /* locks */
 /* Waits, with the lock given away, until inotify events that are due have been raised. */
 void cgroupfs_settle(struct cgroupfs *fs);
+
+/* A new kernel as the configuration says, with a loop of virtual time of its own that starts there;
+ * it has a disk 8:0 and interfaces lo and eth0. NULL when the configuration is bad. */
+struct kernel *cgroupfs_kernel_new(const struct kernel_config *config, uint64_t start_ns);

@@ -120,12 +120,65 @@ static bool known(const struct cgroupfs *fs, const struct cgroup_node *node)
     return u64map_get(fs->inodes, stat.inode) != NULL;
 }
 
+struct late_event {
+    struct late_event *next;
+    struct cgroupfs *fs;
+    struct loop_timer *timer;
+    char *path;
+};
+
+static void late_free(struct late_event *event)
+{
+    struct late_event **at = &event->fs->late_events;
+    while (*at != event)
+        at = &(*at)->next;
+    *at = event->next;
+    free(event->path);
+    free(event);
+}
+
+static void late_due(void *arg)
+{
+    struct late_event *event = arg;
+    cgroupfs_notifier_modify(event->fs, TAKE_PTR(event->path));
+    late_free(event);
+}
+
+static void event_put_off(struct cgroupfs *fs, char *path, uint64_t delay_ns)
+{
+    struct late_event *event = mem_alloc(sizeof(*event));
+    event->fs = fs;
+    event->path = path;
+    event->timer = loop_timer_start(fs->kernel->loop, delay_ns, late_due, event);
+    event->next = fs->late_events;
+    fs->late_events = event;
+}
+
+bool cgroupfs_event_struck(
+    struct cgroupfs *fs, const struct cgroup_node *node, uint64_t *ret_delay_ns)
+{
+    *ret_delay_ns = 0;
+    if (!fs->faults.first)
+        return false;
+    _cleanup_free_ char *path = cgroupfs_node_path(fs, node);
+    const struct cgroupfs_fault *fault = cgroupfs_fault_find(
+        &fs->faults, OPERATION_EVENT, path, loop_now_ns(fs->kernel->loop));
+    *ret_delay_ns = fault ? fault->delay_ns : 0;
+    return fault && fault->lost;
+}
+
 static void server_event(void *arg, const struct cgroup_event *event)
 {
     struct cgroupfs *fs = arg;
-    if (event->kind == CGROUP_EVENT_MODIFIED && !event->node.cgroup->dead &&
-        known(fs, &event->node))
-        cgroupfs_notifier_modify(fs, cgroupfs_node_path(fs, &event->node));
+    uint64_t delay_ns;
+    if (event->kind != CGROUP_EVENT_MODIFIED || event->node.cgroup->dead ||
+        !known(fs, &event->node) || cgroupfs_event_struck(fs, &event->node, &delay_ns))
+        return;
+    char *path = cgroupfs_node_path(fs, &event->node);
+    if (delay_ns)
+        event_put_off(fs, path, delay_ns);
+    else
+        cgroupfs_notifier_modify(fs, path);
 }
 
 void cgroupfs_events_start(struct cgroupfs *fs)
@@ -139,6 +192,10 @@ void cgroupfs_events_stop(struct cgroupfs *fs)
 {
     cgroup_set_descriptors(fs->kernel, NULL);
     cgroup_set_event_sink(fs->kernel, NULL, NULL);
+    while (fs->late_events) {
+        loop_timer_stop(fs->kernel->loop, fs->late_events->timer);
+        late_free(fs->late_events);
+    }
     while (fs->eventfds) {
         struct cgroupfs_eventfd *eventfd = fs->eventfds;
         fs->eventfds = eventfd->next;

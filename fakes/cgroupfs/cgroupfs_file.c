@@ -19,6 +19,7 @@ static struct cgroupfs_handle *handle_of(const struct fuse_file_info *info)
 void cgroupfs_handle_free(struct cgroupfs_handle *handle)
 {
     list_remove(&handle->node);
+    loop_timer_stop(handle->fs->kernel->loop, handle->wakeup);
     if (handle->poll)
         fuse_pollhandle_destroy(handle->poll);
     cgroup_open_close(handle->open);
@@ -52,15 +53,30 @@ static bool has_resource_capability(pid_t pid)
     return mask >> CAPABILITY_SYS_RESOURCE & 1;
 }
 
-/* From inside a change: only takes the note that lets poll(2) ask again. */
-static void handle_wakeup(void *arg)
+static void handle_wake(void *arg)
 {
     struct cgroupfs_handle *handle = arg;
+    handle->wakeup = NULL;
     if (!handle->poll)
         return;
     fuse_lowlevel_notify_poll(handle->poll);
     fuse_pollhandle_destroy(handle->poll);
     handle->poll = NULL;
+}
+
+/* From inside a change: only takes the note that lets poll(2) ask again. */
+static void handle_wakeup(void *arg)
+{
+    struct cgroupfs_handle *handle = arg;
+    struct cgroupfs *fs = handle->fs;
+    uint64_t delay_ns;
+    const struct cgroup_node node = cgroup_open_node(handle->open);
+    if (!handle->poll || cgroupfs_event_struck(fs, &node, &delay_ns))
+        return;
+    if (!delay_ns)
+        handle_wake(handle);
+    else if (!handle->wakeup)
+        handle->wakeup = loop_timer_start(fs->kernel->loop, delay_ns, handle_wake, handle);
 }
 
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)

@@ -50,7 +50,9 @@ void cgroupfs_inode_forget(struct cgroupfs *fs, struct cgroupfs_inode *inode, ui
     inode->lookups -= count;
     if (inode->lookups)
         return;
-    if (u64map_get(fs->inodes, inode->number) == inode)
+    if (inode->lost)
+        u64map_remove(fs->lost, (uintptr_t)inode);
+    else
         u64map_remove(fs->inodes, inode->number);
     inode_free(inode);
 }
@@ -78,6 +80,7 @@ static void links_start(struct cgroupfs *fs)
 void cgroupfs_inodes_start(struct cgroupfs *fs)
 {
     fs->inodes = u64map_new();
+    fs->lost = u64map_new();
     list_init(&fs->handles);
     if (fs->kernel->layout == CGROUP_LAYOUT_V2) {
         struct cgroup_node top = {cgroup_root_top(fs->kernel->hierarchies[0]), NULL};
@@ -98,10 +101,13 @@ void cgroupfs_inodes_stop(struct cgroupfs *fs)
     while (u64map_next(fs->inodes, &cursor, &number, &inode))
         if (inode != fs->root)
             inode_free(inode);
+    for (cursor = 0; u64map_next(fs->lost, &cursor, &number, &inode);)
+        inode_free(inode);
     inode_free(fs->root);
     for (unsigned i = 0; i < KERNEL_MAX_HIERARCHIES; i++)
         free(fs->links[i]);
     u64map_free(fs->inodes);
+    u64map_free(fs->lost);
 }
 
 static void stat_synthetic(
@@ -151,6 +157,19 @@ bool cgroupfs_inode_fleeting(const struct cgroupfs_inode *inode)
     const struct cgroup_file_slot *slot =
         cgroup_slot_find(inode->node.cgroup->root, file->name, strlen(file->name));
     return slot->controller->subsys != SUBSYS_CORE || (file->flags & FILE_PRESSURE);
+}
+
+void cgroupfs_inode_invalidate(struct cgroupfs *fs, const struct cgroupfs_inode *inode)
+{
+    const struct cgroup *cgroup = inode->node.cgroup;
+    if (inode->kind != INODE_NODE || inode->lost || (!inode->node.file && !cgroup->parent))
+        return;
+    const struct cgroup *directory = inode->node.file ? cgroup : cgroup->parent;
+    const struct cgroupfs_inode *parent = u64map_get(fs->inodes, directory->id);
+    if (parent)
+        cgroupfs_notifier_forget(fs,
+            parent == fs->root ? FUSE_ROOT_ID : (fuse_ino_t)(uintptr_t)parent,
+            cgroup_node_name(&inode->node));
 }
 
 char *cgroupfs_root_path(const struct cgroupfs *fs, const struct cgroup_root *root)

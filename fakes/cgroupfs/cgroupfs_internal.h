@@ -35,6 +35,7 @@ struct cgroupfs_handle {
     struct cgroupfs *fs;
     struct cgroup_open *open;      /* NULL: a directory, or lost with what was restored */
     struct fuse_pollhandle *poll;  /* who waits for a change */
+    struct loop_timer *wakeup;     /* a fault lets them wait on */
     struct strbuf listing;         /* directories: as readdir gives it */
     bool listed;
     bool lost;
@@ -43,6 +44,7 @@ struct cgroupfs_handle {
 struct cgroupfs_notifier;
 struct cgroupfs_eventfd;
 struct cgroupfs_real;
+struct late_event;
 
 struct cgroupfs_delayed {
     struct cgroupfs_delayed *next;
@@ -59,10 +61,12 @@ struct cgroupfs {
     struct cgroupfs_inode *root;
     struct u64map *inodes; /* number -> struct cgroupfs_inode * */
     struct cgroupfs_inode *links[KERNEL_MAX_HIERARCHIES]; /* to those of several controllers */
+    struct u64map *lost;   /* address -> struct cgroupfs_inode *, lost but not forgotten */
     struct list handles;
     struct fuse_buf buffer;
     struct cgroupfs_notifier *notifier;
     struct cgroupfs_eventfd *eventfds;
+    struct late_event *late_events; /* that a fault put off */
     struct cgroupfs_eventfd *eventfd_pending; /* made by the write under way */
     struct cgroupfs_real *real; /* processes of the host; NULL with options.writer */
     struct cgroupfs_faults faults;
@@ -93,6 +97,8 @@ void cgroupfs_inodes_start(struct cgroupfs *fs);
 void cgroupfs_inodes_stop(struct cgroupfs *fs);
 void cgroupfs_inode_stat(
     const struct cgroupfs *fs, const struct cgroupfs_inode *inode, struct stat *ret_stat);
+/* Lets the kernel forget the inode's name. */
+void cgroupfs_inode_invalidate(struct cgroupfs *fs, const struct cgroupfs_inode *inode);
 /* -ENOENT when what it stands for is not there any more. */
 int cgroupfs_inode_check(const struct cgroupfs_inode *inode);
 /* The name may vanish without anybody removing it through the mount. */
@@ -113,9 +119,15 @@ void cgroupfs_handle_free(struct cgroupfs_handle *handle);
 /* Tells of a change, when somebody records them. */
 void cgroupfs_changed(struct cgroupfs *fs, const struct cgroupfs_change *change);
 
+/* What is due at once happens, when nobody else drives the loop. */
+void cgroupfs_let_settle(struct cgroupfs *fs);
+
 /* events: cgroupfs_event.c, cgroupfs_notifier.c */
 void cgroupfs_events_start(struct cgroupfs *fs);
 void cgroupfs_events_stop(struct cgroupfs *fs);
+/* An event of the file is lost by a fault, or late. */
+bool cgroupfs_event_struck(
+    struct cgroupfs *fs, const struct cgroup_node *node, uint64_t *ret_delay_ns);
 void cgroupfs_event_written(struct cgroupfs *fs, bool accepted);
 void cgroupfs_notifier_stop(struct cgroupfs *fs);
 /* Raises IN_MODIFY at the path, relative to the mount point; takes it. */
@@ -129,3 +141,4 @@ bool cgroupfs_notifier_is(const struct cgroupfs *fs, pid_t thread);
 /* processes of the host: cgroupfs_real.c */
 struct cgroupfs_real *cgroupfs_real_new(struct kernel *kernel);
 void cgroupfs_real_free(struct cgroupfs_real *real);
+void cgroupfs_real_pids(struct kernel *kernel); /* simulated ones begin beyond the host's */

@@ -215,7 +215,6 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 /* ---------------------------------------------------------------------- serving */
 
 struct server {
-    struct loop *loop;
     struct kernel *kernel;
     struct cgroupfs *fs;
     struct control *control;
@@ -236,10 +235,21 @@ static void time_passes(struct server *server)
 {
     if (server->virtual_clock)
         return;
+    struct loop *loop = server->kernel->loop;
     uint64_t now_ns = clock_ns(CLOCK_MONOTONIC) + (uint64_t)server->clock_offset_ns;
-    uint64_t model_ns = loop_now_ns(server->loop);
+    uint64_t model_ns = loop_now_ns(loop);
     if (now_ns > model_ns)
-        sim_loop_advance(server->loop, now_ns - model_ns);
+        sim_loop_advance(loop, now_ns - model_ns);
+}
+
+/* A state that was restored lives on from when it was. */
+static void kernel_take(struct server *server)
+{
+    if (cgroupfs_kernel(server->fs) == server->kernel)
+        return;
+    server->kernel = cgroupfs_kernel(server->fs);
+    server->clock_offset_ns =
+        (int64_t)(loop_now_ns(server->kernel->loop) - clock_ns(CLOCK_MONOTONIC));
 }
 
 /* Milliseconds until something is due; -1: nothing is. */
@@ -247,7 +257,7 @@ static int time_to_wait(const struct server *server)
 {
     uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
     uint64_t due_ns = cgroupfs_due_ns(server->fs);
-    uint64_t model_ns = sim_loop_next_ns(server->loop);
+    uint64_t model_ns = sim_loop_next_ns(server->kernel->loop);
     if (!server->virtual_clock && model_ns != UINT64_MAX &&
         model_ns - (uint64_t)server->clock_offset_ns < due_ns)
         due_ns = model_ns - (uint64_t)server->clock_offset_ns;
@@ -275,6 +285,7 @@ static int serve(struct server *server)
         if (fds[2].revents)
             cgroupfs_real_ended(server->fs);
         control_serve(server->control, fds + 3, count - 3);
+        kernel_take(server);
         if (fds[1].revents)
             return 0;
     }
@@ -296,8 +307,11 @@ static void server_stop(struct server *server)
 {
     control_free(server->control);
     cgroupfs_unmount(server->fs);
-    kernel_free(server->kernel);
-    loop_free(server->loop);
+    if (server->kernel) {
+        struct loop *loop = server->kernel->loop;
+        kernel_free(server->kernel);
+        loop_free(loop);
+    }
     if (server->signals >= 0)
         close(server->signals);
 }
@@ -307,13 +321,9 @@ static int server_start(struct server *server, const struct arguments *arguments
     const struct cgroupfs_options options = {.settle = true, .auto_unmount = true};
     server->virtual_clock = arguments->virtual_clock;
     server->signals = -1;
-    server->loop = sim_loop_new(0);
-    if (!arguments->virtual_clock) {
-        uint64_t now_ns = clock_ns(CLOCK_REALTIME);
-        sim_loop_advance(server->loop, now_ns);
-        server->clock_offset_ns = (int64_t)(now_ns - clock_ns(CLOCK_MONOTONIC));
-    }
-    server->kernel = kernel_new(server->loop, &arguments->config);
+    uint64_t start_ns = arguments->virtual_clock ? 0 : clock_ns(CLOCK_REALTIME);
+    server->clock_offset_ns = (int64_t)(start_ns - clock_ns(CLOCK_MONOTONIC));
+    server->kernel = cgroupfs_kernel_new(&arguments->config, start_ns);
     if (!server->kernel)
         return err_set(err, -EINVAL, "the kernel cannot have these options");
     int result =

@@ -27,8 +27,13 @@ struct cgroupfs_real *cgroupfs_real_new(struct kernel *kernel)
     struct cgroupfs_real *real = mem_alloc(sizeof(*real));
     real->epoll = epoll_create1(EPOLL_CLOEXEC);
     real->pidfds = u64map_new();
-    kernel->last_pid = SIMULATED_PIDS;
+    cgroupfs_real_pids(kernel);
     return real;
+}
+
+void cgroupfs_real_pids(struct kernel *kernel)
+{
+    kernel->last_pid = SIMULATED_PIDS;
 }
 
 void cgroupfs_real_free(struct cgroupfs_real *real)

@@ -11,7 +11,7 @@ static void usage(FILE *stream)
 {
     fprintf(stream, "Usage: seatrial COMMAND [ARGUMENT...]\n\nCommands:\n");
     for (const struct subcommand *row = subcommands; row->name; row++)
-        fprintf(stream, "  %-10s %s\n", row->name, row->help);
+        fprintf(stream, "  %-16s %s\n", row->name, row->help);
     fprintf(stream, "\n`seatrial COMMAND --help` says more.\n");
 }
 

@@ -12,5 +12,6 @@ extern const struct subcommand subcommands[]; /* ends with a NULL name */
 int run_main(int argc, char **argv);
 int replay_main(int argc, char **argv); /* fakes/cgroupfs/replay.h */
 int cgroupfs_main(int argc, char **argv); /* fakes/cgroupfs/cgroupfs_main.h */
+int cgroupfs_control_main(int argc, char **argv); /* fakes/cgroupfs/control_client.h */
 int bench_main(int argc, char **argv); /* bench/, which this folder does not know */
 int stats_main(int argc, char **argv); /* bpf/, which this folder does not know either */

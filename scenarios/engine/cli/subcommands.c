@@ -12,5 +12,6 @@ const struct subcommand subcommands[] = {
     {"bench", "measures", bench_main},
     {"stats", "figures of containers, from the kernel", stats_main},
     {"cgroupfs", "mounts a fake cgroup file system", cgroupfs_main},
+    {"cgroupfs-control", "sends commands to one that is mounted", cgroupfs_control_main},
     {NULL, NULL, NULL},
 };
