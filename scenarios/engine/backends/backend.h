@@ -14,6 +14,8 @@
 struct agent;
 struct backend;
 struct world;
+struct docker;
+struct fake_docker;
 
 struct world_options {
     const struct node *agent; /* the scenario's agent, NULL: default */
@@ -36,6 +38,8 @@ struct world_ops {
     uint64_t (*next_ns)(struct world *world);
     /* What the agent of this host holds open, one line each; owned. */
     char **(*descriptors)(struct world *world, struct host *host);
+    /* The agent's way to docker; NULL: by the program, or not at all. Owned. */
+    struct docker *(*docker_client)(struct world *world, struct host *host);
     /* Tells the simulated kernel to misbehave; NULL elsewhere. */
     int (*knob)(struct world *world, const char *knob, const struct node *args, struct err *err);
     /* Did the scenario bring it forth (neither the agent, nor the engine, nor there before)? */
@@ -51,10 +55,11 @@ struct world_ops {
 struct world {
     const struct world_ops *ops;
     const struct backend *backend;
-    struct loop *loop;     /* owned */
-    struct trace *trace;   /* owned */
-    struct host *observer; /* owned */
-    pid_t observer_pid;    /* its process, in the namespaces of an agent */
+    struct loop *loop;          /* owned */
+    struct trace *trace;        /* owned */
+    struct host *observer;      /* owned */
+    pid_t observer_pid;         /* its process, in the namespaces of an agent */
+    struct fake_docker *docker; /* the simulated engine, NULL: none; owned */
     char *work_dir;
     char *runtime_dir;
     char *cgroups_root;

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "fakes/docker/fake_docker.h"
 #include "fakes/kernel/cgroup.h"
 #include "fakes/kernel/process.h"
 #include "fakes/sim_host.h"
@@ -22,6 +23,7 @@ struct sim_backend_world {
     struct kernel *kernel;
     struct u64map *own_pids; /* of the observer and the agents */
     struct sim_host_options options;
+    bool docker_cli;
 };
 
 static struct sim_backend_world *sim_of(struct world *world)
@@ -38,7 +40,16 @@ static struct host *sim_new_host(struct sim_backend_world *sim, struct trace *tr
 
 static struct host *sim_agent_host(struct world *world)
 {
-    return sim_new_host(sim_of(world), world->trace);
+    struct host *host = sim_new_host(sim_of(world), world->trace);
+    if (world->docker)
+        fake_docker_install(world->docker, host);
+    return host;
+}
+
+static struct docker *sim_docker_client(struct world *world, struct host *host)
+{
+    bool by_program = !world->docker || sim_of(world)->docker_cli;
+    return by_program ? NULL : fake_docker_client(world->docker, host);
 }
 
 static void sim_flags(struct world *world, struct flags *flags)
@@ -159,6 +170,7 @@ static void sim_free(struct world *world)
         host_gone(world->observer);
         host_free(world->observer);
     }
+    fake_docker_free(world->docker);
     kernel_free(sim->kernel);
     trace_free(world->trace);
     loop_free(world->loop);
@@ -179,6 +191,7 @@ static const struct world_ops sim_ops = {.host_new = sim_agent_host,
     .flags = sim_flags,
     .next_ns = sim_next_ns,
     .descriptors = sim_descriptors,
+    .docker_client = sim_docker_client,
     .knob = sim_knob,
     .is_ours = sim_is_ours,
     .audit = sim_audit,
@@ -187,8 +200,9 @@ static const struct world_ops sim_ops = {.host_new = sim_agent_host,
 
 static uint64_t sim_digest(void *arg, uint64_t hash)
 {
-    struct kernel *kernel = arg;
-    return vfs_digest(kernel->vfs, kernel_digest(kernel, hash));
+    const struct sim_backend_world *sim = arg;
+    hash = vfs_digest(sim->kernel->vfs, kernel_digest(sim->kernel, hash));
+    return sim->base.docker ? fake_docker_digest(sim->base.docker, hash) : hash;
 }
 
 static enum cgroup_layout layout_of(const char *name)
@@ -203,6 +217,52 @@ static enum cgroup_layout layout_of(const char *name)
             return layouts[i].layout;
     }
     return CGROUP_LAYOUT_V2;
+}
+
+static char **texts_of(const struct node *map, const char *key)
+{
+    size_t count;
+    struct node *const *items = node_list(map, key, &count);
+    char **texts = NULL;
+    for (size_t i = 0; i < count; i++)
+        strv_add(&texts, items[i]->text);
+    return texts;
+}
+
+static void add_image(struct fake_docker *engine, const struct node *node)
+{
+    _cleanup_strv_ char **entrypoint = texts_of(node, "entrypoint");
+    _cleanup_strv_ char **command = texts_of(node, "command");
+    _cleanup_strv_ char **environment = texts_of(node, "environment");
+    const struct fake_docker_image image = {.name = node_text(node, "name"),
+        .local = node_bool(node, "local", true),
+        .entrypoint = entrypoint,
+        .command = command,
+        .environment = environment};
+    fake_docker_add_image(engine, &image);
+}
+
+/* The engine is there when the agent may ask for it. */
+static void make_docker(struct sim_backend_world *sim, const struct node *agent)
+{
+    const struct node *docker = node_get(agent, "docker");
+    _cleanup_strv_ char **containerizers = texts_of(agent, "containerizers");
+    if (!docker && !strv_contains(containerizers, "docker"))
+        return;
+    struct fake_docker *engine = fake_docker_new(sim->kernel);
+    sim->base.docker = engine;
+    sim->docker_cli = str_equal(node_text(docker, "client"), "cli");
+    char *const none[] = {NULL};
+    fake_docker_add_image(engine,
+        &(struct fake_docker_image){.name = "busybox:latest", .local = true, .entrypoint = none});
+    fake_docker_add_image(
+        engine, &(struct fake_docker_image){.name = "far:latest", .entrypoint = none});
+    size_t count;
+    struct node *const *images = node_list(docker, "images", &count);
+    for (size_t i = 0; i < count; i++)
+        add_image(engine, images[i]);
+    if (node_text(docker, "version"))
+        fake_docker_set_version(engine, node_text(docker, "version"));
 }
 
 static int sim_world_new(
@@ -233,10 +293,11 @@ static int sim_world_new(
     sim->own_pids = u64map_new();
     sim->options = (struct sim_host_options){.cgroups = options->cgroups};
     sim->kernel = kernel_new(world->loop, &config);
+    make_docker(sim, options->agent);
     world->observer = sim_new_host(sim, NULL);
     world->observer_pid = sim_host_process(world->observer)->pid;
     if (options->fold_world)
-        trace_set_digest(world->trace, sim_digest, sim->kernel);
+        trace_set_digest(world->trace, sim_digest, sim);
     *ret_world = world;
     return 0;
 }

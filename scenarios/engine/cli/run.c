@@ -100,7 +100,6 @@ static void session_outcome(void *arg, size_t index, const struct outcome *outco
     if (!outcome) {
         session->output = NULL;
         session->trace = NULL;
-        session->tasks.count = 0;
         session_release(session);
         return;
     }

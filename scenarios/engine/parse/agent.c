@@ -29,6 +29,25 @@ static const struct key fake_keys[] = {
 };
 static const struct schema fake_schema = SCHEMA("a fake", fake_keys, "name");
 
+static const struct key image_keys[] = {
+    {"name", VALUE_TEXT, KEY_REQUIRED, NULL, NULL, NULL, "its name, such as busybox:latest"},
+    {"local", VALUE_BOOL, 0, NULL, NULL, NULL, "there without a pull (default true)"},
+    {"entrypoint", VALUE_TEXT, KEY_LIST, NULL, NULL, NULL, "its entrypoint"},
+    {"command", VALUE_TEXT, KEY_LIST, NULL, NULL, NULL, "what runs without arguments"},
+    {"environment", VALUE_TEXT, KEY_LIST, NULL, NULL, NULL, "its variables, NAME=value"},
+};
+static const struct schema image_schema = SCHEMA("an image", image_keys, "name");
+
+static const char *const clients[] = {"double", "cli", NULL};
+static const struct key docker_keys[] = {
+    {"client", VALUE_ENUM, 0, clients, NULL, NULL,
+        "double (default): the agent calls the engine itself; cli: by the docker program"},
+    {"images", VALUE_MAP, KEY_LIST, NULL, &image_schema, NULL,
+        "images beyond busybox:latest (local) and far:latest (to be pulled)"},
+    {"version", VALUE_TEXT, 0, NULL, NULL, NULL, "what `docker --version` says"},
+};
+static const struct schema docker_schema = SCHEMA("docker", docker_keys, "client");
+
 static const struct key start_keys[] = {
     {"failed", VALUE_MATCH, KEY_REQUIRED, NULL, NULL, NULL,
         "the agent cannot be made, with this in the message; no step is played then"},
@@ -44,6 +63,8 @@ static const struct key agent_keys[] = {
     {"kernel", VALUE_MAP, 0, NULL, &kernel_schema, NULL, "the simulated machine"},
     {"fakes", VALUE_MAP, KEY_LIST, NULL, &fake_schema, NULL,
         "further isolators that do nothing but what the steps tell them"},
+    {"docker", VALUE_MAP, 0, NULL, &docker_schema, NULL,
+        "the simulated docker engine, when docker is among the containerizers"},
     {"fetcher", VALUE_ENUM, 0, fake_or_real, NULL, NULL,
         "default: fake when a step holds or fails it"},
     {"provisioner", VALUE_ENUM, 0, fake_or_real, NULL, NULL,

@@ -145,6 +145,12 @@ static uint64_t agent_needs(const struct node *agent)
     }
     if (node_get(agent, "kernel"))
         needs |= NEED(CAPABILITY_KERNEL_KNOBS);
+    size_t count;
+    struct node *const *names = node_list(agent, "containerizers", &count);
+    for (size_t i = 0; i < count; i++) {
+        if (str_equal(names[i]->text, "docker"))
+            needs |= NEED(CAPABILITY_DOCKER);
+    }
     if (node_get(agent, "fakes"))
         needs |= NEED(CAPABILITY_PARTS);
     return needs;

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "fakes/docker/fake_docker.h"
 #include "reference/base/mem.h"
 #include "reference/model/container_id.h"
 #include "scenarios/engine/run/config.h"
@@ -83,6 +84,12 @@ static int launch_start(
     int result = config_make(run, args, &config, err);
     if (result < 0)
         return result;
+    bool docker = config.container_info && config.container_info->type == CONTAINER_TYPE_DOCKER;
+    if (docker && config.task_info && run->world->docker) {
+        /* What the agent would hand to mesos-docker-executor over its connection. */
+        _cleanup_free_ char *name = str_printf("mesos-%s", operation->id);
+        fake_docker_set_task(run->world->docker, name, &config);
+    }
     _cleanup_free_ char *sandbox = root_sandbox_of(run, operation->id, args);
     struct known *known = known_get(run, operation->id);
     if (!known)

@@ -124,7 +124,9 @@ static json_t *command_json(struct run *run, const struct node *args)
     } else if (workload) {
         _cleanup_strv_ char **arguments = workload_arguments(workload);
         json_t *list = json_array();
-        for (size_t i = 0; arguments[i]; i++)
+        /* docker.md: the value stands before the arguments, so argv[0] would come twice. */
+        bool docker = str_equal(node_text(node_get(args, "container"), "type"), "DOCKER");
+        for (size_t i = docker ? 1 : 0; arguments[i]; i++)
             json_array_append_new(list, json_string(arguments[i]));
         json_object_set_new(json, "shell", json_false());
         json_object_set_new(json, "value", json_string(run->world->workload));

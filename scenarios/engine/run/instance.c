@@ -117,6 +117,24 @@ static bool wants_fake(const struct run *run, const char *part)
     return asked ? strcmp(asked, "fake") == 0 : steps_name(run, part);
 }
 
+/* The agent frees parts that none of its containerizers takes. */
+static bool has_containerizer(const struct run *run, const char *name)
+{
+    _cleanup_strv_ char **names = strv_split(run->flags.containerizers, ", ");
+    return strv_contains(names, name);
+}
+
+/* NULL: that containerizer is not there, or fetches for real. */
+static struct fetcher *make_fetcher(struct run *run, const char *containerizer)
+{
+    struct instance *instance = &run->instance;
+    if (!wants_fake(run, "fetcher") || !has_containerizer(run, containerizer))
+        return NULL;
+    struct fetcher *fetcher = fake_fetcher_new(instance->host);
+    instance->fetchers[instance->fetchers_count++] = fetcher;
+    return fetcher;
+}
+
 static int instance_make(struct run *run, struct err *err)
 {
     struct instance *instance = &run->instance;
@@ -125,14 +143,18 @@ static int instance_make(struct run *run, struct err *err)
         return ops->agent_new(run->world, instance->host, &run->flags, &instance->agent, err);
     size_t count;
     struct isolator **fakes = make_fakes(run, &count);
-    if (wants_fake(run, "fetcher"))
-        instance->fetcher = fake_fetcher_new(instance->host);
+    struct fetcher *fetcher = make_fetcher(run, "mesos");
+    struct fetcher *docker_fetcher = make_fetcher(run, "docker");
     _cleanup_free_ char *store = str_printf("%s/provisioner", run->world->work_dir);
     if (wants_fake(run, "provisioner"))
         instance->provisioner = fake_provisioner_new(instance->host, store);
     const struct agent_parts parts = {.isolators = fakes,
         .isolators_count = count,
-        .fetcher = instance->fetcher,
+        .fetcher = fetcher,
+        .docker_fetcher = docker_fetcher,
+        .docker = run->world->ops->docker_client
+                      ? run->world->ops->docker_client(run->world, instance->host)
+                      : NULL,
         .provisioner = instance->provisioner,
         .wrap_isolator = wrap_isolator,
         .wrap_launcher = wrap_launcher,

@@ -35,13 +35,14 @@ static const struct transition transitions[] = {
     {"ISOLATING", "DESTROYING"},
     {"FETCHING", "DESTROYING"},
     {"RUNNING", "DESTROYING"},
-    {"STARTING", "FETCHING"},
     {"FETCHING", "PULLING"},
     {"PULLING", "MOUNTING"},
     {"MOUNTING", "RUNNING"},
     {"PULLING", "DESTROYING"},
     {"MOUNTING", "DESTROYING"},
     {"STARTING", "RUNNING"},
+    {"NEW", "FETCHING"},
+    {"NEW", "RUNNING"},
 };
 
 static bool transition_legal(const char *from, const char *to)
@@ -60,14 +61,14 @@ static void transition_check(struct run *run, const char *op, const json_t *args
     const char *to = json_string_value(json_object_get(args, "to"));
     if (!id || !from || !to)
         return;
-    if (strcmp(from, "STARTING") == 0)
+    bool begins = strcmp(from, "STARTING") == 0 || strcmp(from, "NEW") == 0;
+    if (begins)
         lifecycle_event(run, op, args);
     if (!transition_legal(from, to))
         run_violation(run, "%s went from %s to %s, which is no legal transition", id, from, to);
     struct known *known = known_get(run, id);
     if (!known)
         return;
-    bool begins = strcmp(from, "STARTING") == 0;
     if (known->phase && !begins && strcmp(known->phase, from) != 0)
         run_violation(run, "%s was %s, but goes from %s to %s", id, known->phase, from, to);
     str_set(&known->phase, to);

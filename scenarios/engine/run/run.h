@@ -39,8 +39,9 @@ struct instance {
     struct agent *agent;         /* NULL: none is running */
     struct isolator **isolators; /* wrapped or fake; borrowed from the agent */
     size_t isolators_count;
-    struct launcher *launcher; /* wrapped; borrowed */
-    struct fetcher *fetcher;   /* fake ones or NULL; borrowed */
+    struct launcher *launcher;   /* wrapped; borrowed */
+    struct fetcher *fetchers[2]; /* fake ones, of the containerizers that fetch; borrowed */
+    size_t fetchers_count;
     struct provisioner *provisioner;
     char **descriptors; /* open before the agent was made */
     unsigned number;    /* from 1 */

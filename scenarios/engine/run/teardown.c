@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "fakes/docker/fake_docker.h"
 #include "reference/base/mem.h"
 #include "reference/base/strbuf.h"
 #include "reference/model/container_id.h"
@@ -14,6 +15,8 @@
 static void release_all(struct run *run)
 {
     struct instance *instance = &run->instance;
+    for (unsigned verb = 0; run->world->docker && verb < DOCKER_VERB_COUNT; verb++)
+        fake_docker_release(run->world->docker, (enum docker_verb)verb, NULL);
     fault_plan_release(&run->faults);
     run->faults = (struct fault_plan){0};
     for (size_t i = 0; i < instance->isolators_count; i++) {
@@ -26,8 +29,8 @@ static void release_all(struct run *run)
     const char *id;
     void *value;
     while (strmap_next(run->known, &cursor, &id, &value)) {
-        if (instance->fetcher)
-            fake_fetcher_release(instance->fetcher, id);
+        for (size_t i = 0; i < instance->fetchers_count; i++)
+            fake_fetcher_release(instance->fetchers[i], id);
         if (instance->provisioner)
             fake_provisioner_release(instance->provisioner, id);
     }

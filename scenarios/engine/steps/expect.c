@@ -9,6 +9,7 @@
 #include "reference/base/mem.h"
 #include "scenarios/engine/parse/check.h"
 #include "scenarios/engine/run/place.h"
+#include "scenarios/engine/steps/docker.h"
 #include "scenarios/engine/steps/expect_file.h"
 #include "scenarios/engine/steps/steps.h"
 
@@ -76,6 +77,8 @@ static const struct key expect_keys[] = {
     {"file", VALUE_MAP, KEY_LIST, NULL, &expect_file_schema, NULL, "a file"},
     {"processes", VALUE_MAP, KEY_LIST, NULL, &processes_schema, NULL, "how many processes"},
     {"namespace", VALUE_MAP, KEY_LIST, NULL, &namespace_schema, NULL, "who shares a namespace"},
+    {"docker", VALUE_MAP, KEY_LIST, NULL, &expect_docker_schema, NULL,
+        "the containers of the docker engine, and what it was asked"},
     {"metric", VALUE_MAP, KEY_LIST, NULL, &metric_schema, NULL, "a metric of the containerizer"},
     {"calls", VALUE_MAP, KEY_LIST, NULL, &calls_schema, NULL,
         "how often a part was called in this life of the agent"},
@@ -239,9 +242,8 @@ static char *look_metric(struct run *run, const struct node *args)
 {
     if (!run->instance.agent)
         return str_dup("a metric, but no agent is running");
-    const json_t *value =
-        json_object_get(
-            containerizer_metrics(run->instance.agent->containerizer), node_text(args, "name"));
+    const json_t *value = json_object_get(
+        containerizer_metrics(run->instance.agent->containerizer), node_text(args, "name"));
     struct check check;
     const struct node *expected = node_get(args, "is");
     check_parse(expected, &check);
@@ -269,9 +271,12 @@ static char *look_calls(struct run *run, const struct node *args)
         return check_counted("calls of the launcher", count,
             fake_launcher_calls(
                 instance->launcher, (enum launcher_call)node_amount(args, "launcher", 0), of));
-    if (node_get(args, "fetcher") && instance->fetcher)
-        return check_counted("kills of the fetcher", count,
-            fake_fetcher_kills(instance->fetcher, node_text(args, "fetcher")));
+    if (node_get(args, "fetcher") && instance->fetchers_count) {
+        unsigned kills = 0;
+        for (size_t i = 0; i < instance->fetchers_count; i++)
+            kills += fake_fetcher_kills(instance->fetchers[i], node_text(args, "fetcher"));
+        return check_counted("kills of the fetcher", count, kills);
+    }
     if (node_get(args, "provisioner") && instance->provisioner)
         return check_counted("destroys of the provisioner", count,
             fake_provisioner_destroys(instance->provisioner, node_text(args, "provisioner")));
@@ -346,8 +351,8 @@ static const struct look looks[] = {{"state", look_state, false},
     {"containers", look_containers, false}, {"agent", look_agent, false},
     {"order", look_order, false}, {"left behind", look_left, false}, {"cgroup", look_cgroup, true},
     {"file", expect_look_file, true}, {"processes", look_processes, true},
-    {"namespace", look_namespace, true}, {"metric", look_metric, true}, {"calls", look_calls, true},
-    {"traced", look_traced, true}};
+    {"namespace", look_namespace, true}, {"docker", expect_look_docker, true},
+    {"metric", look_metric, true}, {"calls", look_calls, true}, {"traced", look_traced, true}};
 
 static char *look_at_all(struct run *run, const struct node *args)
 {

@@ -93,8 +93,9 @@ static int hold_apply(struct run *run, const struct node *args, struct err *err)
     } else if (node_get(args, "launcher") && instance->launcher) {
         fake_launcher_hold(
             instance->launcher, (enum launcher_call)node_amount(args, "launcher", 0), of);
-    } else if (node_get(args, "fetcher") && instance->fetcher) {
-        fake_fetcher_hold(instance->fetcher, node_text(args, "fetcher"));
+    } else if (node_get(args, "fetcher") && instance->fetchers_count) {
+        for (size_t i = 0; i < instance->fetchers_count; i++)
+            fake_fetcher_hold(instance->fetchers[i], node_text(args, "fetcher"));
     } else if (node_get(args, "provisioner") && instance->provisioner) {
         fake_provisioner_hold(instance->provisioner, node_text(args, "provisioner"));
     } else {
@@ -120,8 +121,9 @@ static int fail_apply(struct run *run, const struct node *args, struct err *err)
     } else if (node_get(args, "launcher") && instance->launcher) {
         fake_launcher_fail(instance->launcher, (enum launcher_call)node_amount(args, "launcher", 0),
             of, message, times);
-    } else if (node_get(args, "fetcher") && instance->fetcher) {
-        fake_fetcher_fail(instance->fetcher, node_text(args, "fetcher"), message);
+    } else if (node_get(args, "fetcher") && instance->fetchers_count) {
+        for (size_t i = 0; i < instance->fetchers_count; i++)
+            fake_fetcher_fail(instance->fetchers[i], node_text(args, "fetcher"), message);
     } else if (node_get(args, "provisioner") && instance->provisioner) {
         fake_provisioner_fail(instance->provisioner, node_text(args, "provisioner"), message);
     } else {
@@ -164,8 +166,9 @@ static int release_run(struct run *run, const struct step *step, struct err *err
     } else if (node_get(args, "launcher") && instance->launcher) {
         released = fake_launcher_release(
             instance->launcher, (enum launcher_call)node_amount(args, "launcher", 0), of);
-    } else if (node_get(args, "fetcher") && instance->fetcher) {
-        released = fake_fetcher_release(instance->fetcher, node_text(args, "fetcher"));
+    } else if (node_get(args, "fetcher") && instance->fetchers_count) {
+        for (size_t i = 0; i < instance->fetchers_count; i++)
+            released += fake_fetcher_release(instance->fetchers[i], node_text(args, "fetcher"));
     } else if (node_get(args, "provisioner") && instance->provisioner) {
         released = fake_provisioner_release(instance->provisioner, node_text(args, "provisioner"));
     } else {

@@ -14,6 +14,8 @@ extern const struct step_spec step_crash, step_restart, step_advance, step_settl
 extern const struct step_spec step_hold, step_release, step_fail, step_lose, step_limit;
 /* faults.c */
 extern const struct step_spec step_fault, step_kernel;
+/* docker.c */
+extern const struct step_spec step_docker;
 /* expect.c */
 extern const struct step_spec step_expect;
 /* world.c */
