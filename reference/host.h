@@ -31,6 +31,7 @@ struct host;
 struct cgroup_hierarchies;
 struct cgroup_fs;
 struct bpf_insn;
+struct statistics_source;
 struct u64map;
 
 /* One kind per way to change the world; the fault atlas (fakes/faults.h) has a row for each. */
@@ -241,6 +242,7 @@ struct host {
     bool gone;
     struct host_facts facts;
     struct cgroup_hierarchies *cgroups; /* owned; NULL when the world has none */
+    struct statistics_source *statistics; /* borrowed; NULL: none */
     struct list requests;
     struct u64map *gates; /* open ones, by the front's number; owned */
     int last_gate;

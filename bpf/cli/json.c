@@ -49,6 +49,19 @@ static void add_value(
     strbuf_add(into, "}");
 }
 
+void output_values(const struct stats_container *container, struct strbuf *into)
+{
+    const char *comma = "{";
+    for (int i = 0; i < FIELD_COUNT; i++) {
+        if (!container->values[i].valid)
+            continue;
+        strbuf_add(into, comma);
+        add_value(&stats_fields[i], &container->values[i], into);
+        comma = ",";
+    }
+    strbuf_add(into, *comma == '{' ? "{}" : "}");
+}
+
 static void add_container(const struct stats_container *container, struct strbuf *into)
 {
     strbuf_add(into, "{\"id\":");
@@ -63,16 +76,9 @@ static void add_container(const struct stats_container *container, struct strbuf
         strbuf_add(into, ",\"oom_victim_command\":");
         strbuf_add_json_string(into, container->victim);
     }
-    strbuf_addf(into, ",\"retired\":%s,\"values\":{", container->retired ? "true" : "false");
-    const char *comma = "";
-    for (int i = 0; i < FIELD_COUNT; i++) {
-        if (!container->values[i].valid)
-            continue;
-        strbuf_add(into, comma);
-        add_value(&stats_fields[i], &container->values[i], into);
-        comma = ",";
-    }
-    strbuf_add(into, "}}");
+    strbuf_addf(into, ",\"retired\":%s,\"values\":", container->retired ? "true" : "false");
+    output_values(container, into);
+    strbuf_add(into, "}");
 }
 
 void output_json(const struct stats_reading *reading, struct strbuf *into)

@@ -24,6 +24,8 @@ void output_table(const struct stats_sample *sample, struct strbuf *into);
 /* Histograms and launch timeline of one container. */
 void output_details(const struct stats_container *container, struct strbuf *into);
 void output_json(const struct stats_reading *reading, struct strbuf *into);
+/* Its valid values: {"cpu_time":{"value":1,"unit":"ns","kind":"counter","source":"tp_btf"},...} */
+void output_values(const struct stats_container *container, struct strbuf *into);
 /* The exposition format, version 0.0.4; names of cAdvisor, or of OpenTelemetry. */
 void output_prometheus(const struct stats_reading *reading, bool otel, struct strbuf *into);
 /* All figures with unit, kind, names and help; Markdown. */

@@ -23,6 +23,7 @@ struct settings {
     const char *socket; /* NULL: agent.sock in the runtime directory */
     const char *init_helper;
     const char *cgroups; /* as host_linux_options.cgroups */
+    bool statistics;     /* from a source besides the cgroups */
 };
 
 struct process {
@@ -30,6 +31,8 @@ struct process {
     struct flags flags;
     struct loop *loop;
     struct host *host;
+    statistics_source_new_fn statistics_new; /* NULL: there is no such source */
+    struct statistics_source *statistics;
     struct agent *agent;
     struct agent_server *server;
     int signals;
@@ -46,7 +49,8 @@ static void help_print(void)
         "Usage: seatrial agent --work_dir=DIR [--FLAG=VALUE...]\n\n"
         "  --socket=PATH       where it listens for JSON lines (default: RUNTIME_DIR/agent.sock)\n"
         "  --init_helper=PATH  the program that starts as init of each container\n"
-        "  --cgroup_view=none|v1|v2  the hierarchies that count (default: all that are mounted)\n\n"
+        "  --cgroup_view=none|v1|v2  the hierarchies that count (default: all that are mounted)\n"
+        "  --bpf               statistics from probes in the kernel, in usage under \"bpf\"\n\n"
         "Flags, also as MESOS_NAME in the environment:\n%s",
         flags);
 }
@@ -73,6 +77,8 @@ static char **settings_take(struct settings *settings, char **argv)
             *options[i].value = *argv + strlen(options[i].prefix);
             taken = true;
         }
+        if (str_equal(*argv, "--bpf"))
+            taken = settings->statistics = true;
         if (!taken)
             strv_add(&rest, *argv);
     }
@@ -121,6 +127,19 @@ static void signals_watch(struct process *process)
         loop_fd_start(process->loop, process->signals, LOOP_READABLE, signalled, process);
 }
 
+/* Recovery publishes what it finds, so the source is there before. */
+static int statistics_start(struct process *process, struct err *err)
+{
+    if (!process->settings.statistics)
+        return 0;
+    if (!process->statistics_new)
+        return err_set(err, -EINVAL, "--bpf: this program has no probes");
+    bool unified = process->host->cgroups && process->host->cgroups->unified;
+    int r = process->statistics_new(unified, &process->statistics, err);
+    process->host->statistics = process->statistics;
+    return r < 0 ? err_wrap(err, r, "--bpf") : 0;
+}
+
 static int process_start(struct process *process, struct err *err)
 {
     const struct host_linux_options options = {
@@ -129,6 +148,8 @@ static int process_start(struct process *process, struct err *err)
     _cleanup_free_ char *socket = NULL;
     int r = host_linux_new(process->loop, NULL, &options, &process->host, err);
 
+    if (r == 0)
+        r = statistics_start(process, err);
     if (r == 0)
         r = flags_validate(
             &process->flags, process->host->cgroups && process->host->cgroups->unified, err);
@@ -164,13 +185,19 @@ static void process_end(struct process *process)
         close(process->signals);
     if (process->host)
         host_free(process->host);
+    statistics_source_free(process->statistics);
     loop_free(process->loop);
     flags_release(&process->flags);
 }
 
 int agent_main(int argc, char **argv)
 {
-    struct process process = {.signals = -1};
+    return agent_main_with(argc, argv, NULL);
+}
+
+int agent_main_with(int argc, char **argv, statistics_source_new_fn statistics_new)
+{
+    struct process process = {.signals = -1, .statistics_new = statistics_new};
     _cleanup_err_ struct err err = ERR_INIT;
     _cleanup_strv_ char **rest = settings_take(&process.settings, argv + 1);
     char *none[] = {NULL};

@@ -39,6 +39,9 @@ struct linux_record {
 /* linux_fork.c */
 int linux_fork(struct launcher *launcher, const char *id, struct plan *plan, pid_t *ret_pid,
     int *ret_gate, struct err *err);
+/* Tells the host's statistics source of the container, whose cgroup exists: before its first task
+ * runs, or on recovery. It runs without statistics all the same. */
+void linux_publish(struct linux_launcher *launcher, const char *id);
 /* linux_recover.c */
 void linux_recover(struct launcher *launcher, const struct container_state *states, size_t count,
     struct done done);

@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "reference/base/log.h"
 #include "reference/base/mem.h"
 #include "reference/base/sometimes.h"
 #include "reference/model/container_id.h"
+#include "reference/statistics_source.h"
 
 #define PROCS "cgroup.procs"
 
@@ -203,6 +205,16 @@ static void discard(struct linux_launcher *launcher, const char *id, pid_t pid, 
     linux_destroy(&launcher->base, id, DONE_NONE);
 }
 
+void linux_publish(struct linux_launcher *launcher, const char *id)
+{
+    _cleanup_err_ struct err err = ERR_INIT;
+    _cleanup_free_ char *cgroup = launcher_cgroup(launcher->root, id);
+    _cleanup_free_ char *parent = container_id_parent(id);
+    struct statistics_source *source = launcher->base.host->statistics;
+    if (statistics_source_publish(source, id, cgroup, parent, &err) < 0)
+        log_warning("no statistics of %s: %s", id, err_text(&err));
+}
+
 static int fork_into(struct linux_launcher *launcher, const char *id, struct plan *plan,
     struct fork_cgroups *cgroups, pid_t *ret_pid, int *ret_gate, struct err *err)
 {
@@ -243,8 +255,10 @@ int linux_fork(struct launcher *base, const char *id, struct plan *plan, pid_t *
         result = cgroups_prepare(launcher, id, &cgroups, err);
         if (result < 0)
             cgroups_undo(&cgroups);
-        else
-            result = fork_into(launcher, id, plan, &cgroups, ret_pid, ret_gate, err);
+    }
+    if (result == 0) {
+        linux_publish(launcher, id);
+        result = fork_into(launcher, id, plan, &cgroups, ret_pid, ret_gate, err);
     }
     free(cgroups.path);
     return result < 0 ? err_wrap(err, result, "fork %s", id) : 0;

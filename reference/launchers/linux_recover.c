@@ -84,8 +84,10 @@ void linux_recover(struct launcher *base, const struct container_state *states, 
     }
     /* Sorted: parents come before their children. */
     strv_sort(found);
-    for (size_t i = 0; found && found[i]; i++)
+    for (size_t i = 0; found && found[i]; i++) {
         linux_record_add(launcher, found[i], 0);
+        linux_publish(launcher, found[i]);
+    }
 
     struct strmap *expected = strmap_new();
     for (size_t i = 0; i < count; i++) {

@@ -11,6 +11,7 @@
 
 #include "reference/base/log.h"
 #include "reference/base/sometimes.h"
+#include "reference/statistics_source.h"
 #include "reference/base/strbuf.h"
 
 #define DESTROY_ERRORS "containerizer/mesos/container_destroy_errors"
@@ -143,6 +144,7 @@ static enum step step_finish(struct container *container)
     }
     _cleanup_free_ char *id = str_dup(container->id);
     container_erase(container);
+    statistics_source_retire(mesos->host->statistics, id);
     waiters_answer(&waiters, id, &ended, 0, NULL);
     json_type_release(&termination_json, &ended);
     return STEP_GONE;

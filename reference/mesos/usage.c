@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <math.h>
 
+#include "reference/statistics_source.h"
+
 #define BYTES_PER_MB (UINT64_C(1) << 20)
 
 static void cpu_limits(const struct mesos *mesos, const struct resources *requests,
@@ -49,6 +51,7 @@ static void usage_finished(struct gather *gather)
         return;
     }
     const struct container *container = container_find(mesos, gather->id);
+    statistics_source_usage(mesos->host->statistics, gather->id, statistics);
     statistics->timestamp = host_wall_time(mesos->host);
     if (container) {
         cpu_limits(mesos, container_requests(container), container_limits(container), statistics);

@@ -55,6 +55,7 @@ static const struct json_field statistics_fields[] = {
     JSON_FIELD(struct statistics, blkio_statistics, JSON_KIND_RAW),
     JSON_FIELD(struct statistics, perf, JSON_KIND_RAW),
     JSON_FIELD(struct statistics, network, JSON_KIND_RAW),
+    JSON_FIELD(struct statistics, bpf, JSON_KIND_RAW),
 };
 const struct json_type statistics_json = {"statistics", sizeof(struct statistics),
     statistics_fields, ARRAY_SIZE(statistics_fields), NULL};

@@ -55,5 +55,6 @@ struct statistics {
     json_t *blkio_statistics; /* statistics.md 2.4 */
     json_t *perf;             /* statistics.md 2.5 */
     json_t *network;          /* the remaining network groups of statistics.md 2.6 */
+    json_t *bpf;              /* of a statistics source: figure -> value, unit, source */
 };
 extern const struct json_type statistics_json;

@@ -14,4 +14,6 @@ int replay_main(int argc, char **argv); /* fakes/cgroupfs/replay.h */
 int cgroupfs_main(int argc, char **argv); /* fakes/cgroupfs/cgroupfs_main.h */
 int cgroupfs_control_main(int argc, char **argv); /* fakes/cgroupfs/control_client.h */
 int bench_main(int argc, char **argv); /* bench/, which this folder does not know */
-int stats_main(int argc, char **argv); /* bpf/, which this folder does not know either */
+/* bpf/, which this folder does not know either; the agent with probes behind it */
+int stats_main(int argc, char **argv);
+int stats_agent_main(int argc, char **argv);

@@ -3,11 +3,9 @@
 
 #include <stddef.h>
 
-#include "reference/agent/agent_main.h"
-
 const struct subcommand subcommands[] = {
     {"run", "plays scenarios and reports", run_main},
-    {"agent", "runs the agent as a process, driven through its socket", agent_main},
+    {"agent", "runs the agent as a process, driven through its socket", stats_agent_main},
     {"replay", "plays recorded operations on the cgroup model and compares", replay_main},
     {"bench", "measures", bench_main},
     {"stats", "figures of containers, from the kernel", stats_main},

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Publication on the real kernel: nested containers, slots that run out, the life of a container,
+ * every rung of the ladder, and the containerizer's view. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bpf/source.h"
+#include "bpf/tests/kernel_fixture.h"
+#include "reference/base/mem.h"
+
+#define OUTER "seatrial-bpf-outer"
+#define INNER OUTER "/inner"
+#define OTHER "seatrial-bpf-other"
+
+static struct stats *open_with(const struct stats_options *options)
+{
+    struct stats *stats = NULL;
+    assert_int_equal(stats_open(options, &stats, NULL), 0);
+    return stats;
+}
+
+static int fork_three(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 3; i++) {
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(0);
+        waitpid(pid, NULL, 0);
+    }
+    return 0;
+}
+
+static int execute(void *arg)
+{
+    (void)arg;
+    return execl("/bin/true", "true", (char *)NULL);
+}
+
+/* --- nested containers --- */
+
+static void test_nested(void **state)
+{
+    (void)state;
+    struct stats *stats = open_with(&(struct stats_options){.slots = 2});
+    struct kernel_child child;
+    kernel_cgroup_make(OUTER);
+    kernel_cgroup_make(INNER);
+    kernel_cgroup_make(OTHER);
+    assert_int_equal(stats_publish(stats, "outer", OUTER, NULL, NULL), 0);
+    assert_int_equal(stats_publish(stats, "outer.inner", INNER, "outer", NULL), 0);
+    kernel_child_run(&child, INNER, fork_three, NULL);
+    assert_int_equal(kernel_value(stats, "outer.inner", FIELD_FORKS), 3);
+    assert_int_equal(kernel_value(stats, "outer", FIELD_FORKS), 3);
+    assert_int_equal(kernel_value(stats, "outer", FIELD_EXITS), 4);
+    assert_int_equal(kernel_value(stats, "outer", FIELD_THREADS_PEAK), 2);
+    assert_string_equal(kernel_read(stats, "outer.inner")->parent, "outer");
+
+    /* Gone, its figures stay; and stay its parent's when the slot is another one's. */
+    assert_int_equal(stats_retire(stats, "outer.inner", NULL), 0);
+    assert_true(kernel_read(stats, "outer.inner")->retired);
+    assert_int_equal(kernel_value(stats, "outer.inner", FIELD_FORKS), 3);
+    assert_int_equal(stats_retire(stats, "outer.inner", NULL), -ENOENT);
+    assert_int_equal(stats_publish(stats, "other", OTHER, NULL, NULL), 0);
+    assert_null(stats_find(stats_read(stats), "outer.inner"));
+    assert_int_equal(kernel_value(stats, "outer", FIELD_FORKS), 3);
+    assert_int_equal(kernel_value(stats, "other", FIELD_FORKS), 0);
+    kernel_child_run(&child, OTHER, fork_three, NULL);
+    assert_int_equal(kernel_value(stats, "other", FIELD_FORKS), 3);
+    stats_close(stats);
+    kernel_cgroup_remove(OTHER);
+    kernel_cgroup_remove(INNER);
+    kernel_cgroup_remove(OUTER);
+}
+
+/* A container that found no slot is counted, and what it does is booked on the one around it. */
+static void test_exhaustion(void **state)
+{
+    (void)state;
+    struct stats *stats = open_with(&(struct stats_options){.slots = 1});
+    struct kernel_child child;
+    _cleanup_err_ struct err err = ERR_INIT;
+    kernel_cgroup_make(OUTER);
+    kernel_cgroup_make(INNER);
+    assert_int_equal(stats_publish(stats, "outer", OUTER, NULL, NULL), 0);
+    assert_int_equal(stats_publish(stats, "outer", OUTER, NULL, NULL), -EEXIST);
+    assert_int_equal(stats_publish(stats, "nope", "seatrial-bpf-nope", NULL, NULL), -ENOENT);
+    assert_int_equal(stats_publish(stats, "outer.inner", INNER, "outer", &err), -ENOSPC);
+    assert_non_null(strstr(err_text(&err), "all 1 slots are in use"));
+    assert_int_equal(stats_read(stats)->unpublished, 1);
+    kernel_child_run(&child, INNER, fork_three, NULL);
+    assert_int_equal(kernel_value(stats, "outer", FIELD_FORKS), 3);
+    stats_close(stats);
+    kernel_cgroup_remove(INNER);
+    kernel_cgroup_remove(OUTER);
+}
+
+/* --- the life of a container --- */
+
+static void test_timeline(void **state)
+{
+    (void)state;
+    static const enum stats_field order[] = {FIELD_CREATED, FIELD_CLONE, FIELD_FIRST_RUN,
+        FIELD_ATTACH, FIELD_EXEC, FIELD_EXIT, FIELD_EMPTY, FIELD_REMOVED};
+    struct stats *stats = open_with(&(struct stats_options){0});
+    struct kernel_child child;
+    kernel_cgroup_make(OUTER);
+    assert_int_equal(stats_publish(stats, "outer", OUTER, NULL, NULL), 0);
+    kernel_child_run(&child, OUTER, execute, NULL);
+    assert_int_equal(child.status, 0);
+    kernel_cgroup_remove(OUTER);
+    const struct stats_container *outer = kernel_read(stats, "outer");
+    for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+        if (!outer->values[order[i]].valid)
+            fail_msg("%s was not seen", stats_fields[order[i]].name);
+        if (i > 0 && outer->values[order[i]].value < outer->values[order[i - 1]].value)
+            fail_msg("%s before %s", stats_fields[order[i]].name, stats_fields[order[i - 1]].name);
+    }
+    assert_int_equal(stats_retire(stats, "outer", NULL), 0);
+    assert_true(kernel_read(stats, "outer")->values[FIELD_REMOVED].valid);
+    stats_close(stats);
+}
+
+/* --- the rungs --- */
+
+/* One scenario, whatever the figures come from. */
+static void play(const char *const *without, const char *controller, const char *source)
+{
+    struct stats *stats =
+        open_with(&(struct stats_options){.without = without, .controller = controller});
+    struct kernel_child child;
+    kernel_cgroup_make(OUTER);
+    assert_int_equal(stats_publish(stats, "outer", OUTER, NULL, NULL), 0);
+    kernel_child_run(&child, OUTER, fork_three, NULL);
+    const struct stats_container *outer = kernel_read(stats, "outer");
+    if (source) {
+        assert_string_equal(outer->values[FIELD_FORKS].source, source);
+        assert_int_equal(outer->values[FIELD_FORKS].value, 3);
+        assert_int_equal(outer->values[FIELD_EXITS].value, 4);
+        assert_string_equal(outer->values[FIELD_CPU].source, source);
+    } else {
+        assert_false(outer->values[FIELD_FORKS].valid);
+    }
+    uint64_t ran_ns = outer->values[FIELD_CPU].value;
+    double told_ns = ((double)(child.after.ru_utime.tv_usec + child.after.ru_stime.tv_usec)) * 1e3;
+    assert_true(outer->values[FIELD_CPU].valid);
+    assert_true((double)ran_ns < told_ns * 2 + 20e6);
+    stats_close(stats);
+    kernel_cgroup_remove(OUTER);
+}
+
+static void test_rungs(void **state)
+{
+    (void)state;
+    const char *no_btf[] = {"tp_btf", NULL};
+    const char *no_waits[] = {"sched_info", NULL};
+    play(NULL, NULL, "tp_btf");
+    play(no_waits, NULL, "tp_btf");
+    play(no_btf, NULL, "raw_tp");
+    play(NULL, "unified", "tp_btf");
+    play(no_btf, "unified", "raw_tp");
+}
+
+static void test_files_alone(void **state)
+{
+    (void)state;
+    const char *none[] = {"tp_btf", "raw_tp", "tracepoint", "cgroup", NULL};
+    play(none, NULL, NULL);
+    struct stats *stats = open_with(&(struct stats_options){.without = none});
+    _cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+    stats_explain(stats, &text);
+    assert_non_null(strstr(strbuf_text(&text), "not tp_btf: left out on request"));
+    stats_close(stats);
+}
+
+/* One probe alone falls; the others stay. */
+static void test_one_probe(void **state)
+{
+    (void)state;
+    const char *without[] = {
+        "tp_btf:sched_process_fork", "raw_tp:sched_process_fork", "tracepoint", "file", NULL};
+    struct stats *stats = open_with(&(struct stats_options){.without = without});
+    struct kernel_child child;
+    kernel_cgroup_make(OUTER);
+    assert_int_equal(stats_publish(stats, "outer", OUTER, NULL, NULL), 0);
+    kernel_child_run(&child, OUTER, fork_three, NULL);
+    const struct stats_container *outer = kernel_read(stats, "outer");
+    assert_false(outer->values[FIELD_FORKS].valid);
+    assert_null(outer->values[FIELD_FORKS].source);
+    assert_int_equal(outer->values[FIELD_EXITS].value, 4);
+    assert_null(stats_source_of(stats, "sched_process_fork"));
+    stats_close(stats);
+    kernel_cgroup_remove(OUTER);
+
+    const char *wrong[] = {"kprobe", NULL};
+    _cleanup_err_ struct err err = ERR_INIT;
+    assert_int_equal(
+        stats_open(&(struct stats_options){.without = wrong}, &stats, &err), -EINVAL);
+    assert_non_null(strstr(err_text(&err), "no such source \"kprobe\""));
+}
+
+/* A cgroup that others made, with tasks in it: they count from now on. */
+static void test_running_before(void **state)
+{
+    (void)state;
+    struct kernel_child child;
+    kernel_cgroup_make(OUTER);
+    kernel_child_start(&child, OUTER, fork_three, NULL);
+    struct stats *stats = open_with(&(struct stats_options){0});
+    assert_int_equal(stats_publish(stats, "outer", OUTER, NULL, NULL), 0);
+    assert_int_equal(kernel_value(stats, "outer", FIELD_THREADS), 1);
+    kernel_child_release(&child);
+    kernel_child_wait(&child);
+    assert_int_equal(kernel_value(stats, "outer", FIELD_FORKS), 3);
+    assert_int_equal(kernel_value(stats, "outer", FIELD_THREADS), 0);
+    assert_int_equal(kernel_value(stats, "outer", FIELD_FAULTS_MINOR),
+        child.after.ru_minflt - child.before.ru_minflt);
+    stats_close(stats);
+    kernel_cgroup_remove(OUTER);
+}
+
+/* --- the containerizer's view --- */
+
+static void test_source(void **state)
+{
+    (void)state;
+    struct statistics_source *source = NULL;
+    struct statistics statistics = {0};
+    struct kernel_child child;
+    kernel_cgroup_make(OUTER);
+    assert_int_equal(stats_source_new(false, &source, NULL), 0);
+    assert_int_equal(statistics_source_publish(source, "outer", OUTER, NULL, NULL), 0);
+    kernel_child_run(&child, OUTER, fork_three, NULL);
+    statistics_source_usage(source, "unknown", &statistics);
+    assert_null(statistics.bpf);
+    statistics_source_usage(source, "outer", &statistics);
+    const json_t *forks = json_object_get(statistics.bpf, "forks");
+    assert_int_equal(json_integer_value(json_object_get(forks, "value")), 3);
+    json_decref(statistics.bpf);
+    statistics_source_retire(source, "outer");
+    statistics_source_free(source);
+    kernel_cgroup_remove(OUTER);
+}
+
+int main(void)
+{
+    kernel_need();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_exhaustion),
+        cmocka_unit_test(test_timeline),
+        cmocka_unit_test(test_rungs),
+        cmocka_unit_test(test_files_alone),
+        cmocka_unit_test(test_one_probe),
+        cmocka_unit_test(test_running_before),
+        cmocka_unit_test(test_source),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
