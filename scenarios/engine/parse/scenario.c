@@ -71,7 +71,10 @@ static void step_names_problem(struct problems *problems, const struct node *at,
         known[count++] = step_table[i]->name;
     known[count] = NULL;
     _cleanup_free_ char *what = str_printf("unknown step \"%s\"", name);
-    unknown_problem(problems, at, what, name, known);
+    if (json_suggest(name, known))
+        unknown_problem(problems, at, what, name, known);
+    else
+        node_problem(problems, at, "%s, expected one that `seatrial run --help-steps` lists", what);
 }
 
 static void scenario_add_step(
