@@ -178,6 +178,14 @@ const struct fault fault_atlas[] = {
     FAIL(EFFECT_BPF, EPERM, LAUNCH_FAILS),
     FAIL(EFFECT_BPF, ENOMEM, LAUNCH_FAILS),
     CRASH(EFFECT_BPF, RECOVERED, "the program goes with its cgroup; none is left"),
+
+    FAIL(EFFECT_MESSAGE, EPIPE,
+        "as if the other side had gone: what was said is said again when it is back "
+        "(executors.md 2.9)"),
+    LOST(EFFECT_MESSAGE,
+        "who is not answered asks again, or gives up after its time limit and says so"),
+    CRASH(EFFECT_MESSAGE, RECOVERED,
+        "the executor comes back to the next agent with all that was not acknowledged"),
 };
 const size_t fault_atlas_count = ARRAY_SIZE(fault_atlas);
 

@@ -40,6 +40,8 @@ static void sim_free(struct host *host)
     assert(u64map_count(sim->gates) == 0);
     u64map_free(sim->gates);
     free(sim->cgroup_mount);
+    free(sim->outputs[0]);
+    free(sim->outputs[1]);
     free(sim);
 }
 
@@ -79,6 +81,7 @@ static const struct host_ops sim_ops = {
     .mount = sim_mount,
     .unmount = sim_unmount,
     .mounts = sim_mounts,
+    .streams = &sim_streams,
     .agent_gone = sim_agent_gone,
     .free = sim_free,
 };
@@ -114,6 +117,34 @@ struct host *sim_host_new(
         .kernel = str_dup(kernel->profile->name),
     };
     return &sim->base;
+}
+
+struct host *sim_host_for(struct process *process, const char *output, const char *errors)
+{
+    struct sim_host *sim = mem_alloc(sizeof(*sim));
+    struct kernel *kernel = process->kernel;
+    host_init(&sim->base, &sim_ops, kernel->loop, NULL);
+    sim->kernel = kernel;
+    sim->world = sim_world_get(kernel);
+    sim->gates = u64map_new();
+    sim->agent = process;
+    sim->outputs[0] = str_dup(output);
+    sim->outputs[1] = str_dup(errors);
+    sim->base.facts = (struct host_facts){
+        .cpus = kernel->cpus,
+        .memory_bytes = kernel->memory_bytes,
+        .page_bytes = kernel->page_bytes,
+        .clock_ticks = 100,
+        .root = process->uid == 0,
+        .kernel = str_dup(kernel->profile->name),
+    };
+    return &sim->base;
+}
+
+void sim_host_leave(struct host *host)
+{
+    assert(host->ops == &sim_ops);
+    sim_host_of(host)->agent = NULL;
 }
 
 struct process *sim_host_process(struct host *host)

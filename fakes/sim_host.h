@@ -16,6 +16,14 @@ struct sim_host_options {
 };
 struct host *sim_host_new(
     struct kernel *kernel, struct trace *trace, const struct sim_host_options *options);
+/*
+ * A host for a program of its own that plays in a simulated process: what it spawns are children of
+ * that process. Paths of its stdout and stderr may be NULL. It knows no cgroups. The process is the
+ * caller's to end, before the host is freed: sim_host_leave forgets it.
+ */
+struct process;
+struct host *sim_host_for(struct process *process, const char *output, const char *errors);
+void sim_host_leave(struct host *host);
 /* The agent's own simulated process. */
 struct process *sim_host_process(struct host *host);
 /* How many gates the agent holds open: an agent that is idle holds none. */

@@ -15,6 +15,7 @@ struct sim_host {
     struct u64map *gates;   /* number -> struct sim_gate * */
     int last_gate;
     char *cgroup_mount;
+    char *outputs[2]; /* where our own stdout and stderr go, for who inherits them; NULL: nowhere */
 };
 
 static inline struct sim_host *sim_host_of(struct host *host)
@@ -38,6 +39,9 @@ int sim_namespace_inode(
 /* sim_host_run.c */
 struct host_request *sim_run(
     struct host *host, const struct run_request *request, struct done done);
+
+/* sim_host_stream.c */
+extern const struct host_stream_ops sim_streams;
 
 /* sim_host_exit.c */
 struct host_request *sim_exit_watch(struct host *host, pid_t pid, host_exit_fn fn, void *arg);

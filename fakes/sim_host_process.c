@@ -102,7 +102,7 @@ int sim_spawn(
         return r;
     process_setsid(process);
     struct sim_gate *gate = NULL;
-    sim_init_start(sim->world, process, plan, &gate);
+    sim_init_start(sim->world, process, plan, sim->outputs, &gate);
     u64map_set(sim->gates, (uint64_t)++sim->last_gate, gate);
     *ret_pid = process->pid;
     *ret_gate = sim->last_gate;

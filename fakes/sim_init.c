@@ -184,8 +184,15 @@ static const struct process_behaviour init_behaviour = {
     .ended = init_ended,
 };
 
+/* Where the output goes: to a file, or to one of those that whoever spawns it has open. */
+static char *inherited(const struct plan *plan, unsigned i, char *const outputs[2])
+{
+    int fd = plan->stdio_fds[i];
+    return str_dup(fd == 1 || fd == 2 ? outputs[fd - 1] : plan->stdio[i]);
+}
+
 void sim_init_start(struct sim_world *world, struct process *process, const struct plan *plan,
-    struct sim_gate **ret_gate)
+    char *const outputs[2], struct sim_gate **ret_gate)
 {
     struct sim_init *init = mem_alloc(sizeof(*init));
     init->world = world;
@@ -193,8 +200,8 @@ void sim_init_start(struct sim_world *world, struct process *process, const stru
     init->state = INIT_STARTING;
     if (plan->runtime_directory)
         init->status_path = str_printf("%s/status", plan->runtime_directory);
-    init->output_path = str_dup(plan->stdio[1]);
-    init->errors_path = str_dup(plan->stdio[2]);
+    init->output_path = inherited(plan, 1, outputs);
+    init->errors_path = inherited(plan, 2, outputs);
     init_keep_plan(init, plan);
     init->gate = mem_alloc(sizeof(*init->gate));
     init->gate->init = init;

@@ -17,9 +17,10 @@ struct sim_gate {
     struct sim_init *init; /* NULL: it has ended */
 };
 
-/* Makes the fresh process play the plan, of which it keeps copies. ret_gate is the caller's. */
+/* Makes the fresh process play the plan, of which it keeps copies. `outputs`: paths of what it
+ * inherits where the plan names descriptors. ret_gate is the caller's. */
 void sim_init_start(struct sim_world *world, struct process *process, const struct plan *plan,
-    struct sim_gate **ret_gate);
+    char *const outputs[2], struct sim_gate **ret_gate);
 /* The byte: -EPIPE when the init has ended. */
 int sim_gate_release(struct sim_gate *gate);
 /* Closes and frees; an init that has had no byte ends. */

@@ -39,6 +39,7 @@ static void world_free(struct sim_world *world)
 {
     map_drop(world->programs);
     map_drop(world->players);
+    strmap_free(world->servers);
     uint64_t inode = 0;
     void *mounts = NULL;
     size_t cursor = 0;
@@ -57,6 +58,7 @@ struct sim_world *sim_world_get(struct kernel *kernel)
         world->kernel = kernel;
         world->programs = strmap_new();
         world->players = strmap_new();
+        world->servers = strmap_new();
         world->mounts = u64map_new();
         world->watchers = u64map_new();
         kernel->world = world;

@@ -23,6 +23,7 @@ struct sim_world {
     struct kernel *kernel;
     struct strmap *programs; /* name -> struct sim_program * */
     struct strmap *players;  /* name -> struct sim_player * */
+    struct strmap *servers;  /* path -> struct host_stream_server *, of the hosts */
     struct sim_mounts *root_mounts;
     struct u64map *mounts;   /* inode of a mount namespace -> struct sim_mounts *: those with own */
     struct u64map *watchers; /* pid -> who waits for its end; of sim_host_exit.c */

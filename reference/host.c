@@ -42,6 +42,7 @@ const char *const effect_kind_names[EFFECT_KIND_COUNT + 1] = {
     [EFFECT_PROVISION] = "provision",
     [EFFECT_DOCKER] = "docker",
     [EFFECT_BPF] = "bpf",
+    [EFFECT_MESSAGE] = "message",
 };
 
 static const char *const effect_action_names[] = {

@@ -33,6 +33,10 @@ struct cgroup_fs;
 struct bpf_insn;
 struct statistics_source;
 struct u64map;
+struct host_channel;
+struct host_listener;
+struct host_stream;
+struct host_stream_server;
 
 /* One kind per way to change the world; the fault atlas (fakes/faults.h) has a row for each. */
 enum effect_kind {
@@ -59,6 +63,7 @@ enum effect_kind {
     EFFECT_PROVISION,
     EFFECT_DOCKER,
     EFFECT_BPF, /* device programs */
+    EFFECT_MESSAGE, /* a socket to listen at, a connection, a line sent */
     EFFECT_KIND_COUNT
 };
 extern const char *const effect_kind_names[EFFECT_KIND_COUNT + 1]; /* "spawn", "cgroup.write", … */
@@ -176,6 +181,28 @@ typedef void (*host_fn)(void *arg, int result);
 typedef void (*host_exit_fn)(void *arg, int result, bool status_known, int wait_status);
 
 /*
+ * Streams of bytes between processes of the machine. Both functions are called from the loop, never
+ * from inside a call; after `ended` nothing more comes, and the front ends the stream.
+ */
+struct host_stream_events {
+    void (*received)(void *arg, const char *bytes, size_t length);
+    void (*ended)(void *arg, int result); /* 0: the other side has closed; else negative errno */
+};
+struct host_stream_ops {
+    int (*connect)(
+        struct host *host, const char *path, struct host_stream **ret_stream, struct err *err);
+    /* Replaces what is at the path. accepted gets streams that start delivers nothing before. */
+    int (*listen)(struct host *host, const char *path, mode_t mode,
+        void (*accepted)(void *arg, struct host_stream *stream), void *arg,
+        struct host_stream_server **ret_server, struct err *err);
+    void (*unlisten)(struct host *host, struct host_stream_server *server); /* the file stays */
+    /* Events come from now on. */
+    void (*start)(struct host_stream *stream, const struct host_stream_events *events, void *arg);
+    int (*send)(struct host_stream *stream, const char *bytes, size_t length); /* takes all */
+    void (*end)(struct host_stream *stream); /* frees */
+};
+
+/*
  * What an implementation does, without counting, faults or traces: those are the front's. Gates are
  * its own numbers (descriptors): gate_release only writes the byte, and the front calls gate_close
  * once for every gate, after the release too. Errors name the operation and the path.
@@ -226,6 +253,9 @@ struct host_ops {
     int (*unmount)(struct host *host, const char *target, int flags, struct err *err);
     int (*mounts)(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count,
         struct err *err);
+
+    /* Streams of bytes over Unix sockets. NULL: this world has none. */
+    const struct host_stream_ops *streams;
 
     /* the agent's process ends; its gates and requests were closed and cancelled before; may be
      * NULL */
@@ -364,3 +394,32 @@ int host_mounts(struct host *host, pid_t pid, struct mount_info **ret_mounts, si
  * be told. */
 bool host_is_mounted(struct host *host, const char *target);
 void mount_info_free(struct mount_info *mounts, size_t count);
+
+/*
+ * Channels: lines of text to and from another process of the machine, over a Unix socket. A line
+ * that comes is an event, one that is sent a message: both are effects.
+ */
+#define HOST_LINE_MAX_BYTES (4u << 20)
+struct host_channel_events {
+    void (*line)(void *arg, const char *line); /* without its newline, borrowed */
+    /* The channel has ended, and is freed after the call: 0 when the other side has closed it,
+     * -ESHUTDOWN when the agent is gone, -EMSGSIZE after a line that is too long. */
+    void (*closed)(void *arg, int result);
+};
+/*
+ * Listens at the path, in place of what is there. accepted gets each new channel, which is the
+ * caller's, and has to start it; it gets NULL when the agent is gone and the listener with it.
+ */
+int host_listen(struct host *host, const char *path, mode_t mode,
+    void (*accepted)(void *arg, struct host_channel *channel), void *arg,
+    struct host_listener **ret_listener, struct err *err);
+/* Removes the socket too. NULL is fine. */
+void host_listener_close(struct host_listener *listener);
+/* -ECONNREFUSED, -ENOENT: nobody listens there. The channel has to be started. */
+int host_connect(
+    struct host *host, const char *path, struct host_channel **ret_channel, struct err *err);
+void host_channel_start(
+    struct host_channel *channel, const struct host_channel_events *events, void *arg);
+int host_channel_send(struct host_channel *channel, const char *line, struct err *err);
+/* Never calls back. NULL is fine. */
+void host_channel_close(struct host_channel *channel);

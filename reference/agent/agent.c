@@ -5,7 +5,10 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "reference/agent/executor_registry.h"
 #include "reference/agent/no_fetcher.h"
+#include "reference/agent/recovered.h"
+#include "reference/base/log.h"
 #include "reference/base/mem.h"
 #include "reference/cgroups/cgroup_fs.h"
 #include "reference/composing.h"
@@ -257,10 +260,53 @@ int agent_create(struct host *host, const struct flags *flags, const struct agen
         agent->host = host;
         flags_copy(&agent->flags, flags);
         agent->containerizer = combined(&creation);
+        agent->executors = executor_registry_new(agent);
+        agent->capabilities = strv_copy(creation.given.capabilities);
         *ret_agent = agent;
     }
     creation_discard(&creation);
     return r;
+}
+
+/* --- recovery --- */
+
+struct recovery {
+    struct agent *agent;
+    struct agent_state state;
+    struct done done;
+};
+
+/* The executors of command tasks that are still there have to come back. */
+static void expect_executors(const struct recovery *recovery)
+{
+    struct agent *agent = recovery->agent;
+    for (size_t i = 0; i < recovery->state.runs_count; i++) {
+        const struct agent_run *run = &recovery->state.runs[i];
+        const struct executor_identity identity = {
+            run->container_id, run->framework_id, run->executor_id};
+        enum container_phase phase;
+        _cleanup_err_ struct err err = ERR_INIT;
+        if (!run->command_task || run->completed ||
+            containerizer_phase(agent->containerizer, run->container_id, &phase) < 0)
+            continue;
+        if (executor_registry_recover(agent->executors, &identity, &err) < 0)
+            log_warning("executor of %s: %s", run->container_id, err_text(&err));
+        agent_wait_recovered(agent, &identity);
+    }
+}
+
+static void recovered(void *arg, int result, const void *value, const struct err *err)
+{
+    struct recovery *recovery = arg;
+    struct done done = recovery->done;
+    if (result == 0)
+        expect_executors(recovery);
+    agent_state_release(&recovery->state);
+    free(recovery);
+    if (result < 0)
+        done_fail(done, result, err);
+    else
+        done_ok(done, value);
 }
 
 void agent_recover(struct agent *agent, struct done done)
@@ -270,15 +316,17 @@ void agent_recover(struct agent *agent, struct done done)
         return;
     }
     _cleanup_err_ struct err err = ERR_INIT;
-    struct agent_state state = {0};
-    int r = agent_state_read(agent->host, &agent->flags, &state, &err);
+    struct recovery *recovery = mem_alloc(sizeof(*recovery));
+    recovery->agent = agent;
+    recovery->done = done;
+    int r = agent_state_read(agent->host, &agent->flags, &recovery->state, &err);
     if (r < 0) {
+        free(recovery);
         err_wrap(&err, r, "recover: agent state");
         done_fail(done, r, &err);
         return;
     }
-    containerizer_recover(agent->containerizer, &state, done);
-    agent_state_release(&state);
+    containerizer_recover(agent->containerizer, &recovery->state, DONE(recovered, recovery));
 }
 
 void agent_free(struct agent *agent)
@@ -287,6 +335,8 @@ void agent_free(struct agent *agent)
         return;
     containerizer_free(agent->containerizer);
     assert(agent->pending == 0);
+    executor_registry_free(agent->executors);
+    strv_free(agent->capabilities);
     flags_release(&agent->flags);
     free(agent);
 }

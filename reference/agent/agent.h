@@ -33,6 +33,7 @@ struct agent_parts {
     struct isolator *(*wrap_isolator)(void *arg, struct isolator *inner);
     struct launcher *(*wrap_launcher)(void *arg, struct launcher *inner);
     void *wrap_arg;
+    char *const *capabilities; /* of the framework, such as TASK_KILLING_STATE; NULL: none */
 };
 
 struct agent;
@@ -42,12 +43,17 @@ struct agent_ops {
     void (*launch)(struct agent *agent, const char *id, const struct container_config *config,
         struct done done);
 };
+
+struct executor_registry;
+
 struct agent {
     const struct agent_ops *ops; /* NULL: in this process */
     struct host *host; /* borrowed */
     struct flags flags;
     struct containerizer *containerizer;
     size_t pending; /* launches, and executors that are waited for */
+    struct executor_registry *executors; /* those that the agent made up for command tasks */
+    char **capabilities;
 };
 
 /* Errors leave nothing behind; bad flags are -EINVAL. Parts are freed on error. */
@@ -63,6 +69,17 @@ void agent_recover(struct agent *agent, struct done done);
  */
 void agent_launch(struct agent *agent, const char *id, const struct container_config *config,
     struct done done);
+/*
+ * Kills the command task of that container (executors.md 1.2): what of it has not reached its
+ * executor ends here, the executor does the rest. grace_ns: a kill policy, absent for none. -ENOENT:
+ * no such task.
+ */
+int agent_kill_task(
+    struct agent *agent, const char *id, struct opt_u64 grace_ns, struct err *err);
+/* Asks the executor to end, and destroys its container when it does not in time. -ENOENT. */
+int agent_shutdown_executor(struct agent *agent, const char *id, struct err *err);
+/* Updates are not acknowledged from now on; or those that came meanwhile, and all others, are. */
+void agent_hold_acknowledgements(struct agent *agent, bool hold);
 /* Frees without touching the world. NULL is fine. */
 void agent_free(struct agent *agent);
 

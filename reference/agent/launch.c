@@ -7,13 +7,15 @@
 #include <errno.h>
 #include <string.h>
 
+#include "reference/agent/command_executor.h"
+#include "reference/agent/executor_registry.h"
 #include "reference/agent/meta.h"
+#include "reference/agent/recovered.h"
 #include "reference/base/log.h"
 #include "reference/base/mem.h"
 
 #define LAUNCH_ERRORS "slave/container_launch_errors"
 #define EXECUTORS_TERMINATED "slave/executors_terminated"
-#define DEFAULT_FRAMEWORK "framework"
 
 /* An executor from launch to termination: the agent waits for its end. */
 struct executor {
@@ -33,6 +35,8 @@ struct agent_launch {
     struct container_config config;
     char *directory;                   /* made up */
     struct executor_info *for_command; /* likewise */
+    struct resources resources;        /* of the task with its executor */
+    uint64_t shutdown_grace_ns;        /* of the executor that was made up; 0: none was */
     struct executor *executor; /* NULL: no executor, or the wait has taken it */
     char *pid_path;
     struct environment_variable *environment;
@@ -79,6 +83,18 @@ static void trace_terminated(const struct executor *executor, const struct termi
     const char *message = both ? both : own ? own : pending ? pending : "Executor terminated";
     trace_event(executor->agent->host->trace, "agent", "executor.terminated", result,
         "id=%s state=%s reason=%s message=%s", executor->id, state, reason, message);
+    executor_registry_end(executor->agent->executors, executor->id, state, reason, message);
+}
+
+/* What the agent itself has done to it counts more than what came of that. */
+static void take_cause(struct executor *executor)
+{
+    const char *reason = NULL;
+    const char *message = NULL;
+    if (!executor_registry_cause(executor->agent->executors, executor->id, &reason, &message))
+        return;
+    str_set(&executor->pending_reason, reason);
+    str_set(&executor->pending_message, message);
 }
 
 static void executor_terminated(void *arg, int result, const void *value, const struct err *err)
@@ -90,6 +106,7 @@ static void executor_terminated(void *arg, int result, const void *value, const 
         _cleanup_err_ struct err failure = ERR_INIT;
         struct agent_run_names names = names_of(executor);
         containerizer_metric_add(agent->containerizer, EXECUTORS_TERMINATED, 1);
+        take_cause(executor);
         trace_terminated(executor, value, result, err);
         if (agent_run_complete(agent->host, &agent->flags, &names, &failure) < 0)
             log_warning("executor of %s: %s", executor->id, err_text(&failure));
@@ -114,6 +131,7 @@ static void launch_answer(struct agent_launch *launch, const enum launch_result 
     if (launch->for_command)
         json_type_release(&executor_info_json, launch->for_command);
     free(launch->for_command);
+    resources_release(&launch->resources);
     free(launch->pid_path);
     free(launch->id);
     free(launch);
@@ -197,19 +215,37 @@ static int make_sandbox(struct agent_launch *launch, struct err *err)
     return r;
 }
 
-/* The executor that the agent makes up for a command task. */
-static void make_command_executor(struct agent_launch *launch)
+/* The executor that the agent makes up for a command task runs in its place. */
+static int make_command_executor(struct agent_launch *launch, struct err *err)
 {
     struct container_config *config = &launch->config;
     if (config->executor_info || !config->task_info)
-        return;
-    struct executor_info *info = mem_alloc(sizeof(*info));
-    info->executor_id = str_dup(config->task_info->task_id);
-    info->framework_id = str_dup(DEFAULT_FRAMEWORK);
-    info->command = mem_alloc(sizeof(*info->command));
-    json_type_copy(&command_info_json, info->command, &config->command_info);
-    launch->for_command = info;
-    config->executor_info = info;
+        return 0;
+    int r = command_task_validate(config->task_info, err);
+    if (r == 0)
+        r = command_executor_grace(
+            launch->agent, config->task_info, &launch->shutdown_grace_ns, err);
+    if (r < 0)
+        return err_wrap(err, r, "task_info");
+    launch->for_command = command_executor_make(launch->agent, config);
+    config->executor_info = launch->for_command;
+    config->command_info = *launch->for_command->command;
+    resources_copy(&launch->resources, &config->resources);
+    command_executor_overhead(&launch->resources, &config->limits);
+    config->resources = launch->resources;
+    return 0;
+}
+
+/* From here on the executor is expected. `command` is that of the task. */
+static int expect_executor(struct agent_launch *launch, const struct command_info *command,
+    struct err *err)
+{
+    const struct executor_identity identity = {
+        launch->id, launch->executor->framework, launch->executor->executor};
+    return launch->for_command
+               ? executor_registry_add(launch->agent->executors, &identity,
+                     launch->config.task_info, command, launch->shutdown_grace_ns, err)
+               : 0;
 }
 
 static void add_variable(struct agent_launch *launch, const char *name, const char *value)
@@ -223,8 +259,12 @@ static void add_variable(struct agent_launch *launch, const char *name, const ch
 static void make_environment(struct agent_launch *launch)
 {
     const struct flags *flags = &launch->agent->flags;
-    const char *grace =
-        json_string_value(json_object_get(flags->others, "executor_shutdown_grace_period"));
+    bool http = str_equal(flags_other(flags, "http_command_executor"), "true");
+    bool sockets = str_equal(flags_other(flags, "http_executor_domain_sockets"), "true");
+    _cleanup_free_ char *grace = launch->for_command
+        ? duration_text(launch->shutdown_grace_ns)
+        : str_dup(flags_other(flags, "executor_shutdown_grace_period"));
+    _cleanup_free_ char *socket = executor_socket_path(flags);
     const char *const variables[][2] = {
         {"LIBPROCESS_PORT", "0"},
         {"MESOS_FRAMEWORK_ID", launch->executor->framework},
@@ -232,14 +272,18 @@ static void make_environment(struct agent_launch *launch)
         {"MESOS_DIRECTORY", launch->config.directory},
         {"MESOS_SLAVE_ID", AGENT_ID},
         {"MESOS_CHECKPOINT", "1"},
-        {"MESOS_HTTP_COMMAND_EXECUTOR", "0"},
-        {"MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", grace ? grace : "5secs"},
-        {"MESOS_RECOVERY_TIMEOUT", "15mins"},
-        {"MESOS_SUBSCRIPTION_BACKOFF_MAX", "2secs"},
+        {"MESOS_HTTP_COMMAND_EXECUTOR", http ? "1" : "0"},
+        {"MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", grace},
+        {"MESOS_RECOVERY_TIMEOUT", flags_other(flags, "recovery_timeout")},
+        {"MESOS_SUBSCRIPTION_BACKOFF_MAX",
+            flags_other(flags, "executor_reregistration_timeout")},
     };
-    launch->environment = mem_alloc(sizeof(*launch->environment) * ARRAY_SIZE(variables));
+    launch->environment = mem_alloc(sizeof(*launch->environment) * (ARRAY_SIZE(variables) + 1));
     for (size_t i = 0; i < ARRAY_SIZE(variables); i++)
         add_variable(launch, variables[i][0], variables[i][1]);
+    /* Executors that we made up speak through it, others when they are to. */
+    if (launch->for_command || sockets)
+        add_variable(launch, "MESOS_DOMAIN_SOCKET", socket);
 }
 
 /* Ids of frameworks and executors become directories. */
@@ -281,15 +325,20 @@ static int prepare(struct agent_launch *launch, struct err *err)
 {
     struct agent *agent = launch->agent;
     struct container_config *config = &launch->config;
+    const struct command_info command = config->command_info;
     enum container_phase phase;
     choose_user(&agent->flags, config);
     if (container_id_is_nested(launch->id))
         return 0;
     if (containerizer_phase(agent->containerizer, launch->id, &phase) == 0)
         return 0;
-    make_command_executor(launch);
-    if (config->executor_info)
-        return prepare_executor(launch, err);
+    int r = make_command_executor(launch, err);
+    if (r == 0 && config->executor_info) {
+        r = prepare_executor(launch, err);
+        return r < 0 ? r : expect_executor(launch, &command, err);
+    }
+    if (r < 0)
+        return r;
     if (!config->directory)
         config->directory = launch->directory =
             str_printf("%s/containers/%s", agent->flags.work_dir, launch->id);
@@ -320,4 +369,17 @@ void agent_launch(struct agent *agent, const char *id, const struct container_co
     }
     containerizer_launch(agent->containerizer, id, &launch->config, launch->environment,
         launch->environment_count, launch->pid_path, DONE(launch_settled, launch));
+}
+
+/* --- executors of an earlier agent --- */
+
+void agent_wait_recovered(struct agent *agent, const struct executor_identity *identity)
+{
+    struct executor *executor = mem_alloc(sizeof(*executor));
+    executor->agent = agent;
+    executor->id = str_dup(identity->id);
+    executor->framework = str_dup(identity->framework);
+    executor->executor = str_dup(identity->executor);
+    agent->pending++;
+    containerizer_wait(agent->containerizer, identity->id, DONE(executor_terminated, executor));
 }

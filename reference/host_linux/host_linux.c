@@ -75,6 +75,7 @@ static const struct host_ops linux_ops = {
     .mount = linux_mount,
     .unmount = linux_unmount,
     .mounts = linux_mounts,
+    .streams = &linux_streams,
     .agent_gone = linux_children_abandon,
     .free = linux_free,
 };

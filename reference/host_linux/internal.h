@@ -57,6 +57,9 @@ int linux_sealed_file(const char *name, const void *data, size_t length);
 struct host_request *linux_run(
     struct host *host, const struct run_request *request, struct done done);
 
+/* stream.c */
+extern const struct host_stream_ops linux_streams;
+
 /* files.c */
 int linux_mkdir(struct host *host, const char *path, mode_t mode, bool parents, struct err *err);
 int linux_file_write(struct host *host, const char *path, const void *data, size_t length,

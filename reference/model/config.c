@@ -60,6 +60,7 @@ static const struct json_field task_info_fields[] = {
     JSON_FIELD(struct task_info, command, JSON_KIND_OBJECT_PTR, .type = &command_info_json),
     JSON_FIELD(struct task_info, container, JSON_KIND_OBJECT_PTR, .type = &container_info_json),
     RESOURCES_JSON_FIELD(struct task_info, resources),
+    JSON_FIELD(struct task_info, check, JSON_KIND_RAW),
     JSON_FIELD(struct task_info, health_check, JSON_KIND_RAW),
     JSON_FIELD(struct task_info, kill_policy, JSON_KIND_RAW),
     JSON_FIELD(struct task_info, labels, JSON_KIND_RAW),

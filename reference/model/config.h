@@ -145,6 +145,7 @@ struct task_info {
     struct command_info *command;
     struct container_info *container;
     struct resources resources;
+    json_t *check;
     json_t *health_check;
     json_t *kill_policy;
     json_t *labels;
