@@ -112,11 +112,12 @@ static int remove_file_run(struct run *run, const struct step *step, struct err 
     return path ? host_tree_remove(run->world->observer, path, err) : err->code;
 }
 
-/* Into the cgroup of the container, in every hierarchy that has it. */
+/* Into the cgroup of the container, in every hierarchy that has it; one must. */
 static int move_into(struct run *run, const char *id, pid_t pid, struct err *err)
 {
     struct cgroup_hierarchies *all = run->world->observer->cgroups;
     _cleanup_free_ char *text = str_printf("%d", (int)pid);
+    bool moved = false;
     for (size_t i = 0; all && i < all->count; i++) {
         _cleanup_free_ char *path = all->items[i].v2
                                         ? launcher_cgroup_leaf(run->flags.cgroups_root, id)
@@ -126,8 +127,9 @@ static int move_into(struct run *run, const char *id, pid_t pid, struct err *err
         int result = cgroup_write(all->items[i].fs, path, "cgroup.procs", text, err);
         if (result < 0)
             return result;
+        moved = true;
     }
-    return 0;
+    return moved ? 0 : err_set(err, -ENOENT, "%s has no cgroup to move a process into", id);
 }
 
 /* The observer is its parent, and reaps it as any parent does. */
