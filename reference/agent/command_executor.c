@@ -104,7 +104,7 @@ int command_executor_grace(const struct agent *agent, const struct task_info *ta
     return r;
 }
 
-char *duration_text(uint64_t ns)
+char *duration_flag(uint64_t ns)
 {
     static const struct {
         const char *unit;
@@ -123,10 +123,10 @@ int command_task_validate(const struct task_info *task, struct err *err)
     if (!task->task_id)
         r = err_set(err, -EINVAL, "task_id: expected one, got none");
     if (r == 0 && task->check)
-        r = check_parse(task->check, false, &check, err);
+        r = check_decode(task->check, false, &check, err);
     check_release(&check);
     if (r == 0 && task->health_check)
-        r = check_parse(task->health_check, true, &check, err);
+        r = check_decode(task->health_check, true, &check, err);
     check_release(&check);
     if (r == 0 && task->max_completion_time.set && !(task->max_completion_time.value >= 0))
         r = err_set(err, -EINVAL, "max_completion_time: expected seconds that are not negative");

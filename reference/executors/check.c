@@ -196,7 +196,7 @@ static void complete_health_type(struct check *check)
         check->type = CHECK_HTTP;
 }
 
-int check_parse(const json_t *json, bool health, struct check *ret_check, struct err *err)
+int check_decode(const json_t *json, bool health, struct check *ret_check, struct err *err)
 {
     struct check check = {0};
     int r = health ? json_type_decode(&health_json, json, &check, "health_check", err)

@@ -35,7 +35,7 @@ struct check {
 };
 
 /* For health checks: `health`. -EINVAL with the rule that is broken. */
-int check_parse(const json_t *json, bool health, struct check *ret_check, struct err *err);
+int check_decode(const json_t *json, bool health, struct check *ret_check, struct err *err);
 void check_release(struct check *check);
 
 /* What an attempt gave. */

@@ -103,7 +103,7 @@ static void checked(void *arg, const struct check_result *result)
 void reporter_announce_check(struct reporter *reporter, const struct task_info *task)
 {
     struct check check = {0};
-    if (!task->check || check_parse(task->check, false, &check, NULL) < 0)
+    if (!task->check || check_decode(task->check, false, &check, NULL) < 0)
         return;
     reporter->check_status = check_status(&check, &(struct check_result){0});
     check_release(&check);
@@ -155,7 +155,7 @@ static struct checker *start(struct reporter *reporter, const json_t *json, bool
     _cleanup_err_ struct err err = ERR_INIT;
     if (!json)
         return NULL;
-    if (check_parse(json, health, &check, &err) < 0) {
+    if (check_decode(json, health, &check, &err) < 0) {
         log_warning("the task runs unchecked: %s", err_text(&err));
         return NULL;
     }
