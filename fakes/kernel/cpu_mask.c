@@ -81,6 +81,7 @@ struct region {
     uint64_t group;
 };
 
+/* Too large for 32 bits: says so in *ret_value, which then is above UINT32_MAX. */
 static const char *number(const char *text, unsigned limit, uint64_t *ret_value)
 {
     if (*text == 'N') {
@@ -118,7 +119,8 @@ static const char *parse_region(const char *text, unsigned limit, struct region 
                 return NULL;
         }
     }
-    region->used = region->group = region->end - region->start + 1;
+    region->used = region->end >= region->start ? region->end - region->start + 1 : 0;
+    region->group = region->used;
     if (region_ends(*text))
         return text;
     text = *text == ':' ? number(text + 1, limit, &region->used) : NULL;
@@ -138,7 +140,11 @@ int cpu_mask_parse(
             break;
         struct region region;
         text = parse_region(text, limit, &region);
-        if (!text || region.start > region.end || region.group == 0 || region.used > region.group)
+        if (!text)
+            return -EINVAL;
+        if ((region.start | region.end | region.used | region.group) > UINT32_MAX)
+            return -EOVERFLOW;
+        if (region.start > region.end || region.group == 0 || region.used > region.group)
             return -EINVAL;
         if (region.end >= limit)
             return -ERANGE;
@@ -150,6 +156,8 @@ int cpu_mask_parse(
             else
                 mask.words[bit / 64] |= UINT64_C(1) << bit % 64;
         }
+        if (*text == '\n') /* right behind a region it ends the list */
+            break;
     }
     *ret_mask = mask;
     return 0;

@@ -47,6 +47,7 @@ struct memory_css {
     uint64_t tcp_max;
     uint64_t failures;       /* v1 failcnt */
     uint64_t memsw_failures;
+    uint64_t kernel_peak;    /* v1 kmem.max_usage_in_bytes */
     uint64_t shown_ram;      /* a vendor's; pages */
     uint64_t events[MEMORY_EVENTS];
     uint64_t events_local[MEMORY_EVENTS];
@@ -100,6 +101,8 @@ static inline uint64_t whole_pages(uint64_t bytes)
     return (bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 }
 
+/* Kernel memory of the subtree; 0 unless the profile counts it. */
+uint64_t memory_kernel_bytes(const struct memory_css *memory);
 /* Page cache of a file that the process read or wrote; as cgroup_charge, for the control. */
 int memory_charge_file(struct process *process, uint64_t bytes);
 /* Frees up to that much of the subtree by dropping page cache and swapping; returns how much. */

@@ -52,6 +52,7 @@ static const struct option options[] = {
     OPTION_BOOL("no-uclamp", OPTION_CLEAR, uclamp),
     OPTION_BOOL("bfq", OPTION_SET, bfq),
     OPTION_BOOL("shown-ram", OPTION_SET, shown_ram),
+    OPTION_BOOL("kernel-memory", OPTION_SET, kernel_memory),
     OPTION_BOOL("irq-pressure", OPTION_SET, irq_pressure),
     OPTION_BOOL("nsdelegate", OPTION_SET, nsdelegate),
     OPTION_BOOL("no-nsdelegate", OPTION_CLEAR, nsdelegate),

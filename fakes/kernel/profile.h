@@ -7,6 +7,7 @@
  *     rt-group                     cpu.rt_runtime_us and cpu.rt_period_us (v1)
  *     uclamp, no-uclamp            cpu.uclamp.min and .max (v2)
  *     bfq                          blkio.bfq.* and io.bfq.weight
+ *     kernel-memory                v1: what child cgroups cost counts against limits, and in kmem.*
  *     shown-ram                    a vendor's memory.shown_ram_in_bytes (v1)
  *     irq-pressure                 irq.pressure (v2)
  *     nsdelegate, no-nsdelegate    mount option of v2; on unless hybrid
@@ -51,6 +52,7 @@ struct kernel_profile {
     bool uclamp;
     bool bfq;
     bool shown_ram;
+    bool kernel_memory;
     bool irq_pressure;
     bool nsdelegate;
     bool nsdelegate_set;

@@ -128,7 +128,9 @@ static int bfq_weight_device_write(const struct cgroup_io *io, char *text)
     struct io_device *device;
     const char *rest;
     int result = io_parse_device(io, text, &device, &rest);
-    return result ? result : -EOPNOTSUPP; /* no device is scheduled by BFQ */
+    if (result)
+        return result;
+    return *rest ? -EOPNOTSUPP : -EINVAL; /* no device is scheduled by BFQ */
 }
 
 static int bfq_stat_read(const struct cgroup_io *io, struct strbuf *out)

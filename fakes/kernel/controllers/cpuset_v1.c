@@ -89,7 +89,9 @@ static int flag_write(const struct cgroup_io *io, char *text)
         return result;
     struct cpuset_css trial = *cpuset(io);
     uint8_t bit = (uint8_t)(1u << io->file->argument);
-    trial.flags = (uint8_t)(value ? trial.flags | bit : trial.flags & ~bit);
+    /* The kernel passes it on as an int; only the root's memory_pressure_enabled keeps 64 bits. */
+    bool on = io->file->argument == CPUSET_PRESSURE_ENABLED ? value != 0 : (uint32_t)value != 0;
+    trial.flags = (uint8_t)(on ? trial.flags | bit : trial.flags & ~bit);
     return take(io, &trial);
 }
 

@@ -10,6 +10,30 @@
 #define SWAPPINESS_DEFAULT 60
 #define SWAPPINESS_MAX 200
 
+/* Of a child in its parent, in bytes: measured on 6.18 with 2 CPUs, where 1, 2 and 3 children make
+ * 3, 5 and 8 pages. */
+#define CHILD_KERNEL_BYTES 9900
+
+uint64_t memory_kernel_bytes(const struct memory_css *memory)
+{
+    struct cgroup *top = memory->css.cgroup;
+    uint64_t bytes = 0;
+    if (!cgroup_profile(top)->kernel_memory)
+        return 0;
+    for (struct cgroup *at = cgroup_next(top, NULL); at; at = cgroup_next(top, at))
+        bytes += whole_pages(
+            (at->children_count + at->dying_children) * (uint64_t)CHILD_KERNEL_BYTES);
+    return bytes;
+}
+
+static void kernel_peaks(struct memory_css *memory)
+{
+    for (struct memory_css *at = memory; at; at = memory_parent(at)) {
+        uint64_t bytes = memory_kernel_bytes(at);
+        at->kernel_peak = bytes > at->kernel_peak ? bytes : at->kernel_peak;
+    }
+}
+
 static void memory_init(struct cgroup_css *css)
 {
     struct memory_css *memory = memory_of(css);
@@ -21,6 +45,8 @@ static void memory_init(struct cgroup_css *css)
     list_init(&memory->charges);
     list_init(&memory->listeners);
     list_init(&memory->waiters);
+    if (parent && cgroup_profile(css->cgroup)->kernel_memory)
+        kernel_peaks(memory_parent(memory));
 }
 
 static void memory_offline(struct cgroup_css *css)

@@ -41,10 +41,11 @@ static int resize(struct memory_css *memory, bool memsw, uint64_t pages)
     uint64_t *limit = memsw ? &memory->memsw_max : &memory->max;
     if (memsw ? pages < memory->max : pages > memory->memsw_max)
         return -EINVAL;
-    uint64_t usage = memsw ? with_swap(memory) : memory_usage(memory);
+    uint64_t kernel = memory_kernel_bytes(memory);
+    uint64_t usage = kernel + (memsw ? with_swap(memory) : memory_usage(memory));
     if (usage > limit_bytes(pages)) {
         memory_reclaim(memory, usage - limit_bytes(pages));
-        usage = memsw ? with_swap(memory) : memory_usage(memory);
+        usage = kernel + (memsw ? with_swap(memory) : memory_usage(memory));
         if (usage > limit_bytes(pages))
             return -EBUSY;
     }
@@ -84,8 +85,8 @@ static int limit_write(const struct cgroup_io *io, char *text)
 static int usage_read(const struct cgroup_io *io, struct strbuf *out)
 {
     const struct memory_css *memory = memory_io(io);
-    print_line_u64(out,
-        whole_pages(io->file->argument == LIMIT_MEMSW ? with_swap(memory) : memory_usage(memory)));
+    uint64_t bytes = io->file->argument == LIMIT_MEMSW ? with_swap(memory) : memory_usage(memory);
+    print_line_u64(out, memory_kernel_bytes(memory) + whole_pages(bytes));
     return 0;
 }
 
@@ -93,6 +94,25 @@ static int zero_read(const struct cgroup_io *io, struct strbuf *out)
 {
     (void)io;
     print_line_u64(out, 0);
+    return 0;
+}
+
+static int kernel_read(const struct cgroup_io *io, struct strbuf *out)
+{
+    print_line_u64(out, memory_kernel_bytes(memory_io(io)));
+    return 0;
+}
+
+static int kernel_peak_read(const struct cgroup_io *io, struct strbuf *out)
+{
+    print_line_u64(out, memory_io(io)->kernel_peak);
+    return 0;
+}
+
+static int kernel_peak_write(const struct cgroup_io *io, char *text)
+{
+    (void)text;
+    memory_io(io)->kernel_peak = memory_kernel_bytes(memory_io(io));
     return 0;
 }
 
@@ -292,10 +312,10 @@ const struct cgroup_file memory_files_v1[] = {
     {"memory.numa_stat", ON_BOTH, FILE_V1, 0444, memory_numa_stat_v1_read, NULL, NULL, 0, 0},
     {"memory.kmem.limit_in_bytes", ON_BOTH, FILE_V1, 0644, limit_read, limit_write, NULL,
         LIMIT_KMEM, 0},
-    {"memory.kmem.usage_in_bytes", ON_BOTH, FILE_V1, 0444, zero_read, NULL, NULL, 0, 0},
+    {"memory.kmem.usage_in_bytes", ON_BOTH, FILE_V1, 0444, kernel_read, NULL, NULL, 0, 0},
     {"memory.kmem.failcnt", ON_BOTH, FILE_V1, 0644, zero_read, nothing_write, NULL, 0, 0},
-    {"memory.kmem.max_usage_in_bytes", ON_BOTH, FILE_V1, 0644, zero_read, nothing_write, NULL, 0,
-        0},
+    {"memory.kmem.max_usage_in_bytes", ON_BOTH, FILE_V1, 0644, kernel_peak_read,
+        kernel_peak_write, NULL, 0, 0},
     {"memory.kmem.slabinfo", ON_BOTH, FILE_V1, 0444, nothing_read, NULL, NULL, 0, 0},
     {"memory.kmem.tcp.limit_in_bytes", ON_BOTH, FILE_V1, 0644, limit_read, limit_write, NULL,
         LIMIT_TCP, 0},
