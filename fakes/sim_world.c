@@ -35,6 +35,25 @@ static void map_drop(struct strmap *map)
     strmap_free(map);
 }
 
+void sim_resident_add(struct sim_world *world, struct sim_resident *resident)
+{
+    list_append(&world->residents, &resident->node);
+}
+
+void sim_resident_remove(struct sim_resident *resident)
+{
+    list_remove(&resident->node);
+}
+
+static void world_close(struct sim_world *world)
+{
+    while (!list_empty(&world->residents)) {
+        struct sim_resident *resident =
+            list_entry(world->residents.next, struct sim_resident, node);
+        resident->free(resident);
+    }
+}
+
 static void world_free(struct sim_world *world)
 {
     map_drop(world->programs);
@@ -56,12 +75,14 @@ struct sim_world *sim_world_get(struct kernel *kernel)
     if (!kernel->world) {
         struct sim_world *world = mem_alloc(sizeof(*world));
         world->kernel = kernel;
+        list_init(&world->residents);
         world->programs = strmap_new();
         world->players = strmap_new();
         world->servers = strmap_new();
         world->mounts = u64map_new();
         world->watchers = u64map_new();
         kernel->world = world;
+        kernel->world_close = world_close;
         kernel->world_free = world_free;
         kernel->world_digest = sim_mounts_digest;
         sim_mounts_of(world, kernel->init->namespaces[NS_MNT]->inode, true);

@@ -19,7 +19,14 @@ struct sim_player {
     void *arg;
 };
 
+/* Something that belongs to a simulated process, and goes with the machine when that goes first. */
+struct sim_resident {
+    struct list node;
+    void (*free)(struct sim_resident *resident); /* takes it out too */
+};
+
 struct sim_world {
+    struct list residents;
     struct kernel *kernel;
     struct strmap *programs; /* name -> struct sim_program * */
     struct strmap *players;  /* name -> struct sim_player * */
@@ -30,6 +37,8 @@ struct sim_world {
 };
 
 struct sim_world *sim_world_get(struct kernel *kernel);
+void sim_resident_add(struct sim_world *world, struct sim_resident *resident);
+void sim_resident_remove(struct sim_resident *resident);
 
 /* Plays a helper command: a registered program by the name in argv[0] (without its folder), or one
  * of true, false and sleep. -ENOENT when there is none. */

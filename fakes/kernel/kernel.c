@@ -45,6 +45,8 @@ void kernel_free(struct kernel *kernel)
 {
     if (!kernel)
         return;
+    if (kernel->world_close)
+        kernel->world_close(kernel->world);
     if (kernel->init)
         process_free_all(kernel);
     if (kernel->world_free)

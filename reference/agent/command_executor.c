@@ -5,7 +5,7 @@
 #include <math.h>
 
 #include "reference/base/mem.h"
-#include "reference/executors/check.h"
+#include "reference/executors/task_check.h"
 #include "reference/executors/protocol.h"
 
 #define PROGRAM "mesos-executor"
@@ -104,7 +104,7 @@ int command_executor_grace(const struct agent *agent, const struct task_info *ta
     return r;
 }
 
-char *duration_flag(uint64_t ns)
+char *executor_duration_text(uint64_t ns)
 {
     static const struct {
         const char *unit;
@@ -118,16 +118,16 @@ char *duration_flag(uint64_t ns)
 
 int command_task_validate(const struct task_info *task, struct err *err)
 {
-    struct check check = {0};
+    struct task_check check = {0};
     int r = 0;
     if (!task->task_id)
         r = err_set(err, -EINVAL, "task_id: expected one, got none");
     if (r == 0 && task->check)
-        r = check_decode(task->check, false, &check, err);
-    check_release(&check);
+        r = task_check_parse(task->check, false, &check, err);
+    task_check_release(&check);
     if (r == 0 && task->health_check)
-        r = check_decode(task->health_check, true, &check, err);
-    check_release(&check);
+        r = task_check_parse(task->health_check, true, &check, err);
+    task_check_release(&check);
     if (r == 0 && task->max_completion_time.set && !(task->max_completion_time.value >= 0))
         r = err_set(err, -EINVAL, "max_completion_time: expected seconds that are not negative");
     struct opt_u64 grace;

@@ -13,7 +13,7 @@ struct executor_info *command_executor_make(
 int command_executor_grace(const struct agent *agent, const struct task_info *task,
     uint64_t *ret_grace_ns, struct err *err);
 /* "5secs"; owned. */
-char *duration_flag(uint64_t ns);
+char *executor_duration_text(uint64_t ns);
 /* What the executor needs on top of its task. */
 void command_executor_overhead(struct resources *resources, struct resource_limits *limits);
 /* The definitions of a task that the executor could not make sense of: -EINVAL names the field. */

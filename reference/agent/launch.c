@@ -262,7 +262,7 @@ static void make_environment(struct agent_launch *launch)
     bool http = str_equal(flags_other(flags, "http_command_executor"), "true");
     bool sockets = str_equal(flags_other(flags, "http_executor_domain_sockets"), "true");
     _cleanup_free_ char *grace = launch->for_command
-        ? duration_flag(launch->shutdown_grace_ns)
+        ? executor_duration_text(launch->shutdown_grace_ns)
         : str_dup(flags_other(flags, "executor_shutdown_grace_period"));
     _cleanup_free_ char *socket = executor_socket_path(flags);
     const char *const variables[][2] = {

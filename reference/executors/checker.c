@@ -16,7 +16,7 @@
 
 struct checker {
     struct host *host;
-    struct check check;
+    struct task_check check;
     const struct check_place *place;
     checker_fn fn;
     void *arg;
@@ -49,7 +49,7 @@ static void attempt_ended(struct checker *checker, const struct check_result *re
 
 static void attempt_failed(struct checker *checker, const char *why)
 {
-    log_warning("%s check: %s", check_type_names[checker->check.type], why);
+    log_warning("%s check: %s", task_check_type_names[checker->check.type], why);
     attempt_ended(checker, &(struct check_result){.known = false});
 }
 
@@ -270,13 +270,13 @@ static void attempt_due(void *arg, int result)
         attempt_helper(checker);
 }
 
-struct checker *checker_new(struct host *host, struct check *check,
+struct checker *checker_new(struct host *host, struct task_check *check,
     const struct check_place *place, checker_fn fn, void *arg)
 {
     struct checker *checker = mem_alloc(sizeof(*checker));
     checker->host = host;
     checker->check = *check;
-    *check = (struct check){0};
+    *check = (struct task_check){0};
     checker->place = place;
     checker->fn = fn;
     checker->arg = arg;
@@ -291,11 +291,11 @@ void checker_free(struct checker *checker)
     command_kill(checker);
     host_cancel(checker->timer);
     host_cancel(checker->run);
-    check_release(&checker->check);
+    task_check_release(&checker->check);
     free(checker);
 }
 
-const struct check *checker_check(const struct checker *checker)
+const struct task_check *checker_check(const struct checker *checker)
 {
     return &checker->check;
 }

@@ -2,7 +2,7 @@
 /* Performs a check again and again: delay, attempt, interval, attempt … (executors.md 4.1). */
 #pragma once
 
-#include "reference/executors/check.h"
+#include "reference/executors/task_check.h"
 #include "reference/host.h"
 
 /* Where attempts run; borrowed, and outlives the checker. */
@@ -19,8 +19,8 @@ struct check_place {
 struct checker;
 typedef void (*checker_fn)(void *arg, const struct check_result *result);
 /* Takes over what check owns. */
-struct checker *checker_new(struct host *host, struct check *check,
+struct checker *checker_new(struct host *host, struct task_check *check,
     const struct check_place *place, checker_fn fn, void *arg);
 /* Stops, and forgets an attempt under way with all its processes. NULL is fine. */
 void checker_free(struct checker *checker);
-const struct check *checker_check(const struct checker *checker);
+const struct task_check *checker_check(const struct checker *checker);

@@ -87,7 +87,7 @@ void reporter_running(struct reporter *reporter, const char *data, const json_t 
 static void checked(void *arg, const struct check_result *result)
 {
     struct reporter *reporter = arg;
-    json_t *status = check_status(checker_check(reporter->checker), result);
+    json_t *status = task_check_status(checker_check(reporter->checker), result);
     if (json_equal(status, reporter->check_status)) {
         json_decref(status);
         return;
@@ -102,11 +102,11 @@ static void checked(void *arg, const struct check_result *result)
 
 void reporter_announce_check(struct reporter *reporter, const struct task_info *task)
 {
-    struct check check = {0};
-    if (!task->check || check_decode(task->check, false, &check, NULL) < 0)
+    struct task_check check = {0};
+    if (!task->check || task_check_parse(task->check, false, &check, NULL) < 0)
         return;
-    reporter->check_status = check_status(&check, &(struct check_result){0});
-    check_release(&check);
+    reporter->check_status = task_check_status(&check, &(struct check_result){0});
+    task_check_release(&check);
 }
 
 /* --- the health check (executors.md 4.3) --- */
@@ -119,7 +119,7 @@ static void send_health(struct reporter *reporter, bool healthy)
     send(reporter, &update);
 }
 
-static void health_failed(struct reporter *reporter, const struct check *check)
+static void health_failed(struct reporter *reporter, const struct task_check *check)
 {
     if (!reporter->succeeded && check->grace_period_seconds > 0 &&
         host_now_ns(reporter->host) < reporter->grace_end_ns)
@@ -134,8 +134,8 @@ static void health_failed(struct reporter *reporter, const struct check *check)
 static void health_checked(void *arg, const struct check_result *result)
 {
     struct reporter *reporter = arg;
-    const struct check *check = checker_check(reporter->health);
-    if (!check_is_healthy(check, result)) {
+    const struct task_check *check = checker_check(reporter->health);
+    if (!task_check_is_healthy(check, result)) {
         health_failed(reporter, check);
         return;
     }
@@ -151,11 +151,11 @@ static void health_checked(void *arg, const struct check_result *result)
 static struct checker *start(struct reporter *reporter, const json_t *json, bool health,
     const struct check_place *place)
 {
-    struct check check = {0};
+    struct task_check check = {0};
     _cleanup_err_ struct err err = ERR_INIT;
     if (!json)
         return NULL;
-    if (check_decode(json, health, &check, &err) < 0) {
+    if (task_check_parse(json, health, &check, &err) < 0) {
         log_warning("the task runs unchecked: %s", err_text(&err));
         return NULL;
     }

@@ -380,7 +380,31 @@ static void double_free(struct host *host)
     free(of(host));
 }
 
+/* A socket that nobody connects to. */
+struct host_stream_server {
+    bool unused;
+};
+
+static int double_listen(struct host *host, const char *path, mode_t mode,
+    void (*accepted)(void *arg, struct host_stream *stream), void *arg,
+    struct host_stream_server **ret_server, struct err *err)
+{
+    (void)host, (void)path, (void)mode, (void)accepted, (void)arg, (void)err;
+    *ret_server = mem_alloc(sizeof(**ret_server));
+    return 0;
+}
+
+static void double_unlisten(struct host *host, struct host_stream_server *server)
+{
+    (void)host;
+    free(server);
+}
+
+static const struct host_stream_ops streams = {
+    .listen = double_listen, .unlisten = double_unlisten};
+
 static const struct host_ops ops = {
+    .streams = &streams,
     .wall_time = double_wall_time,
     .spawn = double_spawn,
     .gate_release = double_gate_release,

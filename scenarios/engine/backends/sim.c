@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fakes/docker/fake_docker.h"
+#include "fakes/executors/sim_executors.h"
 #include "fakes/kernel/cgroup.h"
 #include "fakes/kernel/process.h"
 #include "fakes/sim_host.h"
@@ -17,6 +18,7 @@
 #include "scenarios/engine/backends/audit.h"
 
 #define TRACE_KEPT 25
+#define LAUNCHER_DIR "/usr/libexec/mesos"
 
 struct sim_backend_world {
     struct world base;
@@ -58,6 +60,7 @@ static void sim_flags(struct world *world, struct flags *flags)
     str_set(&flags->runtime_dir, world->runtime_dir);
     str_set(&flags->cgroups_root, world->cgroups_root);
     str_set(&flags->launcher, "posix");
+    str_set(&flags->launcher_dir, LAUNCHER_DIR);
 }
 
 static uint64_t sim_next_ns(struct world *world)
@@ -295,6 +298,7 @@ static int sim_world_new(
     sim->kernel = kernel_new(world->loop, &config);
     make_docker(sim, options->agent);
     world->observer = sim_new_host(sim, NULL);
+    sim_executors_install(world->observer, LAUNCHER_DIR);
     world->observer_pid = sim_host_process(world->observer)->pid;
     if (options->fold_world)
         trace_set_digest(world->trace, sim_digest, sim);

@@ -70,6 +70,8 @@ static const struct key agent_keys[] = {
     {"provisioner", VALUE_ENUM, 0, fake_or_real, NULL, NULL,
         "default: fake when a step holds or fails it"},
     {"flags", VALUE_TEXT_MAP, 0, NULL, NULL, NULL, "any flag of the agent"},
+    {"framework", VALUE_TEXT, KEY_LIST, NULL, NULL, NULL,
+        "capabilities of the framework, such as TASK_KILLING_STATE (default none)"},
     {"expect", VALUE_MAP, 0, NULL, &start_schema, NULL, "for agents that must not start"},
 };
 

@@ -44,7 +44,9 @@ static char *root_sandbox_of(struct run *run, const char *id, const struct node 
         return str_dup(known->root_sandbox);
     if (str_equal(node_text(args, "role"), "standalone"))
         return str_printf("%s/containers/%s", run->flags.work_dir, root);
-    _cleanup_free_ char *executor = config_executor(root);
+    bool made_by_agent = str_equal(node_text(args, "role"), "command task") &&
+                         !str_equal(node_text(args, "via"), "containerizer");
+    _cleanup_free_ char *executor = made_by_agent ? str_dup(root) : config_executor(root);
     return agent_sandbox_path(&run->flags, CONFIG_FRAMEWORK, executor, root);
 }
 

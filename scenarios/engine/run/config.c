@@ -153,11 +153,9 @@ static json_t *default_resources(void)
         DEFAULT_CPUS, "name", "mem", "type", "SCALAR", "scalar", DEFAULT_MEM_MB);
 }
 
-/* What a root container is to the agent: its executor, and the task of a command task. */
-static void add_role(json_t *config, const char *id, const char *role)
+/* The executor that the scenario gives, when it plays the agent itself or has one of its own. */
+static void add_executor(json_t *config, const char *id)
 {
-    if (container_id_is_nested(id) || str_equal(role, "standalone"))
-        return;
     _cleanup_free_ char *executor = config_executor(id);
     json_t *info = json_pack("{ss ss ss sO}", "executor_id", executor, "framework_id",
         CONFIG_FRAMEWORK, "name", executor, "command", json_object_get(config, "command_info"));
@@ -165,10 +163,38 @@ static void add_role(json_t *config, const char *id, const char *role)
     if (container)
         json_object_set(info, "container", container);
     json_object_set_new(config, "executor_info", info);
-    if (str_equal(role, "command task"))
-        json_object_set_new(config, "task_info",
-            json_pack("{ss ss sO}", "name", id, "task_id", id, "command",
-                json_object_get(config, "command_info")));
+}
+
+static void add_task(json_t *config, const char *id, const struct node *more)
+{
+    json_t *task = json_pack("{ss ss sO}", "name", id, "task_id", id, "command",
+        json_object_get(config, "command_info"));
+    json_t *container = json_object_get(config, "container_info");
+    json_t *resources = json_object_get(config, "resources");
+    if (container)
+        json_object_set(task, "container", container);
+    if (resources)
+        json_object_set(task, "resources", resources);
+    if (more) {
+        json_t *json = node_json(more);
+        json_object_update_recursive(task, json);
+        json_decref(json);
+    }
+    json_object_set_new(config, "task_info", task);
+}
+
+/* What a root container is to the agent: an executor, or a command task, for which the agent makes
+ * an executor unless the scenario takes its place. */
+static void add_role(json_t *config, const char *id, const struct node *args)
+{
+    const char *role = node_text(args, "role");
+    bool task = str_equal(role, "command task");
+    if (container_id_is_nested(id) || str_equal(role, "standalone"))
+        return;
+    if (!task || str_equal(node_text(args, "via"), "containerizer"))
+        add_executor(config, id);
+    if (task)
+        add_task(config, id, node_get(args, "task"));
 }
 
 int config_make(
@@ -192,7 +218,7 @@ int config_make(
         json_object_set_new(config, "container_class", json_string(node_text(args, "class")));
     if (node_text(args, "user"))
         json_object_set_new(config, "user", json_string(node_text(args, "user")));
-    add_role(config, id, node_text(args, "role"));
+    add_role(config, id, args);
     const struct node *more = node_get(args, "config");
     if (more) {
         json_t *json = node_json(more);

@@ -135,6 +135,16 @@ static struct fetcher *make_fetcher(struct run *run, const char *containerizer)
     return fetcher;
 }
 
+static char **framework_capabilities(const struct run *run)
+{
+    size_t count;
+    struct node *const *nodes = node_list(run->scenario->agent, "framework", &count);
+    char **capabilities = NULL;
+    for (size_t i = 0; i < count; i++)
+        strv_add(&capabilities, nodes[i]->text);
+    return capabilities;
+}
+
 static int instance_make(struct run *run, struct err *err)
 {
     struct instance *instance = &run->instance;
@@ -148,7 +158,9 @@ static int instance_make(struct run *run, struct err *err)
     _cleanup_free_ char *store = str_printf("%s/provisioner", run->world->work_dir);
     if (wants_fake(run, "provisioner"))
         instance->provisioner = fake_provisioner_new(instance->host, store);
-    const struct agent_parts parts = {.isolators = fakes,
+    _cleanup_strv_ char **capabilities = framework_capabilities(run);
+    const struct agent_parts parts = {.capabilities = capabilities,
+        .isolators = fakes,
         .isolators_count = count,
         .fetcher = fetcher,
         .docker_fetcher = docker_fetcher,

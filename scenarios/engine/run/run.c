@@ -32,7 +32,7 @@ static bool wants_trace(const struct scenario *scenario)
 {
     for (size_t i = 0; i < scenario->steps_count; i++) {
         const struct node *args = scenario->steps[i].args;
-        if (node_get(args, "order") || node_get(args, "traced"))
+        if (node_get(args, "order") || node_get(args, "traced") || node_get(args, "updates"))
             return true;
     }
     return false;

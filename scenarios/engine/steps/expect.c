@@ -67,6 +67,14 @@ static const struct key traced_keys[] = {
 };
 static const struct schema traced_schema = SCHEMA("traced", traced_keys, NULL);
 
+static const struct key updates_keys[] = {
+    {"of", VALUE_ID, KEY_REQUIRED, NULL, NULL, NULL, "of the task of this container"},
+    {"are", VALUE_TEXT, KEY_REQUIRED | KEY_LIST, NULL, NULL, NULL,
+        "exactly these came in this order: words that the line of the trace contains, such as "
+        "TASK_RUNNING"},
+};
+static const struct schema updates_schema = SCHEMA("updates", updates_keys, NULL);
+
 static const char *const nothing[] = {"nothing", NULL};
 static const char *const lives[] = {"running", "gone", NULL};
 static const struct key expect_keys[] = {
@@ -85,6 +93,8 @@ static const struct key expect_keys[] = {
     {"order", VALUE_TEXT, KEY_LIST, NULL, NULL, NULL,
         "these came in this order: an operation of the trace and words that its line contains"},
     {"traced", VALUE_MAP, KEY_LIST, NULL, &traced_schema, NULL, "how often something came"},
+    {"updates", VALUE_MAP, KEY_LIST, NULL, &updates_schema, NULL,
+        "the status updates of a command task"},
     {"agent", VALUE_ENUM, 0, lives, NULL, NULL, "whether an agent is running"},
     {"left behind", VALUE_ENUM, 0, nothing, NULL, NULL,
         "no process, cgroup, mount or runtime directory of a container is left"},
@@ -324,6 +334,35 @@ static char *look_traced(struct run *run, const struct node *args)
     return check_counted(what, node_get(args, "count"), seen);
 }
 
+/* "TASK_RUNNING" or what it was, for messages. */
+static const char *line_update(const char *line)
+{
+    const char *state = strstr(line, "\"state\":");
+    return state ? state : line;
+}
+
+static char *look_updates(struct run *run, const struct node *args)
+{
+    size_t count;
+    struct node *const *items = node_list(args, "are", &count);
+    _cleanup_free_ char *id = str_printf("\"id\":\"%s\"", node_text(args, "of"));
+    size_t next = 0;
+    for (size_t i = 0; i < run->trace_count; i++) {
+        const char *line = run->trace_lines[i];
+        if (!line_fits(line, "task.update") || !strstr(line, id))
+            continue;
+        _cleanup_free_ char *what =
+            next < count ? str_printf("task.update %s", items[next]->text) : NULL;
+        if (!what || !line_fits(line, what))
+            return str_printf("update %zu of %s to be %s, but it is %s", next + 1,
+                node_text(args, "of"), what ? items[next]->text : "none", line_update(line));
+        next++;
+    }
+    return next == count ? NULL
+                         : str_printf("update %zu of %s to be %s, but it did not come", next + 1,
+                               node_text(args, "of"), items[next]->text);
+}
+
 static char *look_agent(struct run *run, const struct node *args)
 {
     const char *seen = instance_alive(run) ? "running" : "gone";
@@ -352,7 +391,8 @@ static const struct look looks[] = {{"state", look_state, false},
     {"order", look_order, false}, {"left behind", look_left, false}, {"cgroup", look_cgroup, true},
     {"file", expect_look_file, true}, {"processes", look_processes, true},
     {"namespace", look_namespace, true}, {"docker", expect_look_docker, true},
-    {"metric", look_metric, true}, {"calls", look_calls, true}, {"traced", look_traced, true}};
+    {"metric", look_metric, true}, {"calls", look_calls, true}, {"traced", look_traced, true},
+    {"updates", look_updates, true}};
 
 static char *look_at_all(struct run *run, const struct node *args)
 {

@@ -64,7 +64,10 @@ static const struct key launch_keys[] = {
         "what it does, as actions; runs in every world"},
     {"command", VALUE_TEXT, 0, NULL, NULL, NULL, "a shell command instead; needs a real kernel"},
     {"role", VALUE_ENUM, 0, roles, NULL, NULL,
-        "what a root container is to the agent (default executor)"},
+        "what a root container is to the agent (default executor); for a command task it makes an "
+        "executor"},
+    {"task", VALUE_JSON, 0, NULL, NULL, &task_info_json,
+        "with role: command task, any part of its TaskInfo, merged over the rest"},
     {"resources", VALUE_RESOURCES, 0, NULL, NULL, NULL, "requests (default {cpus: 1, mem: 64})"},
     {"limits", VALUE_LIMITS, 0, NULL, NULL, NULL, "limits of cpus and mem"},
     {"class", VALUE_ENUM, 0, classes, NULL, NULL, "container class (default DEFAULT)"},

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "reference/executors/check.h"
+#include "reference/executors/task_check.h"
 
 #include <errno.h>
 
 #include "reference/base/mem.h"
 
-const char *const check_type_names[] = {"UNKNOWN", "COMMAND", "HTTP", "TCP", NULL};
+const char *const task_check_type_names[] = {"UNKNOWN", "COMMAND", "HTTP", "TCP", NULL};
 
 static const struct json_field http_fields[] = {
     JSON_FIELD(struct check_http, port, JSON_KIND_OPT_I64, .required = true),
@@ -50,7 +50,7 @@ struct check_info {
     double timeout_seconds;
 };
 static const struct json_field check_fields[] = {
-    JSON_FIELD(struct check_info, type, JSON_KIND_ENUM, .enum_names = check_type_names),
+    JSON_FIELD(struct check_info, type, JSON_KIND_ENUM, .enum_names = task_check_type_names),
     JSON_FIELD(struct check_info, command, JSON_KIND_OBJECT_PTR, .type = &command_json),
     JSON_FIELD(struct check_info, http, JSON_KIND_OBJECT_PTR, .type = &http_json),
     JSON_FIELD(struct check_info, tcp, JSON_KIND_OBJECT_PTR, .type = &tcp_json),
@@ -62,27 +62,27 @@ static const struct json_type check_info_json = {
     "check", sizeof(struct check_info), check_fields, ARRAY_SIZE(check_fields), NULL};
 
 static const struct json_field health_fields[] = {
-    JSON_FIELD(struct check, type, JSON_KIND_ENUM, .enum_names = check_type_names),
-    JSON_FIELD(struct check, command, JSON_KIND_OBJECT_PTR, .type = &command_info_json),
-    JSON_FIELD(struct check, http, JSON_KIND_OBJECT_PTR, .type = &health_http_json),
-    JSON_FIELD(struct check, tcp, JSON_KIND_OBJECT_PTR, .type = &tcp_json),
-    JSON_FIELD(struct check, delay_seconds, JSON_KIND_DOUBLE, .default_number = 15),
-    JSON_FIELD(struct check, interval_seconds, JSON_KIND_DOUBLE, .default_number = 10),
-    JSON_FIELD(struct check, timeout_seconds, JSON_KIND_DOUBLE, .default_number = 20),
-    JSON_FIELD(struct check, grace_period_seconds, JSON_KIND_DOUBLE, .default_number = 10),
-    JSON_FIELD(struct check, consecutive_failures, JSON_KIND_INT, .default_number = 3),
+    JSON_FIELD(struct task_check, type, JSON_KIND_ENUM, .enum_names = task_check_type_names),
+    JSON_FIELD(struct task_check, command, JSON_KIND_OBJECT_PTR, .type = &command_info_json),
+    JSON_FIELD(struct task_check, http, JSON_KIND_OBJECT_PTR, .type = &health_http_json),
+    JSON_FIELD(struct task_check, tcp, JSON_KIND_OBJECT_PTR, .type = &tcp_json),
+    JSON_FIELD(struct task_check, delay_seconds, JSON_KIND_DOUBLE, .default_number = 15),
+    JSON_FIELD(struct task_check, interval_seconds, JSON_KIND_DOUBLE, .default_number = 10),
+    JSON_FIELD(struct task_check, timeout_seconds, JSON_KIND_DOUBLE, .default_number = 20),
+    JSON_FIELD(struct task_check, grace_period_seconds, JSON_KIND_DOUBLE, .default_number = 10),
+    JSON_FIELD(struct task_check, consecutive_failures, JSON_KIND_INT, .default_number = 3),
 };
 static const struct json_type health_json = {
-    "health_check", sizeof(struct check), health_fields, ARRAY_SIZE(health_fields), NULL};
+    "health_check", sizeof(struct task_check), health_fields, ARRAY_SIZE(health_fields), NULL};
 
-void check_release(struct check *check)
+void task_check_release(struct task_check *check)
 {
     json_type_release(&health_json, check);
 }
 
 /* --- validity --- */
 
-static int validate_command(const struct check *check, const char *what, struct err *err)
+static int validate_command(const struct task_check *check, const char *what, struct err *err)
 {
     const struct command_info *command = check->command;
     if (!command)
@@ -99,7 +99,7 @@ static int validate_command(const struct check *check, const char *what, struct 
     return 0;
 }
 
-static int validate_http(const struct check *check, const char *what, struct err *err)
+static int validate_http(const struct task_check *check, const char *what, struct err *err)
 {
     const struct check_http *http = check->http;
     if (!http)
@@ -113,13 +113,13 @@ static int validate_http(const struct check *check, const char *what, struct err
     return 0;
 }
 
-static int validate_tcp(const struct check *check, const char *what, struct err *err)
+static int validate_tcp(const struct task_check *check, const char *what, struct err *err)
 {
     return check->tcp ? 0
                       : err_set(err, -EINVAL, "%s: expected 'tcp' to be set for a TCP", what);
 }
 
-static int validate_port(const struct check *check, const char *what, struct err *err)
+static int validate_port(const struct task_check *check, const char *what, struct err *err)
 {
     int64_t port = check->type == CHECK_HTTP  ? check->http->port.value
                    : check->type == CHECK_TCP ? check->tcp->port.value
@@ -130,7 +130,7 @@ static int validate_port(const struct check *check, const char *what, struct err
     return 0;
 }
 
-static int validate_times(const struct check *check, const char *what, struct err *err)
+static int validate_times(const struct task_check *check, const char *what, struct err *err)
 {
     const struct {
         const char *name;
@@ -149,10 +149,10 @@ static int validate_times(const struct check *check, const char *what, struct er
     return 0;
 }
 
-static int validate(const struct check *check, const char *what, struct err *err)
+static int validate(const struct task_check *check, const char *what, struct err *err)
 {
     static int (*const by_type[])(
-        const struct check *check, const char *what, struct err *err) = {
+        const struct task_check *check, const char *what, struct err *err) = {
         [CHECK_COMMAND] = validate_command,
         [CHECK_HTTP] = validate_http,
         [CHECK_TCP] = validate_tcp,
@@ -168,13 +168,13 @@ static int validate(const struct check *check, const char *what, struct err *err
 
 /* --- reading --- */
 
-static int parse_check(const json_t *json, struct check *check, struct err *err)
+static int parse_check(const json_t *json, struct task_check *check, struct err *err)
 {
     struct check_info info = {0};
     int r = json_type_decode(&check_info_json, json, &info, "check", err);
     if (r < 0)
         return r;
-    *check = (struct check){
+    *check = (struct task_check){
         .type = info.type,
         .command = info.command ? TAKE_PTR(info.command->command) : NULL,
         .http = TAKE_PTR(info.http),
@@ -188,7 +188,7 @@ static int parse_check(const json_t *json, struct check *check, struct err *err)
 }
 
 /* The master fills in what older frameworks leave out. */
-static void complete_health_type(struct check *check)
+static void complete_health_type(struct task_check *check)
 {
     if (check->type == CHECK_UNKNOWN && check->command)
         check->type = CHECK_COMMAND;
@@ -196,9 +196,9 @@ static void complete_health_type(struct check *check)
         check->type = CHECK_HTTP;
 }
 
-int check_decode(const json_t *json, bool health, struct check *ret_check, struct err *err)
+int task_check_parse(const json_t *json, bool health, struct task_check *ret_check, struct err *err)
 {
-    struct check check = {0};
+    struct task_check check = {0};
     int r = health ? json_type_decode(&health_json, json, &check, "health_check", err)
                    : parse_check(json, &check, err);
     if (r < 0)
@@ -207,7 +207,7 @@ int check_decode(const json_t *json, bool health, struct check *ret_check, struc
         complete_health_type(&check);
     r = validate(&check, health ? "health_check" : "check", err);
     if (r < 0) {
-        check_release(&check);
+        task_check_release(&check);
         return r;
     }
     *ret_check = check;
@@ -216,7 +216,7 @@ int check_decode(const json_t *json, bool health, struct check *ret_check, struc
 
 /* --- results --- */
 
-bool check_is_healthy(const struct check *check, const struct check_result *result)
+bool task_check_is_healthy(const struct task_check *check, const struct check_result *result)
 {
     if (!result->known)
         return false;
@@ -225,7 +225,7 @@ bool check_is_healthy(const struct check *check, const struct check_result *resu
     return check->type == CHECK_TCP ? result->value != 0 : result->value == 0;
 }
 
-json_t *check_status(const struct check *check, const struct check_result *result)
+json_t *task_check_status(const struct task_check *check, const struct check_result *result)
 {
     static const struct {
         const char *object;
@@ -240,7 +240,7 @@ json_t *check_status(const struct check *check, const struct check_result *resul
         json_object_set_new(inner, names[check->type].field,
             check->type == CHECK_TCP ? json_boolean(result->value) : json_integer(result->value));
     json_t *status = json_object();
-    json_object_set_new(status, "type", json_string(check_type_names[check->type]));
+    json_object_set_new(status, "type", json_string(task_check_type_names[check->type]));
     json_object_set_new(status, names[check->type].object, inner);
     return status;
 }

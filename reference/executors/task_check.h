@@ -20,9 +20,9 @@ struct check_tcp {
     char *protocol; /* ignored: always IPv4 (quirk) */
 };
 enum check_type { CHECK_UNKNOWN, CHECK_COMMAND, CHECK_HTTP, CHECK_TCP };
-extern const char *const check_type_names[]; /* "UNKNOWN", "COMMAND", … */
+extern const char *const task_check_type_names[]; /* "UNKNOWN", "COMMAND", … */
 
-struct check {
+struct task_check {
     int type;                     /* enum check_type */
     struct command_info *command; /* of a COMMAND; in a check's JSON inside of `command` */
     struct check_http *http;
@@ -35,14 +35,14 @@ struct check {
 };
 
 /* For health checks: `health`. -EINVAL with the rule that is broken. */
-int check_decode(const json_t *json, bool health, struct check *ret_check, struct err *err);
-void check_release(struct check *check);
+int task_check_parse(const json_t *json, bool health, struct task_check *ret_check, struct err *err);
+void task_check_release(struct task_check *check);
 
 /* What an attempt gave. */
 struct check_result {
     bool known;    /* false: an error or a timeout */
     int64_t value; /* COMMAND: exit code; HTTP: status code; TCP: 1 connected */
 };
-bool check_is_healthy(const struct check *check, const struct check_result *result);
+bool task_check_is_healthy(const struct task_check *check, const struct check_result *result);
 /* A CheckStatusInfo: with an empty result when that is not known. A new reference. */
-json_t *check_status(const struct check *check, const struct check_result *result);
+json_t *task_check_status(const struct task_check *check, const struct check_result *result);
