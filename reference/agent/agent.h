@@ -71,8 +71,8 @@ void agent_launch(struct agent *agent, const char *id, const struct container_co
     struct done done);
 /*
  * Kills the command task of that container (executors.md 1.2): what of it has not reached its
- * executor ends here, the executor does the rest. grace_ns: a kill policy, absent for none. -ENOENT:
- * no such task.
+ * executor ends here, the executor does the rest. grace_ns: a kill policy, absent for none.
+ * -ENOENT: no such task.
  */
 int agent_kill_task(
     struct agent *agent, const char *id, struct opt_u64 grace_ns, struct err *err);

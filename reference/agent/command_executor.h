@@ -9,7 +9,8 @@
 /* A new object, of the config of a command task that has none. */
 struct executor_info *command_executor_make(
     const struct agent *agent, const struct container_config *config);
-/* How long the executor has to end once it is asked: longer when its task has a grace of its own. */
+/* How long the executor has to end once it is asked: longer when its task has a grace of its
+ * own. */
 int command_executor_grace(const struct agent *agent, const struct task_info *task,
     uint64_t *ret_grace_ns, struct err *err);
 /* "5secs"; owned. */

@@ -35,7 +35,8 @@ struct task_check {
 };
 
 /* For health checks: `health`. -EINVAL with the rule that is broken. */
-int task_check_parse(const json_t *json, bool health, struct task_check *ret_check, struct err *err);
+int task_check_parse(
+    const json_t *json, bool health, struct task_check *ret_check, struct err *err);
 void task_check_release(struct task_check *check);
 
 /* What an attempt gave. */

@@ -6,7 +6,8 @@
 #include "scenarios/engine/steps/steps.h"
 
 const struct step_spec *const step_table[] = {&step_launch, &step_destroy, &step_wait, &step_ended,
-    &step_kill, &step_update, &step_usage, &step_status, &step_remove, &step_attach, &step_prune, &step_kill_task, &step_shutdown, &step_acknowledgements,
+    &step_kill, &step_update, &step_usage, &step_status, &step_remove, &step_attach, &step_prune,
+    &step_kill_task, &step_shutdown, &step_acknowledgements,
     &step_await, &step_pending, &step_expect, &step_advance, &step_settle, &step_crash,
     &step_restart, &step_hold, &step_release, &step_fail, &step_lose, &step_limit, &step_fault,
     &step_kernel, &step_docker, &step_make_cgroup, &step_remove_cgroup, &step_write_cgroup,
