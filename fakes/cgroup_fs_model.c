@@ -14,6 +14,7 @@ struct model_fs {
     struct cgroup_root *root;
     struct cgroup_caller caller;
     struct cgroup_fs *files; /* NULL: direct */
+    struct cgroup_fs_server server;
 };
 
 struct cgroup_fs_watch {
@@ -148,24 +149,40 @@ static const struct cgroup_fs_ops model_ops = {
     .free = model_free,
 };
 
-/* The same model, reached as files. */
+/* The same model, reached as files, while whoever serves them may touch it. */
+
+static struct cgroup_fs *files_begin(struct cgroup_fs *fs)
+{
+    const struct model_fs *model = model_of(fs);
+    if (model->server.let)
+        model->server.let(model->server.arg);
+    return model->files;
+}
+
+static int files_end(struct cgroup_fs *fs, int result)
+{
+    const struct model_fs *model = model_of(fs);
+    if (model->server.take)
+        model->server.take(model->server.arg);
+    return result;
+}
 
 static int files_create(struct cgroup_fs *fs, const char *path, mode_t mode)
 {
-    struct cgroup_fs *files = model_of(fs)->files;
-    return files->ops->create(files, path, mode);
+    struct cgroup_fs *files = files_begin(fs);
+    return files_end(fs, files->ops->create(files, path, mode));
 }
 
 static int files_remove(struct cgroup_fs *fs, const char *path)
 {
-    struct cgroup_fs *files = model_of(fs)->files;
-    return files->ops->remove(files, path);
+    struct cgroup_fs *files = files_begin(fs);
+    return files_end(fs, files->ops->remove(files, path));
 }
 
 static int files_read(struct cgroup_fs *fs, const char *path, const char *file, char **ret_text)
 {
-    struct cgroup_fs *files = model_of(fs)->files;
-    return files->ops->read(files, path, file, ret_text);
+    struct cgroup_fs *files = files_begin(fs);
+    return files_end(fs, files->ops->read(files, path, file, ret_text));
 }
 
 static bool file_takes_pids(const char *file)
@@ -178,34 +195,33 @@ static bool file_takes_pids(const char *file)
 static int files_write(
     struct cgroup_fs *fs, const char *path, const char *file, const char *data, size_t length)
 {
-    struct model_fs *model = model_of(fs);
-    struct cgroup_fs *files = model->files;
     char pid[16];
     if (length == 1 && data[0] == '0' && file_takes_pids(file)) {
-        snprintf(pid, sizeof(pid), "%d", (int)model->caller.pid);
+        snprintf(pid, sizeof(pid), "%d", (int)model_of(fs)->caller.pid);
         data = pid;
         length = strlen(pid);
     }
-    return files->ops->write(files, path, file, data, length);
+    struct cgroup_fs *files = files_begin(fs);
+    return files_end(fs, files->ops->write(files, path, file, data, length));
 }
 
 static int files_list(struct cgroup_fs *fs, const char *path, char ***ret_names)
 {
-    struct cgroup_fs *files = model_of(fs)->files;
-    return files->ops->list(files, path, ret_names);
+    struct cgroup_fs *files = files_begin(fs);
+    return files_end(fs, files->ops->list(files, path, ret_names));
 }
 
 static bool files_exists(struct cgroup_fs *fs, const char *path, const char *file)
 {
-    struct cgroup_fs *files = model_of(fs)->files;
-    return files->ops->exists(files, path, file);
+    struct cgroup_fs *files = files_begin(fs);
+    return files_end(fs, files->ops->exists(files, path, file));
 }
 
 static int files_chown(
     struct cgroup_fs *fs, const char *path, const char *file, uid_t uid, gid_t gid)
 {
-    struct cgroup_fs *files = model_of(fs)->files;
-    return files->ops->chown(files, path, file, uid, gid);
+    struct cgroup_fs *files = files_begin(fs);
+    return files_end(fs, files->ops->chown(files, path, file, uid, gid));
 }
 
 static const struct cgroup_fs_ops files_ops = {
@@ -229,7 +245,7 @@ static char *place(const struct kernel *kernel, const char *base, const char *na
 }
 
 static struct cgroup_fs *model_new(struct kernel *kernel, struct cgroup_root *root,
-    struct host *host, const char *mount_point, pid_t writer, const char *directory)
+    struct host *host, const char *mount_point, pid_t writer, const struct cgroup_fs_server *server)
 {
     const char *name = cgroup_root_name(root);
     struct model_fs *model = mem_alloc(sizeof(*model));
@@ -237,16 +253,17 @@ static struct cgroup_fs *model_new(struct kernel *kernel, struct cgroup_root *ro
     model->caller = cgroup_caller_root;
     model->caller.pid = writer;
     _cleanup_free_ char *mounted = place(kernel, mount_point, name);
-    if (directory) {
-        _cleanup_free_ char *reached = place(kernel, directory, name);
+    if (server) {
+        _cleanup_free_ char *reached = place(kernel, server->directory, name);
+        model->server = *server;
         model->files = cgroup_fs_mount_new(host, name, reached, mounted);
     }
-    cgroup_fs_init(&model->base, directory ? &files_ops : &model_ops, host, name, mounted);
+    cgroup_fs_init(&model->base, server ? &files_ops : &model_ops, host, name, mounted);
     return &model->base;
 }
 
 struct cgroup_hierarchies *cgroup_fs_model_hierarchies(struct kernel *kernel, struct host *host,
-    const char *mount_point, pid_t writer, const char *directory)
+    const char *mount_point, pid_t writer, const struct cgroup_fs_server *server)
 {
     if (kernel->hierarchies_count == 0)
         return NULL;
@@ -265,7 +282,7 @@ struct cgroup_hierarchies *cgroup_fs_model_hierarchies(struct kernel *kernel, st
             strv_add(&hierarchy->controllers, *name);
         if (named)
             strv_add(&hierarchy->controllers, hierarchy->name);
-        hierarchy->fs = model_new(kernel, root, host, mount_point, writer, directory);
+        hierarchy->fs = model_new(kernel, root, host, mount_point, writer, server);
     }
     return hierarchies;
 }

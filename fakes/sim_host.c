@@ -102,10 +102,15 @@ struct host *sim_host_new(
     const char *mount = options ? options->cgroup_mount : NULL;
     const char *directory = options ? options->cgroups : NULL;
     sim->cgroup_mount = str_dup(mount ? mount : "/sys/fs/cgroup");
-    if (str_equal(directory, "direct"))
-        directory = NULL;
+    const struct cgroup_fs_server server = {
+        .directory = directory,
+        .let = options ? options->cgroups_let : NULL,
+        .take = options ? options->cgroups_take : NULL,
+        .arg = options ? options->cgroups_arg : NULL,
+    };
+    bool direct = !directory || str_equal(directory, "direct");
     sim->base.cgroups = cgroup_fs_model_hierarchies(
-        kernel, &sim->base, sim->cgroup_mount, sim->agent->pid, directory);
+        kernel, &sim->base, sim->cgroup_mount, sim->agent->pid, direct ? NULL : &server);
     sim->base.facts = (struct host_facts){
         .cpus = kernel->cpus,
         .memory_bytes = kernel->memory_bytes,

@@ -12,6 +12,11 @@
 struct sim_host_options {
     /* "direct": the model; otherwise the mount point of the same model behind FUSE. */
     const char *cgroups;
+    /* Then: gives the model to whoever serves the mount, and takes it back; around each call that
+     * goes there. NULL: nobody else touches the model meanwhile. */
+    void (*cgroups_let)(void *arg);
+    void (*cgroups_take)(void *arg);
+    void *cgroups_arg;
     const char *cgroup_mount; /* what mount_point of hierarchies reads, default "/sys/fs/cgroup" */
 };
 struct host *sim_host_new(

@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
@@ -119,6 +121,18 @@ static bool may_allow_others(void)
     if (file)
         fclose(file);
     return found;
+}
+
+static void become_private(void)
+{
+    if (unshare(CLONE_NEWNS) == 0)
+        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+}
+
+void cgroupfs_mount_privately(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, become_private);
 }
 
 static const struct fuse_lowlevel_ops *operations(void)

@@ -28,7 +28,15 @@ struct cgroupfs_options {
     bool settle;
     /* Unmounts when the process dies, whatever the reason (needs fusermount3). */
     bool auto_unmount;
+    /* Nobody will use inotify on the mount. */
+    bool no_inotify;
 };
+
+/*
+ * From here on mounts of this process are seen by it and its children only, and go when they do.
+ * Once per process; for one that has no right to it nothing changes.
+ */
+void cgroupfs_mount_privately(void);
 
 /*
  * Mounts the kernel's hierarchies at an empty directory. The kernel and its loop are borrowed.

@@ -185,13 +185,15 @@ void cgroupfs_events_start(struct cgroupfs *fs)
 {
     const struct cgroup_descriptors descriptors = {take_eventfd, find_control, fs};
     cgroup_set_descriptors(fs->kernel, &descriptors);
-    cgroup_set_event_sink(fs->kernel, server_event, fs);
+    if (!fs->options.no_inotify)
+        cgroup_set_event_sink(fs->kernel, server_event, fs);
 }
 
 void cgroupfs_events_stop(struct cgroupfs *fs)
 {
     cgroup_set_descriptors(fs->kernel, NULL);
-    cgroup_set_event_sink(fs->kernel, NULL, NULL);
+    if (!fs->options.no_inotify)
+        cgroup_set_event_sink(fs->kernel, NULL, NULL);
     while (fs->late_events) {
         loop_timer_stop(fs->kernel->loop, fs->late_events->timer);
         late_free(fs->late_events);

@@ -2,8 +2,11 @@
 /* The simulated world: a loop of virtual time, a simulated kernel, and a host on it per agent. */
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "fakes/cgroupfs/cgroupfs.h"
 #include "fakes/docker/fake_docker.h"
 #include "fakes/executors/sim_executors.h"
 #include "fakes/kernel/cgroup.h"
@@ -26,6 +29,8 @@ struct sim_backend_world {
     struct u64map *own_pids; /* of the observer and the agents */
     struct sim_host_options options;
     bool docker_cli;
+    struct cgroupfs *cgroupfs; /* the kernel's cgroups as files; NULL: direct */
+    char *cgroupfs_directory;
 };
 
 static struct sim_backend_world *sim_of(struct world *world)
@@ -166,6 +171,46 @@ static int sim_knob(struct world *world, const char *knob, const struct node *ar
     return err_set(err, -EINVAL, "no knob %s", knob);
 }
 
+static void cgroups_let(void *arg)
+{
+    cgroupfs_let(arg);
+}
+
+static void cgroups_take(void *arg)
+{
+    cgroupfs_take(arg);
+}
+
+/* Serves the kernel's cgroups as files to its hosts, from a thread. */
+static int cgroups_mount(struct sim_backend_world *sim, struct err *err)
+{
+    char directory[] = "/tmp/seatrial-cgroups.XXXXXX";
+    cgroupfs_mount_privately();
+    if (!mkdtemp(directory))
+        return err_errno(err, -errno, "%s", directory);
+    sim->cgroupfs_directory = str_dup(directory);
+    /* The hosts write pids, never "0": who is behind it does not matter. */
+    const struct cgroupfs_options options = {.writer = sim->kernel->init->pid, .no_inotify = true};
+    int result = cgroupfs_mount(sim->kernel, directory, &options, &sim->cgroupfs, err);
+    if (result == 0)
+        result = cgroupfs_thread_start(sim->cgroupfs, err);
+    sim->options = (struct sim_host_options){
+        .cgroups = sim->cgroupfs_directory,
+        .cgroups_let = cgroups_let,
+        .cgroups_take = cgroups_take,
+        .cgroups_arg = sim->cgroupfs,
+    };
+    return result;
+}
+
+static void cgroups_unmount(struct sim_backend_world *sim)
+{
+    cgroupfs_unmount(sim->cgroupfs);
+    if (sim->cgroupfs_directory)
+        rmdir(sim->cgroupfs_directory);
+    free(sim->cgroupfs_directory);
+}
+
 static void sim_free(struct world *world)
 {
     struct sim_backend_world *sim = sim_of(world);
@@ -174,6 +219,7 @@ static void sim_free(struct world *world)
         host_free(world->observer);
     }
     fake_docker_free(world->docker);
+    cgroups_unmount(sim);
     kernel_free(sim->kernel);
     trace_free(world->trace);
     loop_free(world->loop);
@@ -271,7 +317,6 @@ static void make_docker(struct sim_backend_world *sim, const struct node *agent)
 static int sim_world_new(
     const struct world_options *options, struct world **ret_world, struct err *err)
 {
-    (void)err;
     const struct node *machine = node_get(options->agent, "kernel");
     const struct kernel_config config = {
         .profile = node_text(machine, "profile"),
@@ -296,6 +341,12 @@ static int sim_world_new(
     sim->own_pids = u64map_new();
     sim->options = (struct sim_host_options){.cgroups = options->cgroups};
     sim->kernel = kernel_new(world->loop, &config);
+    bool files = str_equal(options->cgroups, "fuse") && sim->kernel->hierarchies_count > 0;
+    int result = files ? cgroups_mount(sim, err) : 0;
+    if (result < 0) {
+        sim_free(world);
+        return result;
+    }
     make_docker(sim, options->agent);
     world->observer = sim_new_host(sim, NULL);
     sim_executors_install(world->observer, LAUNCHER_DIR);

@@ -99,7 +99,7 @@ static bool take_point(struct run_arguments *arguments, const char *value)
 static bool take_cgroups(struct run_arguments *arguments, const char *value)
 {
     arguments->cgroups = value;
-    return strcmp(value, "direct") == 0;
+    return strcmp(value, "direct") == 0 || strcmp(value, "fuse") == 0;
 }
 
 static bool take_wall(struct run_arguments *arguments, const char *value)
@@ -167,7 +167,8 @@ static const struct option_row options[] = {
         "an effect and a fault such as 12:EBUSY"},
     {"summary", NULL, "tells at the end which rare branches were reached, and which never",
         take_summary, NULL},
-    {"cgroups", "direct", "how the simulated agent reaches its cgroups", take_cgroups, "direct"},
+    {"cgroups", "HOW", "how the simulated agent reaches its cgroups: direct (default) or fuse",
+        take_cgroups, "direct or fuse"},
     {"wall", "SECONDS", "real time that one scenario may take (default 300)", take_wall,
         "seconds up to 86400"},
     {"help-steps", NULL, "prints the reference of scenarios and steps, as Markdown",
