@@ -22,7 +22,8 @@ static const struct build {
     const char *profile;
     const char *options;
 } builds[] = {
-    {"6.18.", "-fc-", "6.18", "no-uclamp,rt-group,bfq,shown-ram,kernel-memory"},
+    {"6.18.", "-fc-", "6.18",
+        "no-uclamp,rt-group,bfq,shown-ram,kernel-memory,without=net_cls+net_prio+rdma+misc"},
     {"6.1.", NULL, "6.1", ""},
     {"6.12.", NULL, "6.12", ""},
     {"6.18.", NULL, "6.18", ""},

@@ -102,8 +102,8 @@ int cgroup_init(struct kernel *kernel, const struct kernel_config *config)
     world->memory = memory_world_new();
     world->io = io_world_new();
     world->net = net_world_new();
-    uint32_t v1 = subsystems_of(FILE_V1) & ~profile->v1_missing;
-    uint32_t v2 = subsystems_of(FILE_V2);
+    uint32_t v1 = subsystems_of(FILE_V1) & ~(profile->v1_missing | profile->missing);
+    uint32_t v2 = subsystems_of(FILE_V2) & ~profile->missing;
     if (config->layout == CGROUP_LAYOUT_HYBRID) {
         v1 &= ~profile->v2_bound;
         v2 &= ~v1;

@@ -107,7 +107,8 @@ void cgroup_mask_print(uint32_t mask, struct strbuf *out)
 }
 
 /* The last mention of a name wins; a name without sign, or of v1 only, is an error. */
-static int parse_controls(char *text, uint32_t *ret_enable, uint32_t *ret_disable)
+static int parse_controls(
+    const struct kernel_profile *profile, char *text, uint32_t *ret_enable, uint32_t *ret_disable)
 {
     *ret_enable = *ret_disable = 0;
     text = text_strip(text);
@@ -116,7 +117,7 @@ static int parse_controls(char *text, uint32_t *ret_enable, uint32_t *ret_disabl
             continue;
         int subsys = -1;
         for (int i = 0; i < SUBSYS_COUNT && subsys < 0; i++)
-            if (cgroup_controllers[i]->versions & FILE_V2 &&
+            if (cgroup_controllers[i]->versions & FILE_V2 && !(profile->missing & SUBSYS_BIT(i)) &&
                 !strcmp(cgroup_controllers[i]->name, item + 1))
                 subsys = i;
         if (subsys < 0 || (*item != '+' && *item != '-'))
@@ -216,7 +217,7 @@ int cgroup_subtree_control_set(
     struct cgroup *cgroup, char *text, const struct cgroup_caller *caller)
 {
     uint32_t enable, disable;
-    int result = parse_controls(text, &enable, &disable);
+    int result = parse_controls(cgroup_profile(cgroup), text, &enable, &disable);
     if (!result)
         result = vet_controls(cgroup, &enable, &disable);
     if (result || !(enable | disable))

@@ -31,7 +31,15 @@ int cgroup_subsys_find(const char *name)
     return -1;
 }
 
-enum option_kind { OPTION_SET, OPTION_CLEAR, OPTION_MISSING, OPTION_V1, OPTION_V2, OPTION_NUMBER };
+enum option_kind {
+    OPTION_SET,
+    OPTION_CLEAR,
+    OPTION_MISSING,
+    OPTION_WITHOUT,
+    OPTION_V1,
+    OPTION_V2,
+    OPTION_NUMBER,
+};
 
 struct option {
     const char *word;
@@ -57,6 +65,7 @@ static const struct option options[] = {
     OPTION_BOOL("nsdelegate", OPTION_SET, nsdelegate),
     OPTION_BOOL("no-nsdelegate", OPTION_CLEAR, nsdelegate),
     OPTION_BOOL("separate", OPTION_SET, separate),
+    {.word = "without=", .kind = OPTION_WITHOUT},
     {.word = "v1=", .kind = OPTION_V1},
     {.word = "v2=", .kind = OPTION_V2},
     OPTION_BOOL("nodes-max=", OPTION_NUMBER, nodes_max),
@@ -100,6 +109,8 @@ static bool apply_word(struct kernel_profile *profile, const struct option *opti
     case OPTION_MISSING:
         profile->v1_missing |= SUBSYS_BIT(option->subsys);
         return length == 0;
+    case OPTION_WITHOUT:
+        return parse_subsystems(value, length, &profile->missing);
     case OPTION_V1:
     case OPTION_V2:
         if (!parse_subsystems(value, length, &mask))

@@ -4,6 +4,7 @@
  * kernel_config.options changes what the build has:
  *
  *     no-memory-v1, no-cpuset-v1   v1 controllers that the build left out
+ *     without=a+b                  controllers that were not built at all
  *     rt-group                     cpu.rt_runtime_us and cpu.rt_period_us (v1)
  *     uclamp, no-uclamp            cpu.uclamp.min and .max (v2)
  *     bfq                          blkio.bfq.* and io.bfq.weight
@@ -46,6 +47,7 @@ struct kernel_profile {
     const char *name;
     enum kernel_version version;
     uint32_t v1_missing;  /* SUBSYS_BITs that v1 does not have */
+    uint32_t missing;     /* SUBSYS_BITs that neither has */
     uint32_t v2_bound;    /* hybrid: SUBSYS_BITs that are bound to v2 */
     bool v2_bound_set;
     bool rt_group;
