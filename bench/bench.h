@@ -17,3 +17,5 @@ int bench_sim_main(int argc, char **argv);
 double bench_median(double *samples, size_t count);
 /* Seconds of the host's monotonic clock. */
 double bench_now(void);
+/* Seconds of CPU time that this process has used: what others on the machine do counts little. */
+double bench_cpu_now(void);
