@@ -21,10 +21,10 @@
 
 #define CLI "scenarios/engine/tests/cli"
 
-static int run(const char *arguments, char **ret_output)
+static int run(const char *backend, const char *arguments, char **ret_output)
 {
     _cleanup_free_ char *command =
-        str_printf("%s run --backend kernel %s 2>&1", SEATRIAL_PROGRAM, arguments);
+        str_printf("%s run --backend %s %s 2>&1", SEATRIAL_PROGRAM, backend, arguments);
     FILE *stream = popen(command, "re");
     assert_non_null(stream);
     struct strbuf out = STRBUF_INIT;
@@ -42,20 +42,28 @@ static void test_outcomes(void **state)
 {
     (void)state;
     static const struct {
+        const char *backend;
         const char *arguments;
         int status;
         const char *says;
     } rows[] = {
-        {CLI "/passes.yaml", 0, "1 passed, 0 failed"},
-        {CLI "/real.yaml", 0, " 0 failed"},
-        {"--jobs 3 --seed 1..3 " CLI "/passes.yaml", 0, "3 passed, 0 failed"},
-        {CLI "/fails.yaml", 1, "expected exit status 4, but wait c1 gave {\"status\":768}"},
-        {CLI "/hangs-really.yaml", 1, "in the world: "},
-        {"--torture --point 1:EIO " CLI "/passes.yaml", 0, "points survived"},
+        {"kernel", CLI "/passes.yaml", 0, "1 passed, 0 failed"},
+        {"kernel", CLI "/real.yaml", 0, " 0 failed"},
+        {"kernel", "--jobs 3 --seed 1..3 " CLI "/passes.yaml", 0, "3 passed, 0 failed"},
+        {"kernel", CLI "/fails.yaml", 1, "expected exit status 4, but wait c1 gave {\"status\":768}"},
+        {"kernel", CLI "/hangs-really.yaml", 1, "in the world: "},
+        {"agent", CLI "/passes.yaml", 0, "1 passed, 0 failed"},
+        {"agent", CLI "/fails.yaml", 1, "expected exit status 4, but wait c1 gave {\"status\":768}"},
+        {"agent", "scenarios/catalogue/launch/exit-status.yaml", 0, " 0 failed"},
+        {"agent", "scenarios/catalogue/recovery/keeps-running.yaml", 0, " 0 failed"},
+        {"agent", "scenarios/catalogue/operations/kill.yaml", 0, " 0 failed"},
+        {"agent", "scenarios/catalogue/operations/status-usage.yaml", 0, " 0 failed"},
+        {"agent", "scenarios/catalogue/operations/update-remove.yaml", 0, " 0 failed"},
+        {"kernel", "--torture --point 1:EIO " CLI "/passes.yaml", 0, "points survived"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         _cleanup_free_ char *output = NULL;
-        int status = run(rows[i].arguments, &output);
+        int status = run(rows[i].backend, rows[i].arguments, &output);
         if (status != rows[i].status || !strstr(output, rows[i].says))
             fail_msg("%s: exit %d, expected %d and \"%s\", said:\n%s", rows[i].arguments, status,
                 rows[i].status, rows[i].says, output);
