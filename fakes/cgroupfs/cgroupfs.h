@@ -23,6 +23,7 @@ struct cgroupfs_options {
     /* The simulated process that stands for whoever writes "0" to a list of pids; 0: real processes
      * get simulated ones of the same pid (cgroupfs_real.h). */
     pid_t writer;
+    bool writer_resource; /* and that it has CAP_SYS_RESOURCE, when root */
     /* Advances the loop of virtual time by nothing after each request, so that what is due at once
      * happens. For servers whose loop nobody else drives. */
     bool settle;

@@ -58,7 +58,8 @@ static int take_eventfd(void *arg, const struct cgroup_caller *caller, int fd,
 {
     struct cgroupfs *fs = arg;
     char path[64], target[64];
-    snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)caller->pid, fd);
+    snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)fs->asking, fd);
+    (void)caller;
     ssize_t length = readlink(path, target, sizeof(target) - 1);
     if (length < 0)
         return -EBADF;
@@ -66,7 +67,7 @@ static int take_eventfd(void *arg, const struct cgroup_caller *caller, int fd,
     if (strcmp(target, "anon_inode:[eventfd]"))
         return -EINVAL;
     _cleanup_close_ int pidfd =
-        (int)syscall(SYS_pidfd_open, cgroupfs_real_group(caller->pid), 0);
+        (int)syscall(SYS_pidfd_open, cgroupfs_real_group(fs->asking), 0);
     int taken = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
     if (taken < 0)
         return -EBADF;
@@ -85,7 +86,8 @@ static int find_control(
     struct cgroupfs *fs = arg;
     char path[64];
     struct statx stat;
-    snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)caller->pid, fd);
+    snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)fs->asking, fd);
+    (void)caller;
     if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &stat) < 0)
         return -EBADF;
     const struct cgroupfs_inode *inode = u64map_get(fs->inodes, stat.stx_ino);

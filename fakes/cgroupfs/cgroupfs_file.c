@@ -33,7 +33,8 @@ struct cgroup_caller cgroupfs_caller(struct cgroupfs *fs, fuse_req_t req)
     return (struct cgroup_caller){
         .uid = context->uid,
         .gid = context->gid,
-        .resource_capability = context->uid == 0,
+        .resource_capability =
+            context->uid == 0 && (!fs->options.writer || fs->options.writer_resource),
         .pid = fs->options.writer ? fs->options.writer : context->pid,
     };
 }
@@ -97,7 +98,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *info)
         return;
     }
     open->opener = cgroupfs_caller(fs, req);
-    if (inode->node.file->flags & FILE_PRESSURE)
+    if (inode->node.file->flags & FILE_PRESSURE && !fs->options.writer)
         open->opener.resource_capability = has_resource_capability(fuse_req_ctx(req)->pid);
     struct cgroupfs_handle *handle = mem_alloc(sizeof(*handle));
     handle->fs = fs;
@@ -166,6 +167,7 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t si
     if (cgroupfs_faulted(req, OPERATION_WRITE, &node, NULL))
         return;
     struct cgroup_caller caller = cgroupfs_caller(fs, req);
+    fs->asking = fuse_req_ctx(req)->pid;
     if (node.file->flags & FILE_PIDS && fs->real)
         cgroupfs_real_prepare(fs, data, size, &caller);
     ssize_t written = cgroup_open_pwrite(handle->open, data, size, &caller);

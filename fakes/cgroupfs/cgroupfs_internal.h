@@ -77,6 +77,7 @@ struct cgroupfs {
     void (*changed)(void *arg, const struct cgroupfs_change *change);
     void *changed_arg;
     uint64_t requests;
+    pid_t asking; /* the real thread whose write is under way */
     pthread_mutex_t lock;
     pthread_t thread;
     bool threaded;

@@ -99,7 +99,8 @@ static struct cgroupfs_inode *changing(
 {
     struct cgroupfs_inode *directory = cgroupfs_inode_find(cgroupfs_of(req), parent);
     if (directory->kind != INODE_NODE) {
-        fuse_reply_err(req, EPERM); /* the directory above the hierarchies is no cgroup */
+        /* Above the hierarchies is no cgroup; each of them would be a mount point. */
+        fuse_reply_err(req, operation == OPERATION_RMDIR ? EBUSY : EPERM);
         return NULL;
     }
     if (directory->lost) {

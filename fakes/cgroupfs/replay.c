@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fakes/cgroupfs/replay_fuse.h"
 #include "fakes/cgroupfs/replay_world.h"
 #include "reference/base/map.h"
 #include "reference/base/mem.h"
@@ -13,8 +14,10 @@
 #define STEP_NS (20 * NS_PER_US) /* between two operations */
 
 static const char usage[] =
-    "usage: seatrial replay GOLDEN.jsonl...\n"
+    "usage: seatrial replay [--through-fuse MOUNT] GOLDEN.jsonl...\n"
     "Runs recorded traces of cgroupfs on the model and prints where it differs.\n"
+    "  --through-fuse MOUNT  the model is mounted at this empty directory, and file operations are\n"
+    "                        system calls there; what FUSE cannot do is skipped and counted\n"
     "exit status: 0 no mismatch, 1 mismatches, 2 bad usage or a bad file\n";
 
 struct tally {
@@ -26,9 +29,10 @@ struct tally {
 int replay_execute(
     struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
 {
-    static const struct replay_operation *const tables[] = {
-        replay_path_ops, replay_content_ops, replay_handle_ops, replay_actor_ops};
-    for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+    static const struct replay_operation *const tables[] = {replay_files_ops,
+        replay_files_handle_ops, replay_path_ops, replay_content_ops, replay_handle_ops,
+        replay_actor_ops};
+    for (size_t i = world->files ? 0 : 2; i < ARRAY_SIZE(tables); i++)
         for (const struct replay_operation *at = tables[i]; at->name; at++)
             if (!strcmp(at->name, op->op)) {
                 at->run(world, op, outcome);
@@ -91,6 +95,7 @@ static void print_mismatch(
 struct run {
     const char *path;
     struct replay_world world;
+    struct replay_fuse fuse;
     struct tally tally;
     struct strmap *skips; /* reason -> uint64_t * */
     const char *section;
@@ -108,6 +113,13 @@ static void count_skip(struct run *run, const char *reason)
     run->tally.skipped++;
 }
 
+static int execute(struct run *run, const struct replay_op *op, struct replay_outcome *outcome)
+{
+    if (run->world.files)
+        outcome->skipped = replay_fuse_impossible(&run->world, op);
+    return outcome->skipped ? 0 : replay_execute(&run->world, op, outcome);
+}
+
 static int run_op(struct run *run, const struct replay_op *op, struct err *err)
 {
     struct replay_outcome outcome = {0};
@@ -122,7 +134,7 @@ static int run_op(struct run *run, const struct replay_op *op, struct err *err)
     }
     if (!strcmp(op->op, "end"))
         return 0;
-    if (replay_execute(&run->world, op, &outcome))
+    if (execute(run, op, &outcome))
         return err_set(err, -EINVAL, "%s:%u: op \"%s\": no such operation", run->path, op->line,
             op->op);
     replay_world_advance(&run->world, STEP_NS);
@@ -155,7 +167,9 @@ static void print_skips(struct run *run)
     strmap_free(run->skips);
 }
 
-static int replay_file(const char *path, struct tally *ret_tally, struct err *err)
+/* mount_point: NULL for direct calls of the model. */
+static int replay_file(
+    const char *path, const char *mount_point, struct tally *ret_tally, struct err *err)
 {
     struct replay_trace trace;
     struct run run = {.path = path, .section = ""};
@@ -169,8 +183,11 @@ static int replay_file(const char *path, struct tally *ret_tally, struct err *er
         return result;
     }
     run.skips = strmap_new();
+    if (mount_point)
+        result = replay_fuse_start(&run.fuse, &run.world, mount_point, err);
     for (size_t i = 0; i < trace.count && !result; i++)
         result = run_op(&run, &trace.ops[i], err);
+    replay_fuse_stop(&run.fuse, &run.world);
     replay_world_stop(&run.world);
     print_skips(&run);
     replay_trace_release(&trace);
@@ -178,34 +195,51 @@ static int replay_file(const char *path, struct tally *ret_tally, struct err *er
     return result;
 }
 
-int replay_main(int argc, char **argv)
+static int replay_files_of(int count, char **paths, const char *mount_point)
 {
     struct tally total = {0};
-    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
-        fputs(usage, argc < 2 ? stderr : stdout);
-        return argc < 2 ? 2 : 0;
-    }
-    for (int i = 1; i < argc; i++)
-        if (argv[i][0] == '-') {
-            fprintf(stderr, "seatrial replay: unknown option %s\n%s", argv[i], usage);
-            return 2;
-        }
-    for (int i = 1; i < argc; i++) {
+    for (int i = 0; i < count; i++) {
         _cleanup_err_ struct err err = ERR_INIT;
         struct tally tally = {0};
-        if (replay_file(argv[i], &tally, &err)) {
+        if (replay_file(paths[i], mount_point, &tally, &err)) {
             fflush(stdout);
             fprintf(stderr, "%s\n", err_text(&err));
             return 2;
         }
-        if (argc > 2)
-            printf("%s: %llu operations, %llu mismatches\n", argv[i],
+        if (count > 1)
+            printf("%s: %llu operations, %llu mismatches\n", paths[i],
                 (unsigned long long)tally.operations, (unsigned long long)tally.mismatches);
         total.operations += tally.operations;
         total.mismatches += tally.mismatches;
         total.skipped += tally.skipped;
     }
+    if (mount_point && total.skipped)
+        printf("%llu skipped\n", (unsigned long long)total.skipped);
     printf("%llu operations, %llu mismatches\n", (unsigned long long)total.operations,
         (unsigned long long)total.mismatches);
     return total.mismatches ? 1 : 0;
+}
+
+int replay_main(int argc, char **argv)
+{
+    const char *mount_point = NULL;
+    int at = 1;
+    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+        fputs(usage, argc < 2 ? stderr : stdout);
+        return argc < 2 ? 2 : 0;
+    }
+    for (; at < argc && argv[at][0] == '-'; at++) {
+        if (strcmp(argv[at], "--through-fuse") || at + 1 == argc) {
+            fprintf(stderr, "seatrial replay: %s %s\n%s",
+                strcmp(argv[at], "--through-fuse") ? "unknown option" : "a mount point is missing:",
+                argv[at], usage);
+            return 2;
+        }
+        mount_point = argv[++at];
+    }
+    if (at == argc) {
+        fprintf(stderr, "seatrial replay: a trace is missing\n%s", usage);
+        return 2;
+    }
+    return replay_files_of(argc - at, argv + at, mount_point);
 }

@@ -8,6 +8,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "fakes/cgroupfs/replay_files.h"
 #include "fakes/cgroupfs/replay_world.h"
 #include "fakes/kernel/cgroup_internal.h"
 #include "reference/base/mem.h"
@@ -70,6 +71,8 @@ static int slurp(struct cgroup_open *open, struct strbuf *out)
 static int64_t write_once(struct replay_world *world, const struct replay_op *op, int flags,
     const struct strbuf *data, struct replay_outcome *outcome)
 {
+    if (world->files)
+        return replay_files_write(world, op, flags, data, outcome);
     struct cgroup_caller caller = replay_caller(world, op);
     struct cgroup_open *open;
     int result = replay_open(world, replay_text(op, "path"), flags, &caller, &open);
@@ -119,6 +122,8 @@ static void run_bigwrite(
 static bool read_once(struct replay_world *world, const struct replay_op *op,
     struct replay_outcome *outcome, struct strbuf *out)
 {
+    if (world->files)
+        return replay_files_read(world, op, outcome, out);
     struct cgroup_caller caller = replay_caller(world, op);
     struct cgroup_open *open;
     int result = replay_open(world, replay_text(op, "path"), O_RDONLY, &caller, &open);

@@ -79,17 +79,22 @@ static const struct {
     {IN_MOVED_TO, "MOVED_TO"},
 };
 
+void replay_inotify_print(uint32_t mask, const char *name, struct strbuf *out)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(inotify_names); i++)
+        if (mask & inotify_names[i].mask)
+            strbuf_addf(out, "%s ", inotify_names[i].name);
+    strbuf_add(out, name);
+    strbuf_add(out, "\n");
+}
+
 /* An event like the last unread one is dropped, as in the kernel. */
 static void queue_event(struct replay_handle *handle, uint32_t mask, const char *name)
 {
     struct strbuf text = STRBUF_INIT;
     if (!(handle->mask & mask))
         return;
-    for (size_t i = 0; i < ARRAY_SIZE(inotify_names); i++)
-        if (mask & inotify_names[i].mask)
-            strbuf_addf(&text, "%s ", inotify_names[i].name);
-    strbuf_add(&text, name);
-    strbuf_add(&text, "\n");
+    replay_inotify_print(mask, name, &text);
     size_t count = handle->events ? strv_length(handle->events) : 0;
     if (count && !strcmp(handle->events[count - 1], strbuf_text(&text)))
         strbuf_release(&text);

@@ -63,6 +63,7 @@ struct replay_symbol {
     bool thread;
 };
 
+struct replay_files;
 struct replay_world {
     const struct replay_header *header;
     struct loop *loop;
@@ -73,6 +74,7 @@ struct replay_world {
     struct replay_handle *handles;   /* newest first */
     struct replay_symbol *symbols;   /* newest first */
     int last_fd;
+    struct replay_files *files; /* where file operations go; NULL: the model */
 };
 
 int replay_world_start(
@@ -113,6 +115,7 @@ void replay_handle_close(struct replay_handle *handle);
 void replay_handles_start(struct replay_world *world); /* eventfds of event_control */
 /* An inotify event of a file (or directory) and of the directory it lies in. */
 void replay_inotify(struct replay_world *world, const struct cgroup_node *node, uint32_t mask);
+void replay_inotify_print(uint32_t mask, const char *name, struct strbuf *out);
 void replay_inotify_name(
     struct replay_world *world, struct cgroup *directory, const char *name, uint32_t mask);
 int replay_open_flags(const char *letters);
