@@ -21,8 +21,8 @@ struct cpu_mask cpu_mask_or(const struct cpu_mask *a, const struct cpu_mask *b);
 struct cpu_mask cpu_mask_without(const struct cpu_mask *a, const struct cpu_mask *b);
 struct cpu_mask cpu_mask_first(unsigned count); /* 0 … count - 1 */
 /* As bitmap_parselist of the kernel, for numbers below `limit`: -EINVAL; -ERANGE at and above
- * `limit`; -EOVERFLOW beyond 32 bits. Numbers that are allowed but beyond CPU_MASK_BITS are reported
- * in *ret_beyond. */
+ * `limit`; -EOVERFLOW beyond 32 bits. Numbers that are allowed, but beyond CPU_MASK_BITS, set
+ * *ret_beyond. */
 int cpu_mask_parse(
     const char *text, unsigned limit, struct cpu_mask *ret_mask, bool *ret_beyond);
 void cpu_mask_print(const struct cpu_mask *mask, struct strbuf *out); /* with a newline */
