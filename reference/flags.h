@@ -71,6 +71,8 @@ int flags_validate(const struct flags *flags, bool unified_cgroups, struct err *
 /* The text given for a flag that is among `others`, else its default, NULL when it has none.
  * Borrowed. An unknown name is a programming error. */
 const char *flags_other(const struct flags *flags, const char *name);
+/* The same of a boolean. */
+bool flags_other_bool(const struct flags *flags, const char *name);
 /* "5secs", "100ms", "1mins" … to ns; -EINVAL. */
 int duration_parse(const char *text, uint64_t *ret_ns, struct err *err);
 /* "10MB" … to bytes; -EINVAL. */

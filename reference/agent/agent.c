@@ -15,6 +15,7 @@
 #include "reference/docker/docker_containerizer.h"
 #include "reference/launchers/launcher.h"
 #include "reference/mesos/mesos.h"
+#include "reference/provisioner/provisioner.h"
 
 #define CONTAINERIZERS_MAX 2
 
@@ -155,6 +156,9 @@ static int create_mesos(
     int r = choose_launcher(creation, err);
     if (r == 0)
         r = create_isolators(creation, err);
+    if (r == 0 && !creation->given.provisioner)
+        r = image_provisioner_new(
+            creation->host, creation->flags, &creation->given.provisioner, err);
     if (r < 0)
         return r;
     struct fetcher *fetcher = TAKE_PTR(creation->given.fetcher);

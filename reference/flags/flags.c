@@ -136,6 +136,13 @@ const char *flags_other(const struct flags *flags, const char *name)
     return value ? value : flag->fallback;
 }
 
+bool flags_other_bool(const struct flags *flags, const char *name)
+{
+    bool value = false;
+    boolean_parse(flags_other(flags, name), &value, NULL);
+    return value;
+}
+
 static int fail_unknown(struct err *err, const char *name)
 {
     if (!err)

@@ -130,6 +130,16 @@ static int validate_network(const struct flags *flags, struct err *err)
     return 0;
 }
 
+/* provisioner.md 1: the word anywhere in the text will do (quirk). */
+static int validate_images(const struct flags *flags, struct err *err)
+{
+    if (flags->image_providers && strcasestr(flags->image_providers, "docker") &&
+        !(flags->isolation && strstr(flags->isolation, "docker/runtime")))
+        return err_set(
+            err, -EINVAL, "--image_providers: docker needs docker/runtime in --isolation");
+    return 0;
+}
+
 int flags_validate(const struct flags *flags, bool unified_cgroups, struct err *err)
 {
     if (!flags->work_dir || flags->work_dir[0] == '\0')
@@ -141,5 +151,7 @@ int flags_validate(const struct flags *flags, bool unified_cgroups, struct err *
         result = validate_capabilities(flags, err);
     if (result == 0)
         result = validate_network(flags, err);
+    if (result == 0)
+        result = validate_images(flags, err);
     return result;
 }

@@ -33,6 +33,13 @@ static const json_t *docker_manifest(const struct container_config *config)
     return config->docker ? config->docker->manifest : NULL;
 }
 
+/* --docker_ignore_runtime */
+static const json_t *no_manifest(const struct container_config *config)
+{
+    (void)config;
+    return NULL;
+}
+
 static const json_t *appc_manifest(const struct container_config *config)
 {
     return config->appc ? config->appc->manifest : NULL;
@@ -212,7 +219,9 @@ int isolator_docker_runtime_create(
     const struct isolator_context *context, struct isolator **ret_isolator, struct err *err)
 {
     (void)err;
-    *ret_isolator = runtime_new(context, "docker/runtime", docker_manifest, docker_read);
+    bool ignored = flags_other_bool(context->flags, "docker_ignore_runtime");
+    *ret_isolator = runtime_new(
+        context, "docker/runtime", ignored ? no_manifest : docker_manifest, docker_read);
     return 0;
 }
 

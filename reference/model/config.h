@@ -29,10 +29,17 @@ struct command_info {
     char *user;
 };
 
+struct image_label {
+    char *key;
+    char *value;
+};
 struct image {
     char *type; /* DOCKER or APPC, or ROOTFS: a directory or tar on the host */
     char *name;
     bool cached; /* default true */
+    char *id;    /* APPC; NULL: by name and labels */
+    struct image_label *labels; /* APPC */
+    size_t labels_count;
 };
 struct volume_source {
     char *type; /* HOST_PATH, SANDBOX_PATH, DOCKER_VOLUME, SECRET, CSI_VOLUME, IMAGE */

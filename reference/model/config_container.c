@@ -13,10 +13,19 @@ static const char *const docker_network_names[] = {"HOST", "BRIDGE", "NONE", "US
 static const char *const ipc_mode_names[] = {"UNKNOWN", "PRIVATE", "SHARE_PARENT", NULL};
 static const char *const container_type_names[] = {"MESOS", "DOCKER", NULL};
 
+static const struct json_field image_label_fields[] = {
+    JSON_FIELD(struct image_label, key, JSON_KIND_STRING, .required = true),
+    JSON_FIELD(struct image_label, value, JSON_KIND_STRING, .required = true),
+};
+static const struct json_type image_label_json = {"label", sizeof(struct image_label),
+    image_label_fields, ARRAY_SIZE(image_label_fields), NULL};
+
 static const struct json_field image_fields[] = {
     JSON_FIELD(struct image, type, JSON_KIND_STRING, .enum_names = image_type_names),
     JSON_FIELD(struct image, name, JSON_KIND_STRING),
     JSON_FIELD(struct image, cached, JSON_KIND_BOOL, .default_number = true),
+    JSON_FIELD(struct image, id, JSON_KIND_STRING),
+    JSON_ARRAY_FIELD(struct image, labels, labels_count, &image_label_json),
 };
 const struct json_type image_json = {"image", sizeof(struct image),
     image_fields, ARRAY_SIZE(image_fields), NULL};
