@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The simulated engine itself: what it has, and what can be seen of it. */
+#include <errno.h>
+
 #include "fakes/docker/engine.h"
 #include "reference/base/trace.h"
 
@@ -79,6 +81,15 @@ void fake_docker_refuse(struct fake_docker *engine, bool refuse)
     engine->refuses = refuse;
 }
 
+void fake_docker_calm(struct fake_docker *engine)
+{
+    for (unsigned verb = 0; verb < DOCKER_VERB_COUNT; verb++)
+        fake_docker_release(engine, (enum docker_verb)verb, NULL);
+    while (!list_empty(&engine->rules))
+        rule_free(list_entry(engine->rules.next, struct rule, node));
+    engine->refuses = false;
+}
+
 pid_t fake_docker_pid(const struct fake_docker *engine, const char *name)
 {
     const struct box *box = box_find(engine, name);
@@ -100,6 +111,24 @@ char **fake_docker_names(const struct fake_docker *engine, bool only_running)
     }
     strv_sort(names);
     return names;
+}
+
+int fake_docker_start(struct fake_docker *engine, const char *name, struct err *err)
+{
+    static const struct engine_image nothing;
+    if (box_find(engine, name))
+        return err_set(err, -EEXIST, "docker has a container %s already", name);
+    struct docker_run_options options = {.name = str_dup(name)};
+    strv_add(&options.arguments, "sleep");
+    strv_add(&options.arguments, "100000");
+    struct box *box = box_new(engine, &options, &nothing);
+    docker_run_options_release(&options);
+    int r = box_start(box);
+    if (r < 0) {
+        box_free(box);
+        return err_errno(err, r, "docker container %s", name);
+    }
+    return 0;
 }
 
 void fake_docker_exit(struct fake_docker *engine, const char *name, int wait_status)

@@ -59,6 +59,9 @@ void fake_docker_add_rule(struct fake_docker *engine, const struct fake_docker_r
 /* Ends the holds of that verb and name (NULL: any), and lets what they hold go on. How many. */
 unsigned fake_docker_release(struct fake_docker *engine, enum docker_verb verb, const char *name);
 
+/* Nothing goes wrong any more: no rules, nothing held, and the socket listens. */
+void fake_docker_calm(struct fake_docker *engine);
+
 /*
  * The task that mesos-docker-executor would be given by the agent: when the executor of the
  * container `name` starts, it runs this, and ends with status 0 when that has ended. Without a task
@@ -72,6 +75,8 @@ pid_t fake_docker_pid(const struct fake_docker *engine, const char *name); /* 0:
 bool fake_docker_exists(const struct fake_docker *engine, const char *name);
 /* Names of all containers, or of the running ones, sorted; owned, never NULL. */
 char **fake_docker_names(const struct fake_docker *engine, bool only_running);
+/* Starts a container as somebody else does: of any image, it sleeps. -EEXIST: the name is taken. */
+int fake_docker_start(struct fake_docker *engine, const char *name, struct err *err);
 /* Ends the main process of a container. */
 void fake_docker_exit(struct fake_docker *engine, const char *name, int wait_status);
 /* The command lines of all calls so far, without "docker -H <socket>"; borrowed, NULL: none. */

@@ -290,7 +290,7 @@ static void expect_executors(const struct recovery *recovery)
             run->container_id, run->framework_id, run->executor_id};
         enum container_phase phase;
         _cleanup_err_ struct err err = ERR_INIT;
-        if (!run->command_task || run->completed ||
+        if (!run->made_up || run->completed ||
             containerizer_phase(agent->containerizer, run->container_id, &phase) < 0)
             continue;
         if (executor_registry_recover(agent->executors, &identity, &err) < 0)

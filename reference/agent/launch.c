@@ -49,7 +49,7 @@ struct agent_launch {
 
 static struct agent_run_names names_of(const struct executor *executor)
 {
-    return (struct agent_run_names){executor->framework, executor->executor, executor->id, false};
+    return (struct agent_run_names){executor->framework, executor->executor, executor->id, false, false};
 }
 
 static void executor_free(struct executor *executor)
@@ -307,6 +307,7 @@ static int prepare_executor(struct agent_launch *launch, struct err *err)
     executor->executor = str_dup(info->executor_id ? info->executor_id : launch->id);
     struct agent_run_names names = names_of(executor);
     names.command_task = container_config_is_command_task(config);
+    names.made_up = launch->for_command != NULL;
     int r = check_directory_name("framework_id", names.framework, err);
     if (r == 0)
         r = check_directory_name("executor_id", names.executor, err);

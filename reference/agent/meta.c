@@ -15,6 +15,7 @@
 #define EXECUTOR_SENTINEL "executor.sentinel"
 #define FORKED_PID "forked.pid"
 #define COMMAND_TASK "command_task"
+#define MADE_UP "made_up"
 #define LATEST "latest"
 
 static char *executor_path(
@@ -70,6 +71,8 @@ int agent_run_write(struct host *host, const struct flags *flags,
         r = checkpoint_write(host, meta, EXECUTOR_INFO, &executor_info_json, info, err);
     if (r == 0 && names->command_task)
         r = checkpoint_mark(host, run, COMMAND_TASK, err);
+    if (r == 0 && names->made_up)
+        r = checkpoint_mark(host, run, MADE_UP, err);
     if (r == 0)
         r = link_latest(host, meta, names->container, err);
     if (r == 0)
@@ -117,6 +120,7 @@ static int read_run(struct host *host, const struct flags *flags, const char *ex
     struct opt_i64 pid = {0};
     run->completed = checkpoint_exists(host, directory, EXECUTOR_SENTINEL);
     run->command_task = checkpoint_exists(host, directory, COMMAND_TASK);
+    run->made_up = checkpoint_exists(host, directory, MADE_UP);
     run->directory =
         agent_sandbox_path(flags, run->framework_id, run->executor_id, run->container_id);
     int r = checkpoint_read_number(host, pids, FORKED_PID, &pid, err);

@@ -9,7 +9,9 @@ struct agent_run_names {
     const char *framework;
     const char *executor;
     const char *container;
-    bool command_task; /* for agent_run_write: the agent made the executor for a task */
+    /* for agent_run_write, as in struct agent_run */
+    bool command_task;
+    bool made_up;
 };
 
 /* Path of pids/forked.pid of the run; owned. */

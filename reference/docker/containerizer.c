@@ -69,7 +69,7 @@ static void container_free(struct docker_container *container)
 {
     assert(!container->launch);
     assert(list_empty(&container->waiters) && list_empty(&container->queries));
-    host_cancel(container->run);
+    docker_running_drop(container->run);
     host_cancel(container->exit_watch);
     host_cancel(container->stop);
     host_cancel(container->stop_timer);
@@ -143,68 +143,6 @@ void docker_signal_tree(struct host *host, pid_t pid, int signal)
                 tree[size++] = list[k].pid;
     for (size_t i = 0; i < size; i++)
         host_signal(host, tree[i], signal, NULL);
-}
-
-/* --- removal of what has ended, after a delay --- */
-
-struct docker_removal {
-    struct list node;
-    struct docker_containerizer *docker;
-    char *names[2];
-    size_t next; /* index of the name to be removed next */
-    struct host_request *request; /* the delay, or the removal of one name */
-};
-
-static void removal_free(struct docker_removal *removal)
-{
-    list_remove(&removal->node);
-    host_cancel(removal->request);
-    free(removal->names[0]);
-    free(removal->names[1]);
-    free(removal);
-}
-
-static void removal_next(struct docker_removal *removal);
-
-static void removed(void *arg, int result, const void *value, const struct err *err)
-{
-    struct docker_removal *removal = arg;
-    (void)value;
-    removal->request = NULL;
-    if (result == -ESHUTDOWN)
-        return;
-    if (result < 0)
-        log_warning("%s", err_text(err));
-    removal_next(removal);
-}
-
-static void removal_next(struct docker_removal *removal)
-{
-    if (removal->next == ARRAY_SIZE(removal->names) || !removal->names[removal->next]) {
-        removal_free(removal);
-        return;
-    }
-    const char *name = removal->names[removal->next++];
-    removal->request = docker_rm(removal->docker->docker, name, true, DONE(removed, removal));
-}
-
-static void removal_due(void *arg, int result)
-{
-    struct docker_removal *removal = arg;
-    removal->request = NULL;
-    if (result == 0)
-        removal_next(removal);
-}
-
-void docker_remove_later(struct docker_containerizer *docker, const char *name,
-    const char *executor_name, uint64_t delay_ns)
-{
-    struct docker_removal *removal = mem_alloc(sizeof(*removal));
-    removal->docker = docker;
-    removal->names[0] = str_dup(name);
-    removal->names[1] = str_dup(executor_name);
-    list_append(&docker->removals, &removal->node);
-    removal->request = host_timer(docker->host, delay_ns, removal_due, removal);
 }
 
 /* --- operations of a line or two --- */
@@ -286,8 +224,7 @@ static void docker_containerizer_free(struct containerizer *base)
     docker_recovery_end(docker);
     abandon_all(docker);
     fetcher_free(docker->fetcher); /* launches that wait for it end now */
-    list_for_each_safe(node, following, &docker->removals)
-        removal_free(list_entry(node, struct docker_removal, node));
+    docker_removals_free(docker);
     docker_free(docker->docker);
     strmap_free(docker->containers);
     docker_options_release(&docker->options);

@@ -32,16 +32,9 @@ static void drop_failed_launch(struct docker_container *container)
     if (container->run) {
         /* The launch failed although its container runs: nobody would ever stop that. */
         sometimes("docker: launch failed while its container runs");
-        const char *name = container->executor_name ? container->executor_name : container->name;
-        docker_remove_later(container->docker, name, NULL, 0);
+        docker_remove_unwanted(container);
     }
     docker_drop(container, &termination, 0, NULL);
-}
-
-static void drop_later_removed(struct docker_container *container)
-{
-    docker_remove_later(container->docker, container->name, container->executor_name,
-        container->docker->options.remove_delay_ns);
 }
 
 static void finish(struct docker_container *container)
@@ -49,7 +42,7 @@ static void finish(struct docker_container *container)
     _cleanup_err_ struct err err = ERR_INIT;
     if (docker_volumes_unmount(container->docker, container->id, &err) < 0)
         log_warning("destroy %s: %s", container->id, err_text(&err));
-    drop_later_removed(container);
+    docker_remove_later(container);
     drop_with_message(container, container->killed ? "Container killed" : "Container terminated");
 }
 
@@ -59,7 +52,7 @@ static void fail(struct docker_container *container)
     sometimes("docker: neither stopped nor reaped");
     err_set(&err, -EIO,
         "docker stop failed, and its process can't be waited for; any GPUs of it are leaked");
-    drop_later_removed(container);
+    docker_remove_later(container);
     docker_drop(container, NULL, -EIO, &err);
 }
 

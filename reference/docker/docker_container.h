@@ -36,6 +36,15 @@ enum docker_reap { REAP_NONE, REAP_PENDING, REAP_ENDED, REAP_FAILED };
 enum docker_destroy_step { DESTROY_LAUNCH, DESTROY_STOP, DESTROY_EXIT };
 
 struct docker_launch;
+struct docker_container;
+
+/* A `docker run` under way. It outlives its container when what it makes is to be removed. */
+struct docker_running {
+    struct docker_container *container; /* NULL: dropped */
+    struct docker_removal *removal;     /* NULL: none is to be made */
+    struct host_request *request;
+};
+
 struct docker_container {
     struct docker_containerizer *docker;
     char *id;
@@ -58,7 +67,7 @@ struct docker_container {
     pid_t pid;          /* of the docker container `name`, once inspected; 0: unknown */
     char *cpu_cgroup;   /* of pid, once looked up; NULL: unknown */
     char *memory_cgroup;
-    struct host_request *run; /* `docker run` that goes on */
+    struct docker_running *run; /* NULL: it has ended, or there was none */
 
     enum docker_reap reap;
     struct host_request *exit_watch;
@@ -87,9 +96,6 @@ struct docker_container *docker_record(struct docker_containerizer *docker, cons
 void docker_drop(struct docker_container *container, const struct termination *termination,
     int result, const struct err *err);
 void docker_transition(struct docker_container *container, enum container_phase to);
-/* `docker rm -f -v` of the names after a delay; the second may be NULL. */
-void docker_remove_later(struct docker_containerizer *docker, const char *name,
-    const char *executor_name, uint64_t delay_ns);
 /* Watches the process whose end is that of the container. */
 void docker_reap_start(struct docker_container *container, pid_t pid);
 /* Signals the process and all below it, parents first; errors are ignored. */
@@ -142,6 +148,17 @@ int docker_volumes_unmount(
 
 /* --- executor.c: RUNNING, in the modes of docker.md 4 --- */
 void docker_launch_run(struct docker_launch *launch);
+
+/* --- removal.c --- */
+/* `docker rm -f -v` of the container and of that of its executor, after --docker_remove_delay. */
+void docker_remove_later(struct docker_container *container);
+/* What a docker run makes that goes on although its launch has failed: removed at once, again and
+ * again as long as docker run may still make it. */
+void docker_remove_unwanted(struct docker_container *container);
+/* The container goes; `docker run` is forgotten, unless what it makes is to be removed. */
+void docker_running_drop(struct docker_running *running);
+void docker_running_ended(struct docker_running *running); /* and freed */
+void docker_removals_free(struct docker_containerizer *docker);
 
 /* --- update.c, usage.c --- */
 /* An update or usage that waits for an inspection. */

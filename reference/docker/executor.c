@@ -265,10 +265,11 @@ static bool is_inspecting(const struct docker_container *container)
 /* What ends before it could be inspected was never there: the inspection is given up. */
 static void run_ended(void *arg, int result, const void *value, const struct err *err)
 {
-    struct docker_container *container = arg;
+    struct docker_running *running = arg;
+    struct docker_container *container = running->container;
     const struct docker_exit *exit = value;
-    container->run = NULL;
-    if (result == -ESHUTDOWN || !is_inspecting(container))
+    docker_running_ended(running);
+    if (result == -ESHUTDOWN || !container || !is_inspecting(container))
         return;
     if (result < 0) {
         docker_launch_fail(container->launch, result, err);
@@ -317,6 +318,8 @@ static void run_inspected(void *arg, int result, const void *value, const struct
     }
     if (inspection->pid.set)
         launch->pid = (pid_t)inspection->pid.value;
+    if (!container->executor_name)
+        container->pid = launch->pid;
     const struct executor_info *executor = container->config.executor_info;
     launch->waiting = true;
     docker_container_update(container,
@@ -333,7 +336,9 @@ static void run_in_container(struct docker_launch *launch)
     _cleanup_err_ struct err err = ERR_INIT;
     int r = run_options(launch, &options, &err);
     if (r == 0) {
-        container->run = docker_run(docker, &options, DONE(run_ended, container));
+        container->run = mem_alloc(sizeof(*container->run));
+        container->run->container = container;
+        container->run->request = docker_run(docker, &options, DONE(run_ended, container->run));
         launch->step = docker_inspect_patiently(
             docker, options.name, &patience, DONE(run_inspected, launch));
     }

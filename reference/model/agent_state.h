@@ -18,7 +18,8 @@ struct agent_run {
     struct executor_info *executor_info; /* NULL: missing */
     pid_t forked_pid;                    /* 0: none was checkpointed */
     bool completed;
-    bool command_task; /* the executor was made by the agent for a task */
+    bool command_task; /* its config had a task: the executor is one for that alone */
+    bool made_up;      /* by the agent, to which it has to come back */
     char *directory; /* executor run path */
 };
 struct agent_state {

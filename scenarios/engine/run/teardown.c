@@ -15,8 +15,8 @@
 static void release_all(struct run *run)
 {
     struct instance *instance = &run->instance;
-    for (unsigned verb = 0; run->world->docker && verb < DOCKER_VERB_COUNT; verb++)
-        fake_docker_release(run->world->docker, (enum docker_verb)verb, NULL);
+    if (run->world->docker)
+        fake_docker_calm(run->world->docker);
     fault_plan_release(&run->faults);
     run->faults = (struct fault_plan){0};
     for (size_t i = 0; i < instance->isolators_count; i++) {

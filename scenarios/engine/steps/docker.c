@@ -30,6 +30,9 @@ static const struct key docker_keys[] = {
     {"exit", VALUE_ID, 0, NULL, NULL, NULL, "the main process of the container ends"},
     {"refuse", VALUE_BOOL, 0, NULL, NULL, NULL, "nobody listens on the socket any more, or again"},
     {"restart", VALUE_BOOL, 0, NULL, NULL, NULL, "the engine restarts: its containers are killed"},
+    {"version", VALUE_TEXT, 0, NULL, NULL, NULL, "what `docker --version` says from now on"},
+    {"start", VALUE_TEXT, 0, NULL, NULL, NULL, "somebody else starts a container of this name"},
+    {"end", VALUE_TEXT, 0, NULL, NULL, NULL, "the main process of somebody else's container ends"},
     {"of", VALUE_ID, 0, NULL, NULL, NULL, "only for this container"},
     {"name", VALUE_TEXT, 0, NULL, NULL, NULL,
         "or for containers or images with this in their name (default: any)"},
@@ -42,15 +45,14 @@ static const struct key docker_keys[] = {
 static void docker_check(const struct node *map, struct problems *problems)
 {
     static const char *const actions[] = {
-        "hold", "release", "fail", "garbage", "delay", "exit", "refuse", "restart"};
+        "hold", "release", "fail", "garbage", "delay", "exit", "refuse", "restart", "version",
+        "start", "end"};
     unsigned given = 0;
     for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
         given += node_get(map, actions[i]) != NULL;
     if (given != 1)
         node_problem(problems, map,
-            "%u of hold, release, fail, garbage, delay, exit, refuse and "
-            "restart are given, expected one",
-            given);
+            "%u things to do with docker are given, expected one, such as hold: pull", given);
 }
 static const struct schema docker_schema = {
     "docker", docker_keys, ARRAY_SIZE(docker_keys), NULL, docker_check};
@@ -80,6 +82,16 @@ static bool add_rule(struct fake_docker *engine, const struct node *args)
     return false;
 }
 
+static int end_container(
+    struct fake_docker *engine, const char *name, const struct node *args, struct err *err)
+{
+    int status = (int)node_number(args, "signal", 0);
+    if (fake_docker_pid(engine, name) == 0)
+        return err_set(err, -ESRCH, "%s does not run", name);
+    fake_docker_exit(engine, name, status ? status : (int)(node_amount(args, "status", 0) << 8));
+    return 0;
+}
+
 static int docker_step_run(struct run *run, const struct step *step, struct err *err)
 {
     const struct node *args = step->args;
@@ -98,11 +110,13 @@ static int docker_step_run(struct run *run, const struct step *step, struct err 
     }
     if (ended) {
         _cleanup_free_ char *name = str_printf("mesos-%s", ended);
-        int status = (int)node_number(args, "signal", 0);
-        if (fake_docker_pid(engine, name) == 0)
-            return err_set(err, -ESRCH, "%s does not run", name);
-        fake_docker_exit(
-            engine, name, status ? status : (int)(node_amount(args, "status", 0) << 8));
+        return end_container(engine, name, args, err);
+    } else if (node_get(args, "end")) {
+        return end_container(engine, node_text(args, "end"), args, err);
+    } else if (node_get(args, "start")) {
+        return fake_docker_start(engine, node_text(args, "start"), err);
+    } else if (node_get(args, "version")) {
+        fake_docker_set_version(engine, node_text(args, "version"));
     } else if (node_get(args, "refuse")) {
         fake_docker_refuse(engine, node_bool(args, "refuse", true));
     } else {
