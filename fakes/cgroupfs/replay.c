@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fakes/cgroupfs/replay_fuse.h"
+#include "fakes/cgroupfs/replay_real.h"
 #include "fakes/cgroupfs/replay_world.h"
 #include "reference/base/map.h"
 #include "reference/base/mem.h"
@@ -14,10 +15,12 @@
 #define STEP_NS (20 * NS_PER_US) /* between two operations */
 
 static const char usage[] =
-    "usage: seatrial replay [--through-fuse MOUNT] GOLDEN.jsonl...\n"
+    "usage: seatrial replay [--through-fuse MOUNT | --on-kernel DIRECTORY] GOLDEN.jsonl...\n"
     "Runs recorded traces of cgroupfs on the model and prints where it differs.\n"
     "  --through-fuse MOUNT  the model is mounted at this empty directory, and file operations are\n"
     "                        system calls there; what FUSE cannot do is skipped and counted\n"
+    "  --on-kernel DIRECTORY on real cgroups below it (v1: where the hierarchies are), in cgroups\n"
+    "                        and with processes of its own; what is above is not touched\n"
     "exit status: 0 no mismatch, 1 mismatches, 2 bad usage or a bad file\n";
 
 struct tally {
@@ -29,10 +32,11 @@ struct tally {
 int replay_execute(
     struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
 {
-    static const struct replay_operation *const tables[] = {replay_files_ops,
+    static const struct replay_operation *const tables[] = {replay_real_ops, replay_files_ops,
         replay_files_handle_ops, replay_path_ops, replay_content_ops, replay_handle_ops,
         replay_actor_ops};
-    for (size_t i = world->files ? 0 : 2; i < ARRAY_SIZE(tables); i++)
+    size_t first = !world->files ? 3 : world->files->real ? 0 : 1;
+    for (size_t i = first; i < ARRAY_SIZE(tables); i++)
         for (const struct replay_operation *at = tables[i]; at->name; at++)
             if (!strcmp(at->name, op->op)) {
                 at->run(world, op, outcome);
@@ -96,6 +100,7 @@ struct run {
     const char *path;
     struct replay_world world;
     struct replay_fuse fuse;
+    struct replay_real real;
     struct tally tally;
     struct strmap *skips; /* reason -> uint64_t * */
     const char *section;
@@ -115,8 +120,10 @@ static void count_skip(struct run *run, const char *reason)
 
 static int execute(struct run *run, const struct replay_op *op, struct replay_outcome *outcome)
 {
-    if (run->world.files)
-        outcome->skipped = replay_fuse_impossible(&run->world, op);
+    const struct replay_files *files = run->world.files;
+    if (files)
+        outcome->skipped = files->real ? replay_real_forbidden(&run->world, op)
+                                       : replay_fuse_impossible(&run->world, op);
     return outcome->skipped ? 0 : replay_execute(&run->world, op, outcome);
 }
 
@@ -167,9 +174,14 @@ static void print_skips(struct run *run)
     strmap_free(run->skips);
 }
 
-/* mount_point: NULL for direct calls of the model. */
+/* Where file operations go: both NULL for direct calls of the model. */
+struct target {
+    const char *mount_point;
+    const char *real;
+};
+
 static int replay_file(
-    const char *path, const char *mount_point, struct tally *ret_tally, struct err *err)
+    const char *path, const struct target *target, struct tally *ret_tally, struct err *err)
 {
     struct replay_trace trace;
     struct run run = {.path = path, .section = ""};
@@ -183,10 +195,13 @@ static int replay_file(
         return result;
     }
     run.skips = strmap_new();
-    if (mount_point)
-        result = replay_fuse_start(&run.fuse, &run.world, mount_point, err);
+    if (target->mount_point)
+        result = replay_fuse_start(&run.fuse, &run.world, target->mount_point, err);
+    else if (target->real)
+        result = replay_real_start(&run.real, &run.world, target->real, "replay", err);
     for (size_t i = 0; i < trace.count && !result; i++)
         result = run_op(&run, &trace.ops[i], err);
+    replay_real_stop(&run.real, &run.world);
     replay_fuse_stop(&run.fuse, &run.world);
     replay_world_stop(&run.world);
     print_skips(&run);
@@ -195,13 +210,13 @@ static int replay_file(
     return result;
 }
 
-static int replay_files_of(int count, char **paths, const char *mount_point)
+static int replay_files_of(int count, char **paths, const struct target *target)
 {
     struct tally total = {0};
     for (int i = 0; i < count; i++) {
         _cleanup_err_ struct err err = ERR_INIT;
         struct tally tally = {0};
-        if (replay_file(paths[i], mount_point, &tally, &err)) {
+        if (replay_file(paths[i], target, &tally, &err)) {
             fflush(stdout);
             fprintf(stderr, "%s\n", err_text(&err));
             return 2;
@@ -213,7 +228,7 @@ static int replay_files_of(int count, char **paths, const char *mount_point)
         total.mismatches += tally.mismatches;
         total.skipped += tally.skipped;
     }
-    if (mount_point && total.skipped)
+    if ((target->mount_point || target->real) && total.skipped)
         printf("%llu skipped\n", (unsigned long long)total.skipped);
     printf("%llu operations, %llu mismatches\n", (unsigned long long)total.operations,
         (unsigned long long)total.mismatches);
@@ -222,24 +237,27 @@ static int replay_files_of(int count, char **paths, const char *mount_point)
 
 int replay_main(int argc, char **argv)
 {
-    const char *mount_point = NULL;
+    struct target target = {0};
     int at = 1;
     if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
         fputs(usage, argc < 2 ? stderr : stdout);
         return argc < 2 ? 2 : 0;
     }
     for (; at < argc && argv[at][0] == '-'; at++) {
-        if (strcmp(argv[at], "--through-fuse") || at + 1 == argc) {
+        const char **value = !strcmp(argv[at], "--through-fuse") ? &target.mount_point
+                             : !strcmp(argv[at], "--on-kernel")  ? &target.real
+                                                                 : NULL;
+        if (!value || at + 1 == argc) {
             fprintf(stderr, "seatrial replay: %s %s\n%s",
-                strcmp(argv[at], "--through-fuse") ? "unknown option" : "a mount point is missing:",
-                argv[at], usage);
+                value ? "a directory is missing after" : "unknown option", argv[at], usage);
             return 2;
         }
-        mount_point = argv[++at];
+        *value = argv[++at];
     }
-    if (at == argc) {
-        fprintf(stderr, "seatrial replay: a trace is missing\n%s", usage);
+    if (at == argc || (target.mount_point && target.real)) {
+        fprintf(stderr, "seatrial replay: %s\n%s",
+            at == argc ? "a trace is missing" : "--through-fuse or --on-kernel, not both", usage);
         return 2;
     }
-    return replay_files_of(argc - at, argv + at, mount_point);
+    return replay_files_of(argc - at, argv + at, &target);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fakes/cgroupfs/replay_files.h"
+#include "fakes/cgroupfs/replay_real.h"
 #include "fakes/cgroupfs/replay_world.h"
 #include "fakes/kernel/cgroup_internal.h"
 #include "reference/base/mem.h"
@@ -139,6 +140,10 @@ static bool read_once(struct replay_world *world, const struct replay_op *op,
 
 static void print_pid(const struct replay_world *world, int64_t pid, struct strbuf *out)
 {
+    if (world->files && world->files->real) {
+        replay_real_print_pid(world, pid, out);
+        return;
+    }
     for (const struct replay_actor *at = world->actors; at; at = at->next)
         if (at->process && at->pid == pid) {
             strbuf_addf(out, "$%s\n", at->name);

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
+#include "fakes/cgroupfs/replay_files.h"
 #include "fakes/kernel/process.h"
 #include "fakes/sim_loop.h"
 #include "reference/base/err.h"
@@ -124,6 +126,14 @@ void replay_world_stop(struct replay_world *world)
 
 void replay_world_advance(struct replay_world *world, uint64_t duration_ns)
 {
+    if (world->files && world->files->real) {
+        const struct timespec duration = {
+            .tv_sec = (time_t)(duration_ns / NS_PER_SEC),
+            .tv_nsec = (long)(duration_ns % NS_PER_SEC),
+        };
+        nanosleep(&duration, NULL);
+        return;
+    }
     while (duration_ns) {
         uint64_t step = duration_ns < TICK_NS ? duration_ns : TICK_NS;
         sim_loop_advance(world->loop, step);

@@ -20,5 +20,5 @@ if [ ! -w /dev/fuse ] || [ "$(id -u)" != 0 ]; then
     exit 77
 fi
 mount=$(mktemp -d)
-trap 'umount -l "$mount" 2>/dev/null; rmdir "$mount"' EXIT
+trap 'umount -l "$mount" 2>/dev/null || true; rmdir "$mount"' EXIT
 "$program" --through-fuse "$mount" "$@"

@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Actors are forked processes that wait for questions on a socket. They belong to us and die with
+ * us; nothing outside of our own cgroups is written, save that actors move back to the roots.
+ */
+#include "fakes/cgroupfs/replay_real.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "reference/base/mem.h"
+
+#define ASK_MS 20000
+#define REAP_MS 3000
+#define REMOVE_TRIES 200
+#define REMOVE_PAUSE_NS 5000000
+
+struct real_actor {
+    struct real_actor *next;
+    char *name;
+    pid_t pid;
+    int fd;
+    bool reaped;
+};
+
+struct question {
+    char kind; /* x exit, p ping, t thread, a allocate, f free, s spin */
+    int64_t amount;
+};
+
+/* ---------------------------------------------------------------------- inside an actor */
+
+struct actor_memory {
+    char *start;
+    size_t size;
+};
+
+static void *thread_main(void *arg)
+{
+    _Atomic int *tid = arg;
+    *tid = gettid();
+    for (;;)
+        pause();
+    return NULL;
+}
+
+static int64_t answer_thread(void)
+{
+    static _Atomic int tid;
+    pthread_t thread;
+    pthread_attr_t attributes;
+    tid = 0;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 65536);
+    int result = pthread_create(&thread, &attributes, thread_main, (void *)&tid);
+    pthread_attr_destroy(&attributes);
+    while (!result && !tid)
+        sched_yield();
+    return result ? -result : tid;
+}
+
+static int64_t answer_allocate(struct actor_memory *memory, size_t size)
+{
+    char *start =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED)
+        return -errno;
+    madvise(start, size, MADV_NOHUGEPAGE);
+    for (size_t i = 0; i < size; i += 4096)
+        start[i] = 1;
+    *memory = (struct actor_memory){start, size};
+    return 0;
+}
+
+static void spin(int64_t ms)
+{
+    struct timespec start, now;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    do
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 < ms);
+}
+
+/* A question, and with 'c' the socket of the child to be; -1 without. False: nobody asks any more. */
+static bool receive(int fd, struct question *question, int *ret_child_fd)
+{
+    char control[CMSG_SPACE(sizeof(int))];
+    struct iovec part = {question, sizeof(*question)};
+    struct msghdr message = {
+        .msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = control,
+        .msg_controllen = sizeof(control),
+    };
+    *ret_child_fd = -1;
+    if (recvmsg(fd, &message, 0) != sizeof(*question))
+        return false;
+    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header && header->cmsg_type == SCM_RIGHTS)
+        memcpy(ret_child_fd, CMSG_DATA(header), sizeof(int));
+    return true;
+}
+
+/* A sibling: its parent is ours. In the sibling fd becomes its socket. */
+static int64_t answer_child(int *fd, int child_fd, bool *ret_sibling)
+{
+    long pid = syscall(SYS_clone, CLONE_PARENT | (unsigned long)SIGCHLD, 0, 0, 0, 0);
+    *ret_sibling = pid == 0;
+    if (pid == 0) {
+        close(*fd);
+        *fd = child_fd;
+        return 0;
+    }
+    int error = errno;
+    close(child_fd);
+    return pid < 0 ? -error : pid;
+}
+
+static void actor_main(int fd)
+{
+    struct actor_memory memory = {0};
+    struct question question;
+    int child_fd;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    while (receive(fd, &question, &child_fd)) {
+        int64_t answer = 0;
+        bool sibling = false;
+        if (question.kind == 'c')
+            answer = answer_child(&fd, child_fd, &sibling);
+        if (sibling)
+            continue;
+        if (question.kind == 'x')
+            _exit((int)question.amount);
+        if (question.kind == 't')
+            answer = answer_thread();
+        if (question.kind == 'a')
+            answer = answer_allocate(&memory, (size_t)question.amount);
+        if (question.kind == 'f' && memory.start)
+            munmap(memory.start, memory.size);
+        if (question.kind == 's')
+            spin(question.amount);
+        send(fd, &answer, sizeof(answer), MSG_NOSIGNAL);
+    }
+    _exit(0);
+}
+
+/* ---------------------------------------------------------------------- asking them */
+
+static struct real_actor *actor_find(const struct replay_world *world, const char *name)
+{
+    struct real_actor *at = world->files->actors;
+    while (at && strcmp(at->name, name))
+        at = at->next;
+    return at;
+}
+
+static int64_t answer_of(const struct real_actor *actor, int64_t ms)
+{
+    struct pollfd fd = {.fd = actor->fd, .events = POLLIN};
+    int64_t answer;
+    if (poll(&fd, 1, (int)ms) <= 0)
+        return -ETIMEDOUT;
+    return recv(actor->fd, &answer, sizeof(answer), 0) == sizeof(answer) ? answer : -EPIPE;
+}
+
+static int64_t ask(
+    const struct replay_world *world, const char *name, char kind, int64_t amount, int64_t ms)
+{
+    const struct real_actor *actor = actor_find(world, name);
+    const struct question question = {kind, amount};
+    if (!actor)
+        return -EBADF;
+    if (send(actor->fd, &question, sizeof(question), MSG_NOSIGNAL) < 0)
+        return -errno;
+    return answer_of(actor, ms);
+}
+
+static void actor_add(
+    struct replay_world *world, const char *name, pid_t pid, int fd)
+{
+    struct real_actor *actor = mem_alloc(sizeof(*actor));
+    actor->name = str_dup(name);
+    actor->pid = pid;
+    actor->fd = fd;
+    actor->next = world->files->actors;
+    world->files->actors = actor;
+    replay_symbol_set(world, name, pid, false);
+
+}
+
+static bool send_fd(int to, const struct question *question, int fd)
+{
+    char control[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec part = {(void *)question, sizeof(*question)};
+    struct msghdr message = {
+        .msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = control,
+        .msg_controllen = sizeof(control),
+    };
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+    return sendmsg(to, &message, MSG_NOSIGNAL) == sizeof(*question);
+}
+
+static void run_child(
+    struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
+{
+    const struct real_actor *parent = actor_find(world, replay_text(op, "parent"));
+    const struct question question = {'c', 0};
+    int fds[2];
+    if (!parent || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0) {
+        outcome->result = parent ? -errno : -EBADF;
+        return;
+    }
+    bool asked = send_fd(parent->fd, &question, fds[1]);
+    close(fds[1]);
+    int64_t answer = asked ? answer_of(parent, REAP_MS) : -EPIPE;
+    outcome->result = answer > 0 ? 0 : answer;
+    if (answer > 0)
+        actor_add(world, replay_text(op, "name"), (pid_t)answer, fds[0]);
+    else
+        close(fds[0]);
+}
+
+static void run_allocbg(
+    struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
+{
+    const struct real_actor *actor = actor_find(world, replay_text(op, "name"));
+    const struct question question = {'a', replay_number(op, "arg")};
+    outcome->result =
+        !actor || send(actor->fd, &question, sizeof(question), MSG_NOSIGNAL) < 0 ? -EBADF : 0;
+}
+
+static void run_proc(
+    struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
+{
+    int fds[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0) {
+        outcome->result = -errno;
+        return;
+    }
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(fds[0]);
+        actor_main(fds[1]);
+    }
+    outcome->result = pid < 0 ? -errno : 0;
+    close(fds[1]);
+    if (pid < 0) {
+        close(fds[0]);
+        return;
+    }
+    actor_add(world, replay_text(op, "name"), pid, fds[0]);
+}
+
+static void run_thread(
+    struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
+{
+    int64_t answer = ask(world, replay_text(op, "proc"), 't', 0, REAP_MS);
+    outcome->result = answer > 0 ? 0 : answer;
+    if (answer > 0)
+        replay_symbol_set(world, replay_text(op, "name"), answer, true);
+}
+
+static void reap(struct real_actor *actor, int64_t ms, struct replay_outcome *outcome)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    int status;
+    pid_t got = -1;
+    for (int64_t waited = 0; actor; waited++) {
+        got = waitpid(actor->pid, &status, WNOHANG);
+        if (got != 0 || waited >= ms)
+            break;
+        nanosleep(&pause, NULL);
+    }
+    outcome->result = got < 0 ? -ECHILD : 0;
+    outcome->has_out = got >= 0;
+    if (got <= 0) {
+        strbuf_add(&outcome->out, got == 0 ? "running" : "");
+        return;
+    }
+    actor->reaped = true;
+    if (WIFEXITED(status))
+        strbuf_addf(&outcome->out, "exited %d", WEXITSTATUS(status));
+    else
+        strbuf_addf(&outcome->out, "signaled %d", WTERMSIG(status));
+}
+
+static void tell_to_exit(const struct replay_world *world, const struct replay_op *op)
+{
+    const struct real_actor *actor = actor_find(world, replay_text(op, "name"));
+    const struct question question = {'x', replay_number(op, "code")};
+    if (actor)
+        send(actor->fd, &question, sizeof(question), MSG_NOSIGNAL);
+}
+
+static void run_exit(
+    struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
+{
+    tell_to_exit(world, op);
+    reap(actor_find(world, replay_text(op, "name")), REAP_MS, outcome);
+    outcome->has_out = true;
+}
+
+static void run_zombie(
+    struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
+{
+    const struct real_actor *actor = actor_find(world, replay_text(op, "name"));
+    siginfo_t info;
+    tell_to_exit(world, op);
+    outcome->result =
+        !actor || waitid(P_PID, (id_t)actor->pid, &info, WEXITED | WNOWAIT) < 0 ? -ECHILD : 0;
+}
+
+static void run_reap(
+    struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
+{
+    reap(actor_find(world, replay_text(op, "name")), replay_number(op, "ms"), outcome);
+}
+
+static void run_signal(
+    struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
+{
+    const struct real_actor *actor = actor_find(world, replay_text(op, "name"));
+    bool there = actor && !actor->reaped;
+    outcome->result =
+        !there || kill(actor->pid, (int)replay_number(op, "sig")) < 0 ? -ESRCH : 0;
+}
+
+static void run_ask(
+    struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
+{
+    static const struct {
+        const char *op;
+        char kind;
+    } kinds[] = {{"ping", 'p'}, {"alloc", 'a'}, {"free", 'f'}, {"spin", 's'}};
+    size_t i = 0;
+    while (strcmp(kinds[i].op, op->op))
+        i++;
+    int64_t ms = replay_has(op, "ms") ? replay_number(op, "ms") : ASK_MS;
+    outcome->result =
+        ask(world, replay_text(op, "name"), kinds[i].kind, replay_number(op, "arg"), ms);
+}
+
+static void run_drain(
+    struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
+{
+    const struct real_actor *actor = actor_find(world, replay_text(op, "name"));
+    struct pollfd fd = {.fd = actor ? actor->fd : -1, .events = POLLIN};
+    int64_t answer;
+    outcome->result = -ETIMEDOUT;
+    while (poll(&fd, 1, (int)replay_number(op, "ms")) > 0 &&
+           recv(fd.fd, &answer, sizeof(answer), 0) > 0)
+        outcome->result = 0;
+}
+
+static void run_nothing(
+    struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
+{
+    (void)world, (void)op;
+    outcome->skipped = "the actors on the real kernel do not do that";
+}
+
+const struct replay_operation replay_real_ops[] = {
+    {"proc", run_proc},
+    {"thread", run_thread},
+    {"exit", run_exit},
+    {"zombie", run_zombie},
+    {"reap", run_reap},
+    {"signal", run_signal},
+    {"ping", run_ask},
+    {"drain", run_drain},
+    {"alloc", run_ask},
+    {"free", run_ask},
+    {"spin", run_ask},
+    {"child", run_child},
+    {"clone_into", run_nothing},
+    {"allocbg", run_allocbg},
+    {"opendev", run_nothing},
+    {"unshare", run_nothing},
+    {"awrite", run_nothing},
+    {"cgof", run_nothing},
+    {"selfcg", run_nothing},
+    {"pstate", run_nothing},
+    {NULL, NULL},
+};
+
+void replay_real_print_pid(const struct replay_world *world, int64_t pid, struct strbuf *out)
+{
+    for (const struct real_actor *at = world->files->actors; at; at = at->next)
+        if (!at->reaped && at->pid == pid) {
+            strbuf_addf(out, "$%s\n", at->name);
+            return;
+        }
+    for (const struct replay_symbol *at = world->symbols; at; at = at->next)
+        if (at->thread && at->value == pid) {
+            strbuf_addf(out, "$%s\n", at->name);
+            return;
+        }
+    strbuf_add(out, pid == getpid() ? "$SELF\n" : pid ? "$OTHER\n" : "0\n");
+}
+
+/* Above the base only reads, and actors that go back. */
+const char *replay_real_forbidden(const struct replay_world *world, const struct replay_op *op)
+{
+    static const char *const harmless[] = {"read", "keys", "get", "range", "list", "modes", "stat",
+        "access", "exists", "getxattr", "listxattr"};
+    (void)world;
+    bool above = *replay_text(op, "path") == '^' || *replay_text(op, "path2") == '^';
+    if (!above)
+        return NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(harmless); i++)
+        if (!strcmp(harmless[i], op->op))
+            return NULL;
+    bool moves = !strcmp(op->op, "write") && replay_is_pid_list(replay_text(op, "path")) &&
+        *replay_text(op, "data") == '$';
+    return moves ? NULL : "it would change what is above our own cgroups";
+}
+
+/* ---------------------------------------------------------------------- the base cgroups */
+
+/* The directories of the base: one per hierarchy. False from fn stops. */
+static void each_base(const struct replay_real *real, const struct replay_world *world,
+    void (*fn)(void *arg, const char *path), void *arg)
+{
+    const struct replay_header *header = world->header;
+    size_t i;
+    json_t *flag;
+    if (header->v2) {
+        _cleanup_free_ char *path = str_printf("%s/%s", real->files.directory, real->base);
+        fn(arg, path);
+        return;
+    }
+    json_array_foreach(header->flags, i, flag) {
+        const char *name = json_string_value(flag);
+        if (!cgroup_root_find(world->kernel, name))
+            continue;
+        _cleanup_free_ char *path =
+            str_printf("%s/%s/%s", real->files.directory, name, real->base);
+        fn(arg, path);
+    }
+}
+
+static void base_make(void *arg, const char *path)
+{
+    struct err *err = arg;
+    if (!err->code && mkdir(path, 0755) < 0)
+        err_errno(err, -errno, "%s", path);
+}
+
+/* Where we were before: operations may have moved us. */
+static void home_note(struct replay_real *real)
+{
+    _cleanup_free_ char *line = NULL;
+    size_t capacity = 0;
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    for (ssize_t length; file && (length = getline(&line, &capacity, file)) > 0;) {
+        line[length - 1] = '\0';
+        strv_add(&real->home, line);
+    }
+    if (file)
+        fclose(file);
+}
+
+/* "4:memory:/path", of v2 "0::/path". */
+static void home_go(const struct replay_real *real, const char *line)
+{
+    const char *names = strchr(line, ':') + 1;
+    const char *path = strchr(names, ':') + 1;
+    size_t length = (size_t)(path - 1 - names);
+    if (str_starts(names, "name=")) {
+        names += strlen("name=");
+        length -= strlen("name=");
+    }
+    _cleanup_free_ char *file = str_printf("%s%s%.*s%s/cgroup.procs", real->files.directory,
+        length ? "/" : "", (int)length, names, path);
+    FILE *stream = fopen(file, "we");
+    if (!stream)
+        return; /* a hierarchy that is not below the directory */
+    fprintf(stream, "%d", (int)getpid());
+    fclose(stream);
+}
+
+/* Depth is bounded by the length of a path. */
+static void base_remove(void *arg, const char *path)
+{
+    const struct timespec pause = {.tv_nsec = REMOVE_PAUSE_NS};
+    DIR *directory = opendir(path);
+    for (const struct dirent *entry; directory && (entry = readdir(directory));) {
+        if (entry->d_type != DT_DIR || *entry->d_name == '.')
+            continue;
+        _cleanup_free_ char *below = str_printf("%s/%s", path, entry->d_name);
+        base_remove(arg, below);
+    }
+    if (directory)
+        closedir(directory);
+    for (int i = 0; i < REMOVE_TRIES && rmdir(path) < 0 && errno == EBUSY; i++)
+        nanosleep(&pause, NULL);
+}
+
+/* A frozen actor cannot die before it is thawed. */
+static void base_thaw(void *arg, const char *path)
+{
+    DIR *directory = opendir(path);
+    (void)arg;
+    for (const struct dirent *entry; directory && (entry = readdir(directory));) {
+        if (entry->d_type != DT_DIR || *entry->d_name == '.')
+            continue;
+        _cleanup_free_ char *below = str_printf("%s/%s", path, entry->d_name);
+        base_thaw(arg, below);
+    }
+    if (directory)
+        closedir(directory);
+    static const char *const files[][2] = {{"freezer.state", "THAWED"}, {"cgroup.freeze", "0"}};
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        _cleanup_free_ char *file = str_printf("%s/%s", path, files[i][0]);
+        FILE *stream = fopen(file, "r+e");
+        if (stream) {
+            fputs(files[i][1], stream);
+            fclose(stream);
+        }
+    }
+}
+
+int replay_real_start(struct replay_real *real, struct replay_world *world, const char *directory,
+    const char *name, struct err *err)
+{
+    *real = (struct replay_real){0};
+    real->base = str_printf("seatrial-%s-%d", name, (int)getpid());
+    real->files = (struct replay_files){
+        .directory = directory,
+        .base = real->base,
+        .real = true,
+    };
+    world->files = &real->files;
+    replay_symbol_set(world, "SELF", getpid(), false);
+    home_note(real);
+    each_base(real, world, base_make, err);
+    return err->code;
+}
+
+void replay_real_stop(struct replay_real *real, struct replay_world *world)
+{
+    if (!real->base)
+        return;
+    replay_files_close(&real->files);
+    each_base(real, world, base_thaw, NULL);
+    while (real->files.actors) {
+        struct real_actor *actor = real->files.actors;
+        real->files.actors = actor->next;
+        if (!actor->reaped) {
+            kill(actor->pid, SIGKILL);
+            waitpid(actor->pid, NULL, 0);
+        }
+        close(actor->fd);
+        free(actor->name);
+        free(actor);
+    }
+    for (char **line = real->home; line && *line; line++)
+        home_go(real, *line);
+    strv_free(real->home);
+    each_base(real, world, base_remove, NULL);
+    world->files = NULL;
+    free(real->base);
+    *real = (struct replay_real){0};
+}
