@@ -56,8 +56,8 @@ static struct entry *entry_add(struct composing *composing, const char *id,
     entry->state = state;
     entry->owner = owner;
     strmap_set(composing->entries, id, entry);
-    trace_event(composing->host->trace, "agent", "composing.state", 0, "id=%s state=%s containerizer=%s",
-        id, entry_state_names[state], owner->ops->name);
+    trace_event(composing->host->trace, "agent", "composing.state", 0,
+        "id=%s state=%s containerizer=%s", id, entry_state_names[state], owner->ops->name);
     return entry;
 }
 
@@ -66,8 +66,8 @@ static void entry_set_state(
 {
     assert(entry_transitions[entry->state][state]);
     entry->state = state;
-    trace_event(composing->host->trace, "agent", "composing.state", 0, "id=%s state=%s containerizer=%s",
-        id, entry_state_names[state], entry->owner->ops->name);
+    trace_event(composing->host->trace, "agent", "composing.state", 0,
+        "id=%s state=%s containerizer=%s", id, entry_state_names[state], entry->owner->ops->name);
 }
 
 /* The entry with that number; NULL when it is gone, even when the id was launched anew. */
@@ -84,7 +84,8 @@ static void entry_remove(struct composing *composing, const char *id, uint64_t n
         return;
     strmap_remove(composing->entries, id);
     free(entry);
-    trace_event(composing->host->trace, "agent", "composing.state", 0, "id=%s state=%s", id, "REMOVED");
+    trace_event(
+        composing->host->trace, "agent", "composing.state", 0, "id=%s state=%s", id, "REMOVED");
 }
 
 /* Who may know the container: the owner of its root; NULL when the root is not in the map. */

@@ -225,6 +225,7 @@ static void docker_containerizer_free(struct containerizer *base)
     abandon_all(docker);
     fetcher_free(docker->fetcher); /* launches that wait for it end now */
     docker_removals_free(docker);
+    docker_unstarted_free(docker);
     docker_free(docker->docker);
     strmap_free(docker->containers);
     docker_options_release(&docker->options);
@@ -282,6 +283,7 @@ int docker_containerizer_new(
     docker->glog_v = str_dup(parts->glog_v);
     docker->containers = strmap_new();
     list_init(&docker->removals);
+    list_init(&docker->unstarted);
     *ret_containerizer = &docker->base;
     return 0;
 }

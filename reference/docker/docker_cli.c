@@ -8,8 +8,14 @@
 #define VERSION_TIMEOUT_NS (5 * NS_PER_SEC) /* docker.md 1 */
 #define MESSAGE_MAX 512u                    /* of what the CLI printed, in errors */
 
+struct docker_cli {
+    struct docker base;
+    struct list forgotten; /* calls of `docker run` that nobody waits for, but to reap them */
+};
+
 struct cli_call {
     struct host_request request; /* only `cancel` is used */
+    struct list node;            /* in forgotten, or alone */
     struct docker *docker;
     enum docker_verb verb;
     char *name;
@@ -21,6 +27,7 @@ struct cli_call {
 
 static void cli_call_free(struct cli_call *call)
 {
+    list_remove(&call->node);
     err_clear(&call->err);
     free(call->name);
     free(call);
@@ -31,7 +38,9 @@ static void cli_call_cancel(struct host_request *request)
 {
     struct cli_call *call = container_of(request, struct cli_call, request);
     if (call->verb == DOCKER_RUN && call->failure == 0) {
+        struct docker_cli *cli = container_of(call->docker, struct docker_cli, base);
         call->done = DONE_NONE;
+        list_append(&cli->forgotten, &call->node);
         return;
     }
     host_cancel(call->inner);
@@ -44,6 +53,7 @@ static struct cli_call *cli_call_new(
     struct cli_call *call = mem_alloc(sizeof(*call));
     call->request.host = docker->host;
     call->request.cancel = cli_call_cancel;
+    list_init(&call->node);
     call->docker = docker;
     call->verb = of->verb;
     call->name = str_dup(of->run ? of->run->name : of->name);
@@ -262,14 +272,22 @@ static struct host_request *cli_start(
 
 static void cli_free(struct docker *docker)
 {
+    struct docker_cli *cli = container_of(docker, struct docker_cli, base);
+    list_for_each_safe(node, following, &cli->forgotten)
+    {
+        struct cli_call *call = list_entry(node, struct cli_call, node);
+        host_cancel(call->inner);
+        cli_call_free(call);
+    }
     docker_release(docker);
-    free(docker);
+    free(cli);
 }
 
 struct docker *docker_cli_new(struct host *host, const char *program, const char *socket)
 {
     static const struct docker_ops ops = {.start = cli_start, .free = cli_free};
-    struct docker *docker = mem_alloc(sizeof(*docker));
-    docker_init(docker, &ops, host, program, socket);
-    return docker;
+    struct docker_cli *cli = mem_alloc(sizeof(*cli));
+    list_init(&cli->forgotten);
+    docker_init(&cli->base, &ops, host, program, socket);
+    return &cli->base;
 }

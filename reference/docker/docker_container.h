@@ -26,6 +26,7 @@ struct docker_containerizer {
     bool version_known;
     struct strmap *containers; /* id -> struct docker_container * */
     struct list removals;      /* struct docker_removal */
+    struct list unstarted;     /* struct docker_unstarted: executor.c */
     struct docker_recovery *recovery; /* recover.c; NULL: none under way */
     bool closing;
 };
@@ -148,6 +149,7 @@ int docker_volumes_unmount(
 
 /* --- executor.c: RUNNING, in the modes of docker.md 4 --- */
 void docker_launch_run(struct docker_launch *launch);
+void docker_unstarted_free(struct docker_containerizer *docker);
 
 /* --- removal.c --- */
 /* `docker rm -f -v` of the container and of that of its executor, after --docker_remove_delay. */

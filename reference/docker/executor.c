@@ -129,10 +129,38 @@ static int executor_plan(
     return output_owner(container, &plan->stdio_uid, &plan->stdio_gid, err);
 }
 
-/* Whoever never got through its gate ends by itself, and is only to be reaped. */
-static void reaped_unstarted(void *arg, int result, bool status_known, int wait_status)
+/* An executor that never got through its gate ends by itself, and is only to be reaped. */
+struct docker_unstarted {
+    struct list node;
+    struct host_request *watch;
+};
+
+static void unstarted_free(struct docker_unstarted *unstarted)
 {
-    (void)arg, (void)result, (void)status_known, (void)wait_status;
+    list_remove(&unstarted->node);
+    host_cancel(unstarted->watch);
+    free(unstarted);
+}
+
+void docker_unstarted_free(struct docker_containerizer *docker)
+{
+    list_for_each_safe(node, following, &docker->unstarted)
+        unstarted_free(list_entry(node, struct docker_unstarted, node));
+}
+
+static void unstarted_reaped(void *arg, int result, bool status_known, int wait_status)
+{
+    struct docker_unstarted *unstarted = arg;
+    (void)result, (void)status_known, (void)wait_status;
+    unstarted->watch = NULL;
+    unstarted_free(unstarted);
+}
+
+static void reap_unstarted(struct docker_containerizer *docker, pid_t pid)
+{
+    struct docker_unstarted *unstarted = mem_alloc(sizeof(*unstarted));
+    list_append(&docker->unstarted, &unstarted->node);
+    unstarted->watch = host_exit_watch(docker->host, pid, unstarted_reaped, unstarted);
 }
 
 static int executor_fork(
@@ -150,7 +178,7 @@ static int executor_fork(
         r = host_gate_release(host, gate, err);
     host_gate_close(host, gate);
     if (r < 0)
-        host_exit_watch(host, pid, reaped_unstarted, NULL);
+        reap_unstarted(launch->container->docker, pid);
     else
         *ret_pid = pid;
     return r;
