@@ -105,6 +105,7 @@ static int hierarchy_create(struct cgroup_subsystem *subsystem, struct cgroup_co
     if (cgroup_exists(subsystem->fs, container->path))
         return err_set(err, -EEXIST, "the cgroup %s already exists in %s", container->path,
             subsystem->hierarchy->name);
+    container->owned |= 1u << subsystem->index;
     r = level_create(subsystem, container->path, err);
     if (r == 0 && owner)
         r = cgroup_chown(subsystem->fs, container->path, NULL, owner->uid, owner->gid, err);
@@ -250,6 +251,8 @@ static void v1_container_cleanup(struct cgroup_container *container, struct done
     cgroup_container_clean(container);
     for_each_hierarchy(subsystem, object)
     {
+        if (!(container->owned & (1u << subsystem->index)))
+            continue;
         cleanup->pending++;
         cgroup_tree_remove(subsystem->fs, container->path, object->flags.cgroups_destroy_timeout_ns,
             DONE(cleanup_removed, cleanup));
@@ -278,6 +281,7 @@ static int container_recover(struct cgroups_object *object, const char *id,
     struct cgroup_container *container = cgroup_container_new(object, id, config);
 
     *ret_container = container;
+    container->owned = ~0u;
     for (unsigned i = 0; i < object->count; i++) {
         struct cgroup_subsystem *subsystem = &object->subsystems[i];
         int r;

@@ -85,6 +85,7 @@ static int v2_create(
 
     if (cgroup_exists(fs, container->path))
         return err_set(err, -EEXIST, "the cgroup %s already exists", container->path);
+    container->owned = ~0u;
     r = cgroup_create_recursive(fs, container->path, err);
     if (r == 0)
         r = cgroup_create(fs, leaf, err);
@@ -164,7 +165,7 @@ static void container_cleanup(struct cgroup_container *container, struct done do
     struct v2_cleanup *cleanup = mem_alloc(sizeof(*cleanup));
 
     *cleanup = (struct v2_cleanup){container, done};
-    if (cgroup_exists(object_fs(object), container->path))
+    if (container->owned && cgroup_exists(object_fs(object), container->path))
         cgroup_tree_remove(object_fs(object), container->path,
             object->flags.cgroups_destroy_timeout_ns, DONE(cleanup_removed, cleanup));
     else
@@ -216,6 +217,7 @@ static int container_recover(struct cgroups_object *object, const char *id,
     int r;
 
     *ret_container = container;
+    container->owned = ~0u;
     container->shared = container->nested && (!config || container_config_shares_cgroups(config));
     if (!cgroup_exists(object_fs(object), leaf)) {
         log_warning("container %s: its cgroup is missing and made anew", id);

@@ -28,6 +28,9 @@ struct cgroup_container {
     bool shared;     /* v2: a nested container that shares its ancestor's limits: both cgroups, no
                         controllers */
     unsigned active; /* bit i: object's subsystem i works for this container */
+    /* Bit i: the cgroup in the hierarchy of subsystem i is its own, made or recovered. One that was
+     * there before is somebody else's: prepare refuses it, cleanup leaves it alone (FB-05). */
+    unsigned owned;
     void *states[CGROUP_SUBSYSTEMS_MAX]; /* owned by subsystem i */
     bool watched;
     struct done watch;             /* when watched */

@@ -245,6 +245,10 @@ static void test_existing_cgroup_is_refused(void **state)
             world_isolator(&world, "cgroups"), "c1", &config, DONE(outcome_done, &outcome));
         assert_int_equal(outcome.result, -EEXIST);
         outcome_release(&outcome);
+        isolator_cleanup(world_isolator(&world, "cgroups"), "c1", DONE(outcome_done, &outcome));
+        assert_int_equal(outcome.result, 0);
+        assert_true(cgroup_exists(hierarchy->fs, "mesos/c1"));
+        outcome_release(&outcome);
         json_type_release(&container_config_json, &config);
         world_stop(&world);
     }

@@ -44,7 +44,7 @@ static const char *controller_of(const char *isolator, bool v2)
         const char *v2;
     } names[] = {{"cgroups/mem", "memory", "memory"}, {"cgroups/blkio", "blkio", "io"},
         {"cgroups/devices", "devices", NULL}, {"cgroups/perf_event", "perf_event", NULL},
-        {"cgroups/all", NULL, NULL}};
+        {"cgroups/all", NULL, NULL}, {"cgroups", "cpu", "cpu"}};
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         if (strcmp(names[i].isolator, isolator) == 0)
             return v2 ? names[i].v2 : names[i].v1;
