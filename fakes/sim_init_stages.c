@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include "fakes/kernel/namespace.h"
 #include "fakes/kernel/process.h"
 #include "fakes/kernel/workload.h"
 #include "fakes/vfs.h"
@@ -28,6 +29,10 @@ void init_keep_plan(struct sim_init *init, const struct plan *plan)
     init->user = str_dup(info->user);
     init->mounts_allowed = (plan->clone_namespaces & NS_BIT(NS_MNT)) || plan->unshare_mount;
     init->enters_mount_namespace = plan->mount_namespace_pid > 0;
+    const struct process *target = init->enters_mount_namespace
+        ? process_find(init->process->kernel, plan->mount_namespace_pid) : NULL;
+    if (target && target->state != PROCESS_ZOMBIE)
+        init->mount_namespace = namespace_get(target->namespaces[NS_MNT]);
     if (!info->rootfs && info->mounts_count == 0 && info->file_operations_count == 0 &&
         info->pre_exec_commands_count == 0 && !info->rlimits)
         return;
@@ -37,6 +42,7 @@ void init_keep_plan(struct sim_init *init, const struct plan *plan)
 
 void init_forget_plan(struct sim_init *init)
 {
+    namespace_put(TAKE_PTR(init->mount_namespace));
     init->argv = strv_free(init->argv);
     init->environment = strv_free(init->environment);
     free(TAKE_PTR(init->working_directory));
@@ -159,6 +165,18 @@ static int stage_files(struct sim_init *init, struct err *err)
         if (r < 0)
             return r;
     }
+    return 0;
+}
+
+/* Stage 15. */
+static int stage_enter(struct sim_init *init, struct err *err)
+{
+    if (!init->enters_mount_namespace)
+        return 0;
+    if (!init->mount_namespace)
+        return err_errno(err, -ENOENT, "enter the mount namespace");
+    namespace_put(init->process->namespaces[NS_MNT]);
+    init->process->namespaces[NS_MNT] = TAKE_PTR(init->mount_namespace);
     return 0;
 }
 
@@ -322,7 +340,7 @@ static void init_exec(struct sim_init *init)
 
 typedef int (*stage_fn)(struct sim_init *init, struct err *err);
 static const stage_fn stages_before[] = {stage_check, stage_rootfs, stage_mounts, stage_files};
-static const stage_fn stages_after[] = {stage_user, stage_rlimits, stage_directory};
+static const stage_fn stages_after[] = {stage_enter, stage_user, stage_rlimits, stage_directory};
 
 static bool stages_walk(struct sim_init *init, const stage_fn *stages, size_t count)
 {

@@ -38,6 +38,7 @@ enum init_state state;
     char *user;
     bool mounts_allowed;
     bool enters_mount_namespace;
+    struct namespace *mount_namespace; /* that it enters, once; a reference */
     size_t next_pre_exec;
     bool walked_before; /* the stages before the pre-exec commands */
 };

@@ -15,7 +15,7 @@
 enum mount_string { MOUNT_TARGET, MOUNT_SOURCE, MOUNT_TYPE, MOUNT_OPTIONS, MOUNT_FLAGS };
 enum file_string { FILE_KIND, FILE_SOURCE, FILE_TARGET, FILE_RECURSIVE, FILE_MOUNT };
 
-#define FD_PATH_BYTES 40
+#define FD_NAME_BYTES 12
 
 static unsigned long flags_of(const char *const *entry)
 {
@@ -27,11 +27,39 @@ static const char *or_null(const char *text)
     return text[0] ? text : NULL;
 }
 
-/* A path to what the descriptor is of, for calls that take only paths. */
-static const char *path_of(int fd, char buffer[static FD_PATH_BYTES])
+/* The names of our own descriptors, opened once: a plan may move /proc away (namespaces/pid does when
+ * a nested container shares its parent's), and what is open goes with it. */
+static int descriptors_open(void)
 {
-    snprintf(buffer, FD_PATH_BYTES, "/proc/self/fd/%d", fd);
-    return buffer;
+    static int descriptors = -1;
+    if (descriptors < 0)
+        descriptors = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return descriptors;
+}
+
+/* mount(2) at what the descriptor is of: it takes only paths, and a path looked up again could lead
+ * elsewhere by now. */
+static int mount_at(
+    int fd, const char *source, const char *type, unsigned long flags, const char *options)
+{
+    char name[FD_NAME_BYTES];
+    int descriptors = descriptors_open();
+    int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    snprintf(name, sizeof(name), "%d", fd);
+    int result = descriptors < 0 || here < 0 ? -1 : fchdir(descriptors);
+    if (result == 0) {
+        result = mount(source, name, type, flags, options);
+        int saved = errno;
+        if (fchdir(here) < 0)
+            child_fail(errno, "return to the working directory");
+        errno = saved;
+    }
+    if (here >= 0) {
+        int saved = errno;
+        close(here);
+        errno = saved;
+    }
+    return result;
 }
 
 /* Opens the target, made when it is missing: like the source a directory or a file. A target that
@@ -64,16 +92,15 @@ static void remount_bind(const char *root, const char *const *entry, unsigned lo
         {ST_NODIRATIME, MS_NODIRATIME},
         {ST_RELATIME, MS_RELATIME},
     };
-    char path[FD_PATH_BYTES];
     struct statvfs info;
     int fd = child_path_open(root, entry[MOUNT_TARGET], true);
-    if (fd < 0 || statvfs(path_of(fd, path), &info) < 0)
+    if (fd < 0 || fstatvfs(fd, &info) < 0)
         child_fail(errno, "look at mount %s", entry[MOUNT_TARGET]);
     unsigned long again = MS_REMOUNT | MS_BIND | (flags & ~(unsigned long)(MS_REC));
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
         if (info.f_flag & kept[i].has)
             again |= kept[i].flag;
-    if (mount(NULL, path, NULL, again, NULL) < 0)
+    if (mount_at(fd, NULL, NULL, again, NULL) < 0)
         child_fail(errno, "remount %s", entry[MOUNT_TARGET]);
     close(fd);
 }
@@ -83,12 +110,11 @@ void child_mount(const char *root, const char *const *entry)
     const unsigned long propagation = MS_SHARED | MS_SLAVE | MS_PRIVATE | MS_UNBINDABLE;
     const unsigned long settable = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
     unsigned long flags = flags_of(entry);
-    char path[FD_PATH_BYTES];
     int fd = open_target(root, entry);
     if (fd < 0)
         child_fail(errno, "mount target %s", entry[MOUNT_TARGET]);
-    if (mount(or_null(entry[MOUNT_SOURCE]), path_of(fd, path), or_null(entry[MOUNT_TYPE]),
-            flags, or_null(entry[MOUNT_OPTIONS])) < 0)
+    if (mount_at(fd, or_null(entry[MOUNT_SOURCE]), or_null(entry[MOUNT_TYPE]), flags,
+            or_null(entry[MOUNT_OPTIONS])) < 0)
         child_fail(errno, "mount %s at %s", entry[MOUNT_SOURCE], entry[MOUNT_TARGET]);
     close(fd);
     if (flags & MS_BIND && flags & settable && !(flags & (MS_REMOUNT | propagation)))
@@ -251,20 +277,17 @@ void child_mounts(const struct child_plan *plan)
 /* Covers one path; says what went wrong, since a container without it is better than none. */
 static int cover(const char *root, const char *path, int fd)
 {
-    char target[FD_PATH_BYTES];
     struct stat info;
     if (fstat(fd, &info) < 0)
         return -1;
-    path_of(fd, target);
     if (S_ISDIR(info.st_mode))
-        return mount("tmpfs", target, "tmpfs", MS_RDONLY, "size=0");
-    if (mount("/dev/null", target, NULL, MS_BIND, NULL) < 0)
+        return mount_at(fd, "tmpfs", "tmpfs", MS_RDONLY, "size=0");
+    if (mount_at(fd, "/dev/null", NULL, MS_BIND, NULL) < 0)
         return -1;
     int cover_fd = child_path_open(root, path, false);
     if (cover_fd < 0)
         return -1;
-    int result = mount(
-        NULL, path_of(cover_fd, target), NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL);
+    int result = mount_at(cover_fd, NULL, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL);
     int saved = errno;
     close(cover_fd);
     errno = saved;
