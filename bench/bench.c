@@ -15,6 +15,7 @@
 const struct bench benches[] = {
     {"sim", "simulated container lifecycles per second, and memory per live container",
         bench_sim_main},
+    {"bpf", "accuracy and cost of the probes behind `seatrial stats`", bench_bpf_main},
     {NULL, NULL, NULL},
 };
 

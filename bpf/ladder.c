@@ -225,6 +225,7 @@ static void object_attach(struct ladder *ladder, const struct probe_object *row,
         state->link = row->rung == RUNG_CGROUP
                           ? bpf_program__attach_cgroup(program, parts->cgroup_fd)
                           : bpf_program__attach(program);
+        state->program = program;
         if (state->link)
             state->rung = (int)row->rung;
         else

@@ -44,6 +44,7 @@ extern const size_t ladder_objects_count;
 struct probe_state {
     int rung; /* enum rung, RUNG_NONE */
     struct bpf_link *link;
+    const struct bpf_program *program; /* of the link's */
     char *why[RUNG_COUNT]; /* it is not that rung; owned */
 };
 

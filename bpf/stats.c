@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening: which cgroups containers are known by, what the kernel offers, the ladder. */
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -281,6 +282,23 @@ const char *stats_source_of(const struct stats *stats, const char *tracepoint)
 {
     const struct probe_state *state = ladder_find(&stats->ladder, tracepoint);
     return state && state->rung != RUNG_NONE ? rung_names[state->rung] : NULL;
+}
+
+struct stats_cost *stats_costs(const struct stats *stats, size_t *ret_count)
+{
+    struct stats_cost *costs = mem_alloc((ladder_probes_count + 1) * sizeof(*costs));
+    *ret_count = 0;
+    for (size_t i = 0; i < ladder_probes_count; i++) {
+        const struct probe_state *state = &stats->ladder.states[i];
+        struct bpf_prog_info info = {0};
+        uint32_t size = sizeof(info);
+        if (state->rung == RUNG_NONE ||
+            bpf_obj_get_info_by_fd(bpf_program__fd(state->program), &info, &size) < 0)
+            continue;
+        costs[(*ret_count)++] = (struct stats_cost){ladder_probes[i].hook,
+            rung_names[state->rung], info.run_cnt, info.run_time_ns};
+    }
+    return costs;
 }
 
 const char *stats_mount_point(const struct stats *stats)

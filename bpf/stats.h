@@ -73,6 +73,17 @@ const struct stats_container *stats_find(const struct stats_reading *reading, co
 
 /* What is attached, what fell back to what, and why: a line for each probe, and the identity. */
 void stats_explain(const struct stats *stats, struct strbuf *into);
+/* What one attached program has cost since it was loaded, while the kernel counted that
+ * (kernel.bpf_stats_enabled). */
+struct stats_cost {
+    const char *hook;
+    const char *source;
+    uint64_t runs;
+    uint64_t ns;
+};
+/* The costs of all attached programs; owned by the caller. */
+struct stats_cost *stats_costs(const struct stats *stats, size_t *ret_count);
+
 /* Where the hierarchy of the identity is mounted; "" when there is none. */
 const char *stats_mount_point(const struct stats *stats);
 /* How the probe on this tracepoint is attached: "tp_btf", …; NULL when it is not. */
