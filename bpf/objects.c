@@ -28,7 +28,7 @@ const struct probe ladder_probes[] = {
     {"sched", "on_wakeup_new", "sched_wakeup_new", PROBE_WAKEUP},
     {"process", "on_fork", "sched_process_fork", 0},
     {"process", "on_exec", "sched_process_exec", 0},
-    {"process", "on_exit", "sched_process_exit", 0},
+    {"process", "on_end", "sched_process_exit", 0},
     {"process", "on_attach", "cgroup_attach_task", 0},
     {"memory", "on_memcg_reclaim", "mm_vmscan_memcg_reclaim_begin", 0},
     {"memory", "on_memcg_reclaimed", "mm_vmscan_memcg_reclaim_end", 0},

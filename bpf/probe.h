@@ -30,15 +30,6 @@
 #define INLINE static __always_inline
 #define ADD_SHARED(counter, by) __sync_fetch_and_add(&(counter), (by))
 
-/* Counts array[index]; the verifier has to see the bound on the register that is used. */
-#define COUNT_AT(array, index, bound)                                                              \
-    do {                                                                                           \
-        __u32 index_ = (index);                                                                    \
-        barrier_var(index_);                                                                       \
-        if (index_ < (bound))                                                                      \
-            (array)[index_]++;                                                                     \
-    } while (0)
-
 #define MAP(map_name, map_type, key_type, value_type, entries, flags)                              \
     struct {                                                                                       \
         __uint(type, BPF_MAP_TYPE_##map_type);                                                     \
@@ -61,6 +52,15 @@ char licence_text[] SEC("license") = "Dual BSD/GPL";
 #else
 #include "bpf/tests/shim.h"
 #endif
+
+/* Counts array[index]; the verifier has to see the bound on the register that is used. */
+#define COUNT_AT(array, index, bound)                                                              \
+    do {                                                                                           \
+        __u32 index_ = (index);                                                                    \
+        barrier_var(index_);                                                                       \
+        if (index_ < (bound))                                                                      \
+            (array)[index_]++;                                                                     \
+    } while (0)
 
 /* Sizes are set from the limits before the load; `slots` is the number of containers. */
 MAP(containers, HASH, struct cgroup_key, __u32, 1, 0);

@@ -98,7 +98,7 @@ INLINE __u32 signal_of_exit(struct task_struct *task)
 }
 
 PROBE(sched_process_exit)
-int BPF_PROG(on_exit, struct task_struct *task, bool group_dead)
+int BPF_PROG(on_end, struct task_struct *task, bool group_dead)
 {
     struct cpu_state *cpu = cpu_here();
     if (!cpu)
