@@ -226,29 +226,30 @@ static double sample_spinning(bool on)
     return result == 0 && told.status == 0 ? told.cpu_seconds * 1e9 : -1;
 }
 
-/* Cgroup, publication, fork, move, exec, end, removal, each many times; in the hierarchy that the
+/* Cgroup, publication, fork, move, exec, end: the median of some; in the hierarchy that the
  * launcher uses, as a move waits for a grace period in each one. */
 static double sample_launch(bool on)
 {
-    enum { LAUNCHES = 20 };
+    enum { LAUNCHES = 31 };
+    double samples[LAUNCHES];
     struct stats *stats = NULL;
     struct load_amount one = {.count = 1};
     if (on && stats_open(&(struct stats_options){0}, &stats, NULL) < 0)
         return -1;
-    double start = bench_now();
     for (int i = 0; i < LAUNCHES; i++) {
         struct load_result told = {0};
+        double start = bench_now();
         load_cgroup_make(LAUNCH);
         if (stats)
             stats_publish(stats, LAUNCH, "seatrial-bench-" LAUNCH, NULL, NULL);
         load_run(LAUNCH, load_spawn, &one, &told);
+        samples[i] = (bench_now() - start) * 1e9;
         load_cgroup_remove(LAUNCH);
         if (stats)
             stats_retire(stats, LAUNCH, NULL);
     }
-    double each_ns = (bench_now() - start) / LAUNCHES * 1e9;
     stats_close(stats);
-    return each_ns;
+    return bench_median(samples, LAUNCHES);
 }
 
 static void line_add(struct report *report, const char *name, double value, const char *unit)

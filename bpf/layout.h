@@ -125,18 +125,28 @@ struct control {
     __u32 generation; /* of the published cgroups; caches of an older one are void */
     __u32 zero;
 };
-/* One line of the cache per task, by pid; the line of another task is taken over. */
+/*
+ * Two lines of the cache per task, by pid; those of another task are taken over. The first one is
+ * what a switch needs.
+ */
 struct task_entry {
     __u32 pid;
-    __u32 slot;         /* the container whose gauge counts it; STATS_SLOT_NONE */
+    __u32 known_slot;   /* the task's container as long as it is in this set of cgroups, and */
+    __u64 known_set;    /* the containers are the same */
+    __u32 generation;
+    __u32 fresh;        /* it has not run yet */
     __u64 runnable_ns;  /* since when it waits for a CPU; 0: it does not */
-    __u64 clone_ns;     /* 0 for tasks older than the probes */
-    __u64 first_run_ns;
-    __u64 reclaim_ns;   /* since when it reclaims */
     __u64 ran_ns;       /* of the task's own counters, what was collected */
     __u64 waited_ns;
     __u32 faults_minor;
     __u32 faults_major;
+    __u64 zero;
+
+    __u32 slot;         /* the container whose gauge counts it; STATS_SLOT_NONE */
+    __u32 zero_too;
+    __u64 clone_ns;     /* 0 for tasks older than the probes */
+    __u64 first_run_ns;
+    __u64 reclaim_ns;   /* since when it reclaims */
 } __attribute__((aligned(64)));
 
 struct cache_entry {

@@ -178,6 +178,8 @@ INLINE void task_skip(struct task_entry *entry, struct task_struct *task)
 INLINE void task_reset(struct task_entry *entry, struct task_struct *task)
 {
     entry->pid = K(task, pid);
+    entry->known_set = 0;
+    entry->fresh = 0;
     entry->slot = STATS_SLOT_NONE;
     entry->runnable_ns = 0;
     entry->clone_ns = 0;
@@ -198,6 +200,23 @@ INLINE struct task_entry *task_take(struct cpu_state *cpu, struct task_struct *t
         cpu->lost++;
     task_reset(entry, task);
     return entry;
+}
+
+/* As slot_of_task, for a task that has its lines: most switches are of tasks that have not moved.
+ * A set that is freed and made anew at the same place is not mistaken: moves of the task in our
+ * hierarchy forget it, and others do not change the answer. */
+INLINE __u32 slot_of_entry(
+    struct cpu_state *cpu, struct task_entry *entry, struct task_struct *task)
+{
+    __u64 set = (__u64)K(task, cgroups);
+    __u32 generation = generation_now();
+    if (entry->known_set == set && entry->generation == generation)
+        return entry->known_slot;
+    __u32 slot = slot_of_task(cpu, task);
+    entry->known_slot = slot;
+    entry->generation = generation;
+    entry->known_set = set;
+    return slot;
 }
 
 INLINE __u32 bucket_of(__u64 ns)

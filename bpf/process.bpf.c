@@ -51,6 +51,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
         return 0;
     task_reset(entry, child);
     entry->clone_ns = bpf_ktime_get_ns();
+    entry->fresh = 1;
     __u32 slot = slot_of_task(cpu, parent);
     struct process_stats *stats =
         slot < config.slots ? bpf_map_lookup_elem(&process, &slot) : (void *)0;
@@ -150,6 +151,7 @@ int BPF_PROG(on_attach, struct cgroup *to, const char *path, struct task_struct 
         threads_change(slot, count);
     }
     entry->slot = slot;
+    entry->known_set = 0;
     task_skip(entry, task);
     if (slot < config.slots)
         first_task(slot, entry, now);

@@ -57,10 +57,15 @@ INLINE void wait_collect(struct sched_stats *stats, struct task_entry *entry,
 }
 
 /* A task leaves the CPU: its time, why it left, and whether it waits again from here on. */
-INLINE void switch_out(struct cpu_state *cpu, struct task_struct *task, __u32 slot, bool preempted)
+INLINE void switch_out(struct cpu_state *cpu, struct task_struct *task, bool preempted)
 {
+    struct task_entry *entry = task_find(K(task, pid));
+    __u32 slot = entry ? slot_of_entry(cpu, entry, task) : slot_of_task(cpu, task);
+    if (slot >= config.slots)
+        return;
     struct sched_stats *stats = bpf_map_lookup_elem(&sched, &slot);
-    struct task_entry *entry = task_take(cpu, task);
+    if (!entry)
+        entry = task_take(cpu, task);
     if (!stats || !entry)
         return;
     __u64 ran = K(task, se.sum_exec_runtime);
@@ -101,18 +106,17 @@ int BPF_PROG(on_switch, bool preempted, struct task_struct *prev, struct task_st
     struct cpu_state *cpu = cpu_here();
     if (!cpu)
         return 0;
-    if (K(prev, pid)) {
-        __u32 slot = slot_of_task(cpu, prev);
-        if (slot < config.slots)
-            switch_out(cpu, prev, slot, preempted);
-    }
+    if (K(prev, pid))
+        switch_out(cpu, prev, preempted);
     __u32 pid = K(next, pid);
     cpu->pid = pid;
     struct task_entry *entry = pid ? task_find(pid) : (void *)0;
     if (!entry)
         return 0;
-    if (entry->clone_ns && !entry->first_run_ns)
+    if (entry->fresh) {
+        entry->fresh = 0;
         entry->first_run_ns = bpf_ktime_get_ns();
+    }
     if (!config.waits_in_tasks && entry->runnable_ns)
         wait_end(cpu, next, entry);
     return 0;
