@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Block I/O: bytes, requests, and from issue to completion. A request belongs to the cgroup that
- * its first bio is charged to, which holds for writeback too; where that cgroup is no container's
- * (no io or blkio controller there), to the task that issues it, unless that is a kernel thread.
+ * its first bio is charged to, which holds for writeback too. A container without a cgroup of the io
+ * or blkio controller has the requests that its tasks issue: nearly its own, as a task may issue
+ * what others have queued.
  */
 #include "bpf/probe.h"
 
@@ -24,7 +25,11 @@ INLINE __u32 slot_of_request(struct cpu_state *cpu, struct request *request)
     if (slot < config.slots)
         return slot;
     struct task_struct *task = CURRENT();
-    return K(task, flags) & KERNEL_PF_KTHREAD ? STATS_SLOT_NONE : slot_of_task(cpu, task);
+    if (K(task, flags) & KERNEL_PF_KTHREAD)
+        return STATS_SLOT_NONE;
+    slot = slot_of_task(cpu, task);
+    struct gauge *gauge = slot < config.slots ? bpf_map_lookup_elem(&gauges, &slot) : (void *)0;
+    return gauge && !gauge->block_cgroup ? slot : STATS_SLOT_NONE;
 }
 
 PROBE(block_rq_issue)

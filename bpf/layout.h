@@ -98,11 +98,12 @@ struct signal_stats {
 
 /* --- what needs the view of all CPUs, by slot; changed atomically --- */
 struct gauge {
-    __s32 threads; /* alive now, those of nested containers included */
+    __s32 threads;      /* alive now, those of nested containers included */
     __u32 threads_peak;
     __u32 victim_pid; /* of the last OOM kill */
     __u32 tasks_seen; /* the first task was in here */
     __u32 parent;     /* slot of the container around; STATS_SLOT_NONE */
+    __u32 block_cgroup; /* its block I/O is charged to a cgroup that is known to be its own */
     char victim_comm[STATS_COMM];
 };
 
@@ -117,6 +118,13 @@ struct timeline {
     __u64 empty_ns;     /* the last time that the cgroup became empty */
     __u64 removed_ns;   /* the cgroup */
     __u32 init_pid;     /* in the host's namespace */
+    __u32 zero;
+};
+
+/* A cgroup that is not published yet. */
+struct newborn_entry {
+    __u64 created_ns;
+    __u32 populated; /* tasks have been in it */
     __u32 zero;
 };
 

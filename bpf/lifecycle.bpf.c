@@ -3,8 +3,8 @@
 #include "bpf/probe.h"
 
 MAP(timelines, ARRAY, __u32, struct timeline, 1, 0);
-/* Cgroups that were made and are not published yet: when. */
-MAP(newborn, LRU_HASH, struct cgroup_key, __u64, 1, 0);
+/* Cgroups that were made and are not published yet. */
+MAP(newborn, LRU_HASH, struct cgroup_key, struct newborn_entry, 1, 0);
 
 /* The timeline of the container whose own cgroup this is. */
 INLINE struct timeline *timeline_of(struct cgroup *cgroup)
@@ -22,15 +22,22 @@ int BPF_PROG(on_mkdir, struct cgroup *cgroup)
     struct cgroup_key key = {K(cgroup, kn, id), (__u32)K(cgroup, root, hierarchy_id), 0};
     if (key.hierarchy != config.identity_hierarchy)
         return 0;
-    __u64 now = bpf_ktime_get_ns();
-    bpf_map_update_elem(&newborn, &key, &now, BPF_ANY);
+    struct newborn_entry entry = {bpf_ktime_get_ns(), 0, 0};
+    bpf_map_update_elem(&newborn, &key, &entry, BPF_ANY);
     return 0;
 }
 
 PROBE(cgroup_notify_populated)
 int BPF_PROG(on_populated, struct cgroup *cgroup, const char *path, int populated)
 {
-    struct timeline *line = populated ? (void *)0 : timeline_of(cgroup);
+    if (populated) {
+        struct cgroup_key key = {K(cgroup, kn, id), (__u32)K(cgroup, root, hierarchy_id), 0};
+        struct newborn_entry *entry = bpf_map_lookup_elem(&newborn, &key);
+        if (entry)
+            entry->populated = 1;
+        return 0;
+    }
+    struct timeline *line = timeline_of(cgroup);
     if (line)
         line->empty_ns = bpf_ktime_get_ns();
     return 0;

@@ -34,7 +34,8 @@ static const struct map_shape shapes[MAP_COUNT] = {
     [MAP_CONTROL] = {"control", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct control), BPF_F_MMAPABLE},
     [MAP_CPUS] = {"cpus", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct cpu_state), 0},
     [MAP_TASKS] = {"tasks", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct task_entry), 0},
-    [MAP_NEWBORN] = {"newborn", BPF_MAP_TYPE_LRU_HASH, sizeof(struct cgroup_key), 8, 0},
+    [MAP_NEWBORN] = {"newborn", BPF_MAP_TYPE_LRU_HASH, sizeof(struct cgroup_key),
+        sizeof(struct newborn_entry), 0},
 };
 
 /* A line for each pid that the machine gives, up to TASKS_MAX; a power of two. */

@@ -7,6 +7,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bpf/internal.h"
 #include "reference/base/mem.h"
@@ -96,14 +97,27 @@ static int keys_find(struct stats *stats, struct record *record, struct err *err
     return result;
 }
 
-/* Slot first, then the keys: no task sees a slot that holds another container's figures. */
-static int slot_fill(struct stats *stats, struct record *record, struct err *err)
+/* Whether the kernel charges its block I/O to a cgroup of its own. */
+static bool has_block_cgroup(const struct stats *stats, const struct record *record)
 {
-    struct gauge gauge = {.parent = record->parent ? record->parent->slot : STATS_SLOT_NONE};
+    if (record->keys_count > 1 || str_equal(stats->identity_name, "blkio"))
+        return true;
+    _cleanup_free_ char *path =
+        str_printf("%s/%s/io.stat", stats->identity->mount_point, record->cgroup);
+    return stats->identity->number == 0 && access(path, F_OK) == 0;
+}
+
+/* Slot first, then the keys: no task sees a slot that holds another container's figures. */
+static int slot_fill(
+    struct stats *stats, struct record *record, bool *ret_untouched, struct err *err)
+{
+    struct gauge gauge = {.parent = record->parent ? record->parent->slot : STATS_SLOT_NONE,
+        .block_cgroup = has_block_cgroup(stats, record)};
     struct timeline line = {0};
-    uint64_t created = 0;
-    if (bpf_map_lookup_elem(stats->maps[MAP_NEWBORN].fd, &record->keys[0], &created) == 0)
-        line.created_ns = created;
+    struct newborn_entry newborn = {0};
+    if (bpf_map_lookup_elem(stats->maps[MAP_NEWBORN].fd, &record->keys[0], &newborn) == 0)
+        line.created_ns = newborn.created_ns;
+    *ret_untouched = newborn.created_ns != 0 && !newborn.populated;
     int result =
         bpf_map_update_elem(stats->maps[MAP_GAUGES].fd, &record->slot, &gauge, BPF_ANY);
     if (result == 0)
@@ -138,7 +152,13 @@ static int record_place(struct stats *stats, struct record *record, struct err *
     result = slot_take(stats, &record->slot);
     if (result < 0)
         return err_set(err, result, "all %u slots are in use", stats->slots);
-    return stats->loaded ? slot_fill(stats, record, err) : 0;
+    if (!stats->loaded)
+        return 0;
+    bool untouched = false;
+    result = slot_fill(stats, record, &untouched, err);
+    if (result == 0 && !untouched)
+        tasks_adopt(stats, record);
+    return result;
 }
 
 int stats_publish(struct stats *stats, const char *id, const char *cgroup, const char *parent,
@@ -158,8 +178,6 @@ int stats_publish(struct stats *stats, const char *id, const char *cgroup, const
     stats->records = mem_grow(stats->records, &stats->records_capacity, stats->records_count + 1,
         sizeof(struct record *));
     stats->records[stats->records_count++] = record;
-    if (stats->loaded)
-        tasks_adopt(stats, record);
     return 0;
 }
 

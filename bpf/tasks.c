@@ -86,7 +86,7 @@ void tasks_adopt(const struct stats *stats, const struct record *record)
     _cleanup_free_ char *directory =
         str_printf("%s/%s", stats->identity->mount_point, record->cgroup);
     uint32_t count = adopt_tree(stats, directory, record->slot, 0);
-    struct gauge gauge = {0};
+    struct gauge gauge;
     int fd = stats->maps[MAP_GAUGES].fd;
     if (count == 0 || bpf_map_lookup_elem(fd, &record->slot, &gauge) < 0)
         return;

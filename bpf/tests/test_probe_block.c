@@ -83,6 +83,18 @@ static void test_issuer(void **state)
     assert_int_equal(of(0)->read_bytes, 8192);
 }
 
+/* A container that has a cgroup for it issues what others queued: not its own. */
+static void test_issuer_with_cgroup(void **state)
+{
+    (void)state;
+    unsigned slot = 0;
+    ((struct gauge *)bpf_map_lookup_elem(&gauges, &slot))->block_cgroup = 1;
+    shim.current = &task_a.task;
+    on_issue(&request);
+    on_complete(&request, 0, 8192);
+    assert_int_equal(of(0)->operations, 0);
+}
+
 static void test_parts(void **state)
 {
     (void)state;
@@ -117,6 +129,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_charged_cgroup),
         TEST(test_issuer),
+        TEST(test_issuer_with_cgroup),
         TEST(test_parts),
         TEST(test_flush),
     };

@@ -80,7 +80,11 @@ static void test_lifecycle(void **state)
     struct cgroup_key key = {300, HIERARCHY, 0};
     shim.now_ns = 5;
     on_mkdir(&fresh.cgroup);
-    assert_int_equal(*(unsigned long long *)bpf_map_lookup_elem(&newborn, &key), 5);
+    const struct newborn_entry *born = bpf_map_lookup_elem(&newborn, &key);
+    assert_int_equal(born->created_ns, 5);
+    assert_int_equal(born->populated, 0);
+    on_populated(&fresh.cgroup, NULL, 1);
+    assert_int_equal(born->populated, 1);
     shim.now_ns = 7;
     on_populated(&a.cgroup, NULL, 1);
     assert_int_equal(line->empty_ns, 0);
