@@ -193,13 +193,20 @@ int sim_device_program(struct host *host, struct cgroup_fs *fs, const char *path
 int sim_mount(struct host *host, const struct mount_entry *mount, struct err *err)
 {
     struct sim_host *sim = sim_host_of(host);
-    return file_result(
-        sim_mounts_add(sim->world, own_mounts(sim), mount), "mount", mount->target, err);
+    struct sim_mounts *mounts = own_mounts(sim);
+    int r = sim_mounts_add(sim->world, mounts, mount);
+    if (r == 0)
+        r = sim_mounts_show(sim->world, mounts, mount);
+    return file_result(r, "mount", mount->target, err);
 }
 
 int sim_unmount(struct host *host, const char *target, int flags, struct err *err)
 {
-    int r = sim_mounts_remove(own_mounts(sim_host_of(host)), target, flags & MNT_DETACH);
+    struct sim_mounts *mounts = own_mounts(sim_host_of(host));
+    bool shown = sim_mounts_shown(mounts, target);
+    int r = sim_mounts_remove(mounts, target, flags & MNT_DETACH);
+    if (r == 0 && shown)
+        sim_mounts_hide(sim_host_of(host)->world, target);
     return file_result(r, "unmount", target, err);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include "fakes/fake_unpack.h"
 #include "fakes/kernel/process.h"
 #include "fakes/sim_world.h"
 #include "fakes/vfs.h"
@@ -108,6 +109,60 @@ int sim_mounts_add(
     const char *type = entry->type ? entry->type : "none";
     mount_new(mounts, entry->target, entry->source ? entry->source : type, type);
     return 0;
+}
+
+/* "lowerdir=A:B,…": the layers, the top one first. */
+static int overlay_show(struct vfs *vfs, const char *options, const char *target)
+{
+    static const char key[] = "lowerdir=";
+    if (!options || !str_starts(options, key))
+        return -EINVAL;
+    size_t length = strcspn(options + sizeof(key) - 1, ",");
+    _cleanup_free_ char *text = str_ndup(options + sizeof(key) - 1, length);
+    _cleanup_strv_ char **layers = strv_split(text, ":");
+    int r = 0;
+    for (size_t i = strv_length(layers); r == 0 && i > 0; i--)
+        r = fake_layer_apply(vfs, layers[i - 1], target);
+    return r;
+}
+
+static bool is_empty(struct vfs *vfs, const char *path)
+{
+    _cleanup_strv_ char **names = NULL;
+    return vfs_list(vfs, path, &names) == 0 && !names[0];
+}
+
+int sim_mounts_show(
+    struct sim_world *world, struct sim_mounts *mounts, const struct mount_entry *entry)
+{
+    struct vfs *vfs = world->kernel->vfs;
+    const int64_t bind = MS_BIND | MS_RDONLY;
+    bool overlay = str_equal(entry->type, "overlay");
+    struct sim_mount *mount = mount_at(mounts, entry->target);
+    if ((entry->flags & (PROPAGATION | MS_REMOUNT)) || !mount || !is_empty(vfs, entry->target) ||
+        (!overlay && (entry->flags & bind) != bind))
+        return 0;
+    mount->shown = true;
+    return overlay ? overlay_show(vfs, entry->options, entry->target)
+                   : fake_layer_apply(vfs, entry->source, entry->target);
+}
+
+bool sim_mounts_shown(const struct sim_mounts *mounts, const char *target)
+{
+    const struct sim_mount *mount = mount_at(mounts, target);
+    return mount && mount->shown;
+}
+
+void sim_mounts_hide(struct sim_world *world, const char *target)
+{
+    struct vfs *vfs = world->kernel->vfs;
+    _cleanup_strv_ char **names = NULL;
+    if (vfs_list(vfs, target, &names) < 0)
+        return;
+    for (size_t i = 0; names[i]; i++) {
+        _cleanup_free_ char *path = str_printf("%s/%s", target, names[i]);
+        vfs_remove_tree(vfs, path);
+    }
 }
 
 static bool path_is_below(const char *path, const char *directory)

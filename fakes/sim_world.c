@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fakes/fake_unpack.h"
 #include "fakes/sim_world.h"
 
 #include <errno.h>
@@ -56,6 +57,8 @@ static void world_close(struct sim_world *world)
 
 static void world_free(struct sim_world *world)
 {
+    free(world->program_output);
+    free(world->program_errors);
     map_drop(world->programs);
     map_drop(world->players);
     strmap_free(world->servers);
@@ -187,6 +190,10 @@ int sim_program_play(struct sim_world *world, const struct run_request *request,
     const struct sim_program *program = strmap_get(world->programs, name);
     if (program) {
         program->fn(program->arg, request, ret_result);
+        return 0;
+    }
+    if (str_equal(name, "seatrial-unpack")) {
+        fake_unpack_play(world, request, ret_result);
         return 0;
     }
     for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {

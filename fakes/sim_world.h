@@ -29,6 +29,8 @@ struct sim_world {
     struct list residents;
     struct kernel *kernel;
     struct strmap *programs; /* name -> struct sim_program * */
+    char *program_output;    /* of the last of our own programs; owned */
+    char *program_errors;
     struct strmap *players;  /* name -> struct sim_player * */
     struct strmap *servers;  /* path -> struct host_stream_server *, of the hosts */
     struct sim_mounts *root_mounts;
@@ -70,6 +72,7 @@ struct sim_mount {
     char *type;
     bool shared;
     bool by_boot; /* there before any agent */
+    bool shown;   /* what it holds was put into the directory, and goes with it */
 };
 struct sim_mounts {
     struct list list; /* of struct sim_mount, oldest first */
@@ -82,6 +85,13 @@ int sim_mounts_add(
     struct sim_world *world, struct sim_mounts *mounts, const struct mount_entry *entry);
 /* umount2(2): -EINVAL when nothing is mounted there, -EBUSY when something is mounted below. */
 int sim_mounts_remove(struct sim_mounts *mounts, const char *target, bool detach);
+/* Puts into an empty target what the last mount there shows of it: an overlay its layers, a
+ * read-only bind its source as it is now. Of the agent's own mounts only. */
+int sim_mounts_show(
+    struct sim_world *world, struct sim_mounts *mounts, const struct mount_entry *entry);
+/* Was something put there so? Then it is to be hidden once the mount is gone. */
+bool sim_mounts_shown(const struct sim_mounts *mounts, const char *target);
+void sim_mounts_hide(struct sim_world *world, const char *target);
 /* The mounts of every namespace into the hash. */
 uint64_t sim_mounts_digest(const struct sim_world *world, uint64_t hash);
 /* True when something is mounted on path or below. */

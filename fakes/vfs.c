@@ -471,6 +471,18 @@ int vfs_symlink(struct vfs *vfs, const char *target, const char *path)
     return 0;
 }
 
+int vfs_link_target(struct vfs *vfs, const char *path, const char **ret_target)
+{
+    _cleanup_place_ struct vfs_place place;
+    int result = vfs_walk(vfs, path, false, &place);
+    if (result < 0)
+        return result;
+    if (!place.node || place.node->type != 'l')
+        return place.node ? -EINVAL : -ENOENT;
+    *ret_target = place.node->data;
+    return 0;
+}
+
 /* What stands at the destination makes way, by the rules of rename(2). */
 static int vfs_replace(struct vfs *vfs, const struct vfs_node *from, struct vfs_node *node)
 {

@@ -33,6 +33,8 @@ int vfs_remove(struct vfs *vfs, const char *path);       /* file, symlink or emp
 int vfs_remove_tree(struct vfs *vfs, const char *path);
 int vfs_list(struct vfs *vfs, const char *path, char ***ret_names);
 int vfs_symlink(struct vfs *vfs, const char *target, const char *path);
+/* What a link says; borrowed. -EINVAL: it is none. */
+int vfs_link_target(struct vfs *vfs, const char *path, const char **ret_target);
 int vfs_rename(struct vfs *vfs, const char *from, const char *to);
 int vfs_chown(struct vfs *vfs, const char *path, uid_t uid, gid_t gid, bool recursive);
 int vfs_real_path(struct vfs *vfs, const char *path, char **ret_path);

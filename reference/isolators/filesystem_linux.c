@@ -74,6 +74,13 @@ static void container_free(struct linux_container *container)
     free(container);
 }
 
+/* Kernels differ in what /proc has (sysrq-trigger, irq): what is not there can't be covered. A host
+ * without a /proc to look at tells nothing. */
+static bool proc_lacks(struct host *host, const char *path)
+{
+    return host_file_exists(host, "/proc/version") && !host_file_exists(host, path);
+}
+
 static void special_mounts(
     const struct filesystem_linux *linux_fs, const char *rootfs, struct launch_info *info)
 {
@@ -81,6 +88,8 @@ static void special_mounts(
     for (size_t i = 0; i < ARRAY_SIZE(root_mounts); i++) {
         _cleanup_free_ char *target = str_printf("%s%s", rootfs, root_mounts[i].target);
 
+        if (!root_mounts[i].source && proc_lacks(linux_fs->base.host, root_mounts[i].target))
+            continue;
         launch_add_mount(info, root_mounts[i].source ? root_mounts[i].source : target, target,
             root_mounts[i].type, root_mounts[i].flags, root_mounts[i].options);
     }

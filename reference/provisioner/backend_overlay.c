@@ -35,7 +35,7 @@ static int links_make(
     _cleanup_free_ char *link = str_printf("%s/links", scratch);
     int r = host_symlink(host, directory, link, err);
     if (r == 0)
-        r = host_mkdir(host, directory, 0700, false, err);
+        r = host_mkdir(host, directory, 0700, true, err);
     for (size_t i = 0; r == 0 && layers[i]; i++) {
         _cleanup_free_ char *name = str_printf("%s/%zu", directory, i);
         r = host_symlink(host, layers[i], name, err);

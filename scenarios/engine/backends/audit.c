@@ -35,14 +35,22 @@ void audit_cgroups(struct world *world, char ***lines)
     }
 }
 
-void audit_runtime(struct world *world, char ***lines)
+static void audit_directory(struct world *world, const char *directory, char ***lines)
 {
-    _cleanup_free_ char *directory = str_printf("%s/containers", world->runtime_dir);
     _cleanup_strv_ char **names = NULL;
     if (host_list(world->observer, directory, &names, NULL) < 0)
         return;
     for (size_t i = 0; names && names[i]; i++)
         strv_add_owned(lines, str_printf("file %s/%s", directory, names[i]));
+}
+
+/* What is kept of each container: its runtime directory, its root file systems. */
+void audit_runtime(struct world *world, char ***lines)
+{
+    _cleanup_free_ char *runtime = str_printf("%s/containers", world->runtime_dir);
+    _cleanup_free_ char *roots = str_printf("%s/provisioner/containers", world->work_dir);
+    audit_directory(world, runtime, lines);
+    audit_directory(world, roots, lines);
 }
 
 void audit_processes(struct world *world, char ***lines)

@@ -77,6 +77,8 @@ struct backend {
     int (*world_new)(
         const struct world_options *options, struct world **ret_world, struct err *err);
 };
+/* Flags by which all that has to do with images lies below the directory. */
+void image_flags(struct flags *flags, const char *directory);
 extern const struct backend backend_sim;
 extern const struct backend backend_kernel;
 extern const struct backend backend_agent;

@@ -57,6 +57,10 @@ void kernel_flags(struct world *world, struct flags *flags)
     str_set(&flags->runtime_dir, world->runtime_dir);
     str_set(&flags->cgroups_root, world->cgroups_root);
     str_set(&flags->launcher, "posix");
+    image_flags(flags, kernel_of(world)->directory);
+    _cleanup_free_ char *unpack = kernel_program_path("seatrial-unpack");
+    *strrchr(unpack, '/') = '\0';
+    str_set(&flags->launcher_dir, unpack);
 }
 
 /* Zombies are this process' own: an agent reaps those that it watches, init those of an agent that
@@ -276,11 +280,11 @@ bool kernel_has(enum capability capability, const char **ret_reason)
     static const char *const lacks[CAPABILITY_COUNT] = {
         [CAPABILITY_VIRTUAL_TIME] = "time is real here",
         [CAPABILITY_KERNEL_KNOBS] = "a real kernel misbehaves only when it wants to",
-        [CAPABILITY_IMAGES] = "no images are prepared here",
         [CAPABILITY_DOCKER] = "no docker engine is started here",
         [CAPABILITY_SIMULATION] = "this is no simulation",
     };
-    static const uint64_t root_only = NEED(CAPABILITY_ROOT) | NEED(CAPABILITY_LINUX_LAUNCHER) |
+    static const uint64_t root_only = NEED(CAPABILITY_ROOT) | NEED(CAPABILITY_IMAGES) |
+                                      NEED(CAPABILITY_LINUX_LAUNCHER) |
                                       NEED(CAPABILITY_NAMESPACES) | NEED(CAPABILITY_MOUNTS) |
                                       NEED(CAPABILITY_CGROUPS_V1) | NEED(CAPABILITY_CGROUPS_V2) |
                                       NEED(CAPABILITY_CGROUPS_HYBRID);

@@ -65,6 +65,7 @@ static void sim_flags(struct world *world, struct flags *flags)
     str_set(&flags->runtime_dir, world->runtime_dir);
     str_set(&flags->cgroups_root, world->cgroups_root);
     str_set(&flags->launcher, "posix");
+    image_flags(flags, "/var/lib");
     str_set(&flags->launcher_dir, LAUNCHER_DIR);
 }
 
@@ -361,7 +362,6 @@ static bool sim_has(enum capability capability, const char **ret_reason)
 {
     static const char *const lacks[CAPABILITY_COUNT] = {
         [CAPABILITY_SHELL] = "the simulated kernel plays workloads, not shell commands",
-        [CAPABILITY_IMAGES] = "the simulated kernel has no images",
         [CAPABILITY_NETWORK] = "the simulated kernel has no network",
     };
     *ret_reason = lacks[capability];

@@ -63,20 +63,39 @@ static char *container_file(struct run *run, const char *rest, bool sandbox, str
     return NULL;
 }
 
+/* "rootfs:c1/etc/motd": below the root that the config tells, as it was checkpointed. */
+static char *rootfs_file(struct run *run, const char *rest, struct err *err)
+{
+    _cleanup_free_ char *id = str_ndup(rest, strcspn(rest, "/"));
+    _cleanup_free_ char *path = mesos_runtime_file(run->flags.runtime_dir, id, "config");
+    _cleanup_free_ char *text = NULL;
+    if (host_file_read(run->world->observer, path, &text, NULL, err) < 0)
+        return NULL;
+    json_t *config = json_loads(text, 0, NULL);
+    const char *rootfs = json_string_value(json_object_get(config, "rootfs"));
+    char *place = rootfs ? str_printf("%s%s", rootfs, rest + strlen(id)) : NULL;
+    json_decref(config);
+    if (!place)
+        err_set(err, -ENOENT, "%s has no root file system of its own", id);
+    return place;
+}
+
 char *place_file(struct run *run, const char *path, struct err *err)
 {
-    static const struct {
+    const struct {
         const char *prefix;
-        int kind;
-    } prefixes[] = {{"sandbox:", 0}, {"runtime:", 1}, {"work:", 2}, {"run:", 3}};
+        const char *directory;
+    } prefixes[] = {{"work:", run->flags.work_dir}, {"run:", run->flags.runtime_dir},
+        {"images:", flags_other(&run->flags, "docker_registry")},
+        {"store:", flags_other(&run->flags, "docker_store_dir")}};
+    if (str_starts(path, "sandbox:") || str_starts(path, "runtime:"))
+        return container_file(run, strchr(path, ':') + 1, *path == 's', err);
+    if (str_starts(path, "rootfs:"))
+        return rootfs_file(run, strchr(path, ':') + 1, err);
     for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
-        if (!str_starts(path, prefixes[i].prefix))
-            continue;
-        const char *rest = path + strlen(prefixes[i].prefix);
-        if (prefixes[i].kind < 2)
-            return container_file(run, rest, prefixes[i].kind == 0, err);
-        return str_printf(
-            "%s/%s", prefixes[i].kind == 2 ? run->flags.work_dir : run->flags.runtime_dir, rest);
+        if (str_starts(path, prefixes[i].prefix))
+            return str_printf(
+                "%s/%s", prefixes[i].directory, path + strlen(prefixes[i].prefix));
     }
     if (path[0] == '/')
         return str_dup(path);

@@ -17,7 +17,8 @@
             "first: from the hierarchy's root"                                                     \
     }
 #define PLACE_FILE_HELP                                                                            \
-    "a path: sandbox:ID/…, runtime:ID/…, work:…, run:… (the runtime directory), or absolute"
+    "a path: sandbox:ID/…, runtime:ID/…, rootfs:ID/…, work:…, run:… (the runtime directory), "      \
+    "images:… (archives of images), store:… (the docker store), or absolute"
 
 struct place {
     struct cgroup_fs *fs; /* of the observer */

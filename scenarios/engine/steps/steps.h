@@ -8,6 +8,8 @@
 extern const struct step_spec step_launch, step_destroy, step_wait, step_kill, step_update,
     step_usage, step_status, step_remove, step_attach, step_prune, step_await, step_pending,
     step_ended;
+/* image.c */
+extern const struct step_spec step_image;
 /* agent.c */
 extern const struct step_spec step_crash, step_restart, step_advance, step_settle;
 /* holds.c */
