@@ -58,9 +58,9 @@ void kernel_flags(struct world *world, struct flags *flags)
     str_set(&flags->cgroups_root, world->cgroups_root);
     str_set(&flags->launcher, "posix");
     image_flags(flags, kernel_of(world)->directory);
-    _cleanup_free_ char *unpack = kernel_program_path("seatrial-unpack");
-    *strrchr(unpack, '/') = '\0';
-    str_set(&flags->launcher_dir, unpack);
+    _cleanup_free_ char *programs = kernel_program_path("mesos-executor");
+    *strrchr(programs, '/') = '\0';
+    str_set(&flags->launcher_dir, programs);
 }
 
 /* Zombies are this process' own: an agent reaps those that it watches, init those of an agent that
