@@ -103,6 +103,7 @@ struct host_facts {
     bool systemd;
     bool clone_into_cgroup; /* a plan's into_cgroup is honoured: nobody needs to move the process */
     char *kernel;           /* release */
+    char *const *environment; /* of the agent's process, "NAME=value"; borrowed, NULL: empty */
 };
 
 struct process_info {

@@ -6,13 +6,13 @@
 #include <errno.h>
 
 #include "reference/agent/executor_registry.h"
-#include "reference/agent/no_fetcher.h"
 #include "reference/agent/recovered.h"
 #include "reference/base/log.h"
 #include "reference/base/mem.h"
 #include "reference/cgroups/cgroup_fs.h"
 #include "reference/composing.h"
 #include "reference/docker/docker_containerizer.h"
+#include "reference/fetcher/fetcher.h"
 #include "reference/launchers/launcher.h"
 #include "reference/mesos/mesos.h"
 #include "reference/provisioner/provisioner.h"
@@ -26,6 +26,7 @@ struct creation {
     const struct flags *flags;
     struct agent_parts given;
     struct launcher *launcher;
+    struct fetcher *fetcher; /* the one for all; NULL until somebody needs it */
     struct isolator_list isolators;
     struct containerizer *containerizers[CONTAINERIZERS_MAX];
     size_t containerizers_count;
@@ -39,6 +40,7 @@ static void creation_discard(struct creation *creation)
         isolator_free(creation->given.isolators[i]);
     isolator_list_free(&creation->isolators);
     launcher_free(creation->launcher);
+    fetcher_free(creation->fetcher);
     fetcher_free(creation->given.fetcher);
     fetcher_free(creation->given.docker_fetcher);
     provisioner_free(creation->given.provisioner);
@@ -150,6 +152,19 @@ static int create_isolators(struct creation *creation, struct err *err)
 
 /* --- containerizers --- */
 
+/* All containerizers share the agent's fetcher, and its cache. */
+static int share_fetcher(struct creation *creation, struct fetcher **ret_fetcher, struct err *err)
+{
+    int r = 0;
+    if (*ret_fetcher)
+        return 0;
+    if (!creation->fetcher)
+        r = cached_fetcher_new(creation->host, creation->flags, &creation->fetcher, err);
+    if (r == 0)
+        *ret_fetcher = cached_fetcher_share(creation->fetcher);
+    return r;
+}
+
 static int create_mesos(
     struct creation *creation, struct containerizer **ret_containerizer, struct err *err)
 {
@@ -159,15 +174,16 @@ static int create_mesos(
     if (r == 0 && !creation->given.provisioner)
         r = image_provisioner_new(
             creation->host, creation->flags, &creation->given.provisioner, err);
+    if (r == 0)
+        r = share_fetcher(creation, &creation->given.fetcher, err);
     if (r < 0)
         return r;
-    struct fetcher *fetcher = TAKE_PTR(creation->given.fetcher);
     const struct mesos_parts parts = {
         .host = creation->host,
         .flags = creation->flags,
         .launcher = TAKE_PTR(creation->launcher),
         .isolators = creation->isolators,
-        .fetcher = fetcher ? fetcher : no_fetcher_new(creation->host),
+        .fetcher = TAKE_PTR(creation->given.fetcher),
         .provisioner = TAKE_PTR(creation->given.provisioner),
     };
     creation->isolators = (struct isolator_list){0};
@@ -179,8 +195,9 @@ static int create_mesos(
 static int create_docker(
     struct creation *creation, struct containerizer **ret_containerizer, struct err *err)
 {
-    if (!creation->given.docker_fetcher)
-        creation->given.docker_fetcher = no_fetcher_new(creation->host);
+    int r = share_fetcher(creation, &creation->given.docker_fetcher, err);
+    if (r < 0)
+        return r;
     const struct docker_parts parts = {
         .host = creation->host,
         .flags = creation->flags,
@@ -188,7 +205,7 @@ static int create_docker(
         .fetcher = creation->given.docker_fetcher,
         .without_cgroups = true,
     };
-    int r = docker_containerizer_new(&parts, ret_containerizer, err);
+    r = docker_containerizer_new(&parts, ret_containerizer, err);
     if (r < 0)
         return r;
     creation->given.docker = NULL;
@@ -264,6 +281,8 @@ int agent_create(struct host *host, const struct flags *flags, const struct agen
         agent->host = host;
         flags_copy(&agent->flags, flags);
         agent->containerizer = combined(&creation);
+        if (creation.fetcher)
+            cached_fetcher_count_into(creation.fetcher, agent->containerizer);
         agent->executors = executor_registry_new(agent);
         agent->capabilities = strv_copy(creation.given.capabilities);
         *ret_agent = agent;

@@ -24,10 +24,10 @@ struct agent_parts {
     struct launcher *launcher;         /* NULL: by --launcher */
     struct isolator *const *isolators; /* appended like modules */
     size_t isolators_count;
-    struct fetcher *fetcher;         /* NULL: none, commands with URIs fail */
+    struct fetcher *fetcher;         /* NULL: the agent's own, with its cache */
     struct provisioner *provisioner; /* NULL: by --image_providers */
     struct docker *docker;           /* NULL: the CLI that --docker names */
-    struct fetcher *docker_fetcher;  /* of the docker containerizer; NULL: none */
+    struct fetcher *docker_fetcher;  /* of the docker containerizer; NULL: the agent's own */
     /* Called with each isolator and with the launcher that agent_create made by itself: what they
      * return takes its place and owns it. NULL: as they are. */
     struct isolator *(*wrap_isolator)(void *arg, struct isolator *inner);

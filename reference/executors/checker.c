@@ -9,7 +9,7 @@
 
 #include "reference/base/log.h"
 #include "reference/base/mem.h"
-#include "reference/executors/process_tree.h"
+#include "reference/process_tree.h"
 
 #define OUTPUT_MAX_BYTES 65536
 #define DEFAULT_PATH "/"

@@ -8,7 +8,7 @@
 
 #include "reference/base/log.h"
 #include "reference/base/mem.h"
-#include "reference/executors/process_tree.h"
+#include "reference/process_tree.h"
 #include "reference/executors/reporter.h"
 #include "reference/executors/task_plan.h"
 

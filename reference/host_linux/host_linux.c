@@ -109,6 +109,7 @@ static void probe_facts(struct host_linux *host)
     facts->systemd = lstat("/run/systemd/system", &info) == 0 && S_ISDIR(info.st_mode);
     facts->clone_into_cgroup = host->has_clone3;
     facts->kernel = str_dup(name.release);
+    facts->environment = environ;
 }
 
 static bool pidfd_works(void)

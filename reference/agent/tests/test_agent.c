@@ -256,7 +256,7 @@ static void test_failed_launch_is_destroyed(void **state)
     config.command_info.uris = &uri;
     config.command_info.uris_count = 1;
     launch(fixture, "c1", &config, &answer);
-    assert_contains(answer.message, "launch c1: fetch: http://host/file: there is no fetcher");
+    assert_contains(answer.message, "launch c1: fetch: Could not fetch: ");
     assert_false(is_known(fixture, "c1"));
     assert_int_equal(double_processes_alive(&fixture->outside), 0);
     assert_false(exists(fixture, "/run/containers/c1"));

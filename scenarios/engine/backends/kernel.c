@@ -61,6 +61,8 @@ void kernel_flags(struct world *world, struct flags *flags)
     _cleanup_free_ char *programs = kernel_program_path("mesos-executor");
     *strrchr(programs, '/') = '\0';
     str_set(&flags->launcher_dir, programs);
+    _cleanup_free_ char *cache = str_printf("%s/fetch", kernel_of(world)->directory);
+    flags_set(flags, "fetcher_cache_dir", cache, NULL);
 }
 
 /* Zombies are this process' own: an agent reaps those that it watches, init those of an agent that

@@ -9,6 +9,7 @@
 #include "fakes/cgroupfs/cgroupfs.h"
 #include "fakes/docker/fake_docker.h"
 #include "fakes/executors/sim_executors.h"
+#include "fakes/fetcher/sim_fetcher.h"
 #include "fakes/kernel/cgroup.h"
 #include "fakes/kernel/process.h"
 #include "fakes/sim_host.h"
@@ -351,6 +352,7 @@ static int sim_world_new(
     make_docker(sim, options->agent);
     world->observer = sim_new_host(sim, NULL);
     sim_executors_install(world->observer, LAUNCHER_DIR);
+    sim_fetcher_install(world->observer);
     world->observer_pid = sim_host_process(world->observer)->pid;
     if (options->fold_world)
         trace_set_digest(world->trace, sim_digest, sim);

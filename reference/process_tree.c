@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "reference/executors/process_tree.h"
+#include "reference/process_tree.h"
 
 #include "reference/base/log.h"
 #include "reference/base/map.h"
