@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Block I/O: bytes, requests, and from issue to completion. A request belongs to the cgroup that
- * its first bio is charged to, which holds for writeback too. A container without a cgroup of the io
- * or blkio controller has the requests that its tasks issue: nearly its own, as a task may issue
+ * its first bio is charged to, which holds for writeback too. A container without a cgroup of the
+ * io or blkio controller has the requests that its tasks issue: nearly its own, as a task may issue
  * what others have queued.
  */
 #include "bpf/probe.h"

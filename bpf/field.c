@@ -49,7 +49,7 @@ const struct field_info stats_fields[FIELD_COUNT] = {
     [FIELD_EXITS_SIGNALLED] = {"exits_signalled", "processes that a signal ended",
         .kind = FIELD_BY_SIGNAL, .rolls_up = true,
         .buckets_offset = offsetof(struct stats_raw, process.exits_by_signal),
-        NEEDS("sched_process_exit"), .prometheus = "seatrial_container_exits_signalled_total",
+        NEEDS("sched_process_exit"), .core = true, .prometheus = "seatrial_container_exits_signalled_total",
         .otel = "seatrial.container.exits_signalled"},
     [FIELD_THREADS] = {"threads", "threads alive", GAUGE, AT(gauge.threads),
         NEEDS("sched_process_fork", "sched_process_exit", "cgroup_attach_task"),

@@ -97,6 +97,8 @@ static bool wanted(struct ladder *ladder, const struct probe *probe, struct prob
         why_not(state, rung, str_dup("the kernel has no such tracepoint"));
     else if (rung != RUNG_TRACEPOINT && !parts->btf)
         why_not(state, rung, str_dup("the kernel has no BTF"));
+    else if (rung == RUNG_TRACEPOINT && parts->config.identity_hierarchy != 0)
+        why_not(state, rung, str_dup("plain tracepoints tell no cgroups of v1"));
     else if (rung == RUNG_CGROUP && parts->cgroup_fd < 0)
         why_not(state, rung, str_dup("no cgroup2 is mounted"));
     return !state->why[rung];
@@ -330,7 +332,8 @@ int ladder_check_without(const char *const *without, struct err *err)
         if (!known)
             return err_set(err, -EINVAL,
                 "no such source \"%s\": expected tp_btf, raw_tp, tracepoint, cgroup, sched_info or "
-                "file; after one of the first four and a colon, a hook that --explain lists", without[i]);
+                "file; after one of the first four and a colon, a hook that --explain lists",
+                without[i]);
     }
     return 0;
 }

@@ -9,15 +9,19 @@
 #include "bpf/block_raw.skel.h"
 #include "bpf/lifecycle_probes.skel.h"
 #include "bpf/lifecycle_raw.skel.h"
+#include "bpf/memory_plain.skel.h"
 #include "bpf/memory_probes.skel.h"
 #include "bpf/memory_raw.skel.h"
 #include "bpf/network_probes.skel.h"
+#include "bpf/process_plain.skel.h"
 #include "bpf/process_probes.skel.h"
 #include "bpf/process_raw.skel.h"
+#include "bpf/sched_plain.skel.h"
 #include "bpf/sched_probes.skel.h"
 #include "bpf/sched_raw.skel.h"
 #include "bpf/signals_probes.skel.h"
 #include "bpf/signals_raw.skel.h"
+#include "bpf/syscalls_plain.skel.h"
 #include "bpf/syscalls_probes.skel.h"
 #include "bpf/syscalls_raw.skel.h"
 #include "reference/base/mem.h"
@@ -64,6 +68,10 @@ const struct probe_object ladder_objects[] = {
     {"signals", RUNG_RAW_TP, signals_raw__elf_bytes},
     {"syscalls", RUNG_TP_BTF, syscalls_probes__elf_bytes},
     {"syscalls", RUNG_RAW_TP, syscalls_raw__elf_bytes},
+    {"sched", RUNG_TRACEPOINT, sched_plain__elf_bytes},
+    {"process", RUNG_TRACEPOINT, process_plain__elf_bytes},
+    {"memory", RUNG_TRACEPOINT, memory_plain__elf_bytes},
+    {"syscalls", RUNG_TRACEPOINT, syscalls_plain__elf_bytes},
     {"network", RUNG_CGROUP, network_probes__elf_bytes},
     {"lifecycle", RUNG_TP_BTF, lifecycle_probes__elf_bytes},
     {"lifecycle", RUNG_RAW_TP, lifecycle_raw__elf_bytes},

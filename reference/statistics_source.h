@@ -25,8 +25,8 @@ struct statistics_source {
     const struct statistics_source_ops *ops;
 };
 
-/* Makes a source; fails when there is none to be had. unified: containers are known by their cgroups
- * of v2, wherever that is mounted. */
+/* Makes a source; fails when there is none to be had. unified: containers are known by their
+ * cgroups of v2, wherever that is mounted. */
 typedef int (*statistics_source_new_fn)(
     bool unified, struct statistics_source **ret_source, struct err *err);
 

@@ -7,9 +7,12 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -104,6 +107,55 @@ static void test_exhaustion(void **state)
     kernel_cgroup_remove(OUTER);
 }
 
+#define MANY 10000
+#define SLOTS 1024
+
+/* Cgroups below the outer one, in the hierarchy of the identity alone. */
+static void many_cgroups(const char *mount_point, bool make)
+{
+    for (int i = 0; i < MANY; i++) {
+        _cleanup_free_ char *path = str_printf("%s/" OUTER "/%d", mount_point, i);
+        assert_int_equal(make ? mkdir(path, 0755) : rmdir(path), 0);
+    }
+}
+
+static void test_ten_thousand(void **state)
+{
+    (void)state;
+    struct stats *stats = open_with(&(struct stats_options){.slots = SLOTS});
+    kernel_cgroup_make(OUTER);
+    many_cgroups(stats_mount_point(stats), true);
+    for (int i = 0; i < MANY; i++) {
+        _cleanup_free_ char *id = str_printf("c%d", i);
+        _cleanup_free_ char *cgroup = str_printf(OUTER "/%d", i);
+        assert_int_equal(stats_publish(stats, id, cgroup, NULL, NULL), i < SLOTS ? 0 : -ENOSPC);
+    }
+    const struct stats_reading *reading = stats_read(stats);
+    assert_int_equal(reading->count, SLOTS);
+    assert_int_equal(reading->unpublished, MANY - SLOTS);
+    /* Gone without a word: the probes' figures stay, those of files do not. */
+    many_cgroups(stats_mount_point(stats), false);
+    reading = stats_read(stats);
+    assert_int_equal(reading->count, SLOTS);
+    assert_true(reading->containers[SLOTS - 1].values[FIELD_FORKS].valid);
+    assert_true(reading->containers[SLOTS - 1].values[FIELD_REMOVED].valid);
+    stats_close(stats);
+    kernel_cgroup_remove(OUTER);
+}
+
+static void test_gone_in_between(void **state)
+{
+    (void)state;
+    const char *none[] = {"tp_btf", "raw_tp", "tracepoint", "cgroup", NULL};
+    struct stats *stats = open_with(&(struct stats_options){.without = none});
+    kernel_cgroup_make(OUTER);
+    assert_int_equal(stats_publish(stats, "outer", OUTER, NULL, NULL), 0);
+    assert_true(kernel_read(stats, "outer")->values[FIELD_CPU].valid);
+    kernel_cgroup_remove(OUTER);
+    assert_false(kernel_read(stats, "outer")->values[FIELD_CPU].valid);
+    stats_close(stats);
+}
+
 /* --- the life of a container --- */
 
 static void test_timeline(void **state)
@@ -168,6 +220,20 @@ static void test_rungs(void **state)
     play(no_btf, NULL, "raw_tp");
     play(NULL, "unified", "tp_btf");
     play(no_btf, "unified", "raw_tp");
+}
+
+/* Plain tracepoints need a tracefs, which this test mounts for itself alone. */
+static void test_plain_tracepoints(void **state)
+{
+    (void)state;
+    const char *without[] = {"tp_btf", "raw_tp", NULL};
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL) < 0) {
+        print_message("skipped: no tracefs can be mounted\n");
+        skip();
+    }
+    play(without, "unified", "tracepoint");
+    umount("/sys/kernel/tracing");
 }
 
 static void test_files_alone(void **state)
@@ -257,8 +323,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nested),
         cmocka_unit_test(test_exhaustion),
+        cmocka_unit_test(test_ten_thousand),
+        cmocka_unit_test(test_gone_in_between),
         cmocka_unit_test(test_timeline),
         cmocka_unit_test(test_rungs),
+        cmocka_unit_test(test_plain_tracepoints),
         cmocka_unit_test(test_files_alone),
         cmocka_unit_test(test_one_probe),
         cmocka_unit_test(test_running_before),
