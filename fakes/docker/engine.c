@@ -5,6 +5,8 @@
 #include "fakes/docker/engine.h"
 #include "reference/base/trace.h"
 
+#define FIRST_VERSION "20.10.24, build 5d6db84"
+
 static void image_free(struct engine_image *image)
 {
     free(image->name);
@@ -26,7 +28,7 @@ struct fake_docker *fake_docker_new(struct kernel *kernel)
     list_init(&engine->clients);
     engine->images = strmap_new();
     engine->tasks = strmap_new();
-    engine->version = str_dup("20.10.24, build 5d6db84");
+    engine->version = str_dup(FIRST_VERSION);
     return engine;
 }
 
@@ -88,6 +90,7 @@ void fake_docker_calm(struct fake_docker *engine)
     while (!list_empty(&engine->rules))
         rule_free(list_entry(engine->rules.next, struct rule, node));
     engine->refuses = false;
+    fake_docker_set_version(engine, FIRST_VERSION);
 }
 
 pid_t fake_docker_pid(const struct fake_docker *engine, const char *name)

@@ -236,11 +236,6 @@ struct host_request *docker_start(
     return &front->request;
 }
 
-struct host_request *docker_get_version(struct docker *docker, struct done done)
-{
-    return docker_start(docker, &(struct docker_call){.verb = DOCKER_VERSION}, done);
-}
-
 struct host_request *docker_run(
     struct docker *docker, const struct docker_run_options *options, struct done done)
 {

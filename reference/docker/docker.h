@@ -6,8 +6,7 @@
  * and what it is about ("inspect mesos-c1") and whose detail is the whole command line.
  *
  * Results. A call that docker refused (the CLI ended with another status than 0) answers
- * -EREMOTEIO, with the status and what it printed; -ETIMEDOUT when the CLI was killed because it
- * did not end; -EBADMSG when its output can't be understood, with the field; another errno when the
+ * -EREMOTEIO, with the status and what it printed; -EBADMSG when its output can't be understood, with the field; another errno when the
  * CLI can't be run at all (-ENOENT: there is none).
  */
 #pragma once
@@ -78,8 +77,6 @@ char *docker_line(char *const *arguments);
  */
 struct host_request *docker_start(
     struct docker *docker, const struct docker_call *call, struct done done);
-/* const struct docker_version *; -ETIMEDOUT after 5 s. */
-struct host_request *docker_get_version(struct docker *docker, struct done done);
 /* const struct docker_exit *: that of `docker run`, when it has ended. */
 struct host_request *docker_run(
     struct docker *docker, const struct docker_run_options *options, struct done done);
@@ -101,7 +98,10 @@ struct host_request *docker_pull(
 struct host_request *docker_inspect_image(
     struct docker *docker, const char *image, struct done done);
 
-/* Several calls in a row (docker_sequence.c); requests as those above. */
+/* Several calls in a row, or one with a limit (docker_sequence.c); requests as those above. */
+
+/* const struct docker_version *; -ETIMEDOUT after 5 s (docker.md 1). */
+struct host_request *docker_get_version(struct docker *docker, struct done done);
 
 struct docker_patience {
     /* When docker refused, or the container has not started yet: the pause before the next attempt;

@@ -5,8 +5,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define VERSION_TIMEOUT_NS (5 * NS_PER_SEC) /* docker.md 1 */
-#define MESSAGE_MAX 512u                    /* of what the CLI printed, in errors */
+#define MESSAGE_MAX 512u /* of what the CLI printed, in errors */
 
 struct docker_cli {
     struct docker base;
@@ -103,22 +102,22 @@ static int read_image(const struct cli_call *call, const char *text, void *value
     return docker_image_parse(text, value, err);
 }
 
+/* None has a time limit here: who does not want to wait any longer cancels. */
 struct cli_verb {
-    uint64_t timeout_ns; /* 0: none of its own; who waits cancels */
     size_t max_output_bytes;
     int (*read)(const struct cli_call *call, const char *text, void *value, struct err *err);
 };
 #define KIB 1024u
 #define MIB (1024u * KIB)
 static const struct cli_verb cli_verbs[DOCKER_VERB_COUNT] = {
-    [DOCKER_VERSION] = {VERSION_TIMEOUT_NS, 4 * KIB, read_version},
-    [DOCKER_STOP] = {0, 64 * KIB, NULL},
-    [DOCKER_KILL] = {0, 64 * KIB, NULL},
-    [DOCKER_RM] = {0, 64 * KIB, NULL},
-    [DOCKER_INSPECT] = {0, 4 * MIB, read_inspection},
-    [DOCKER_PS] = {0, 4 * MIB, read_names},
-    [DOCKER_PULL] = {0, 1 * MIB, NULL},
-    [DOCKER_IMAGE_INSPECT] = {0, 4 * MIB, read_image},
+    [DOCKER_VERSION] = {4 * KIB, read_version},
+    [DOCKER_STOP] = {64 * KIB, NULL},
+    [DOCKER_KILL] = {64 * KIB, NULL},
+    [DOCKER_RM] = {64 * KIB, NULL},
+    [DOCKER_INSPECT] = {4 * MIB, read_inspection},
+    [DOCKER_PS] = {4 * MIB, read_names},
+    [DOCKER_PULL] = {1 * MIB, NULL},
+    [DOCKER_IMAGE_INSPECT] = {4 * MIB, read_image},
 };
 
 /* How the command ended, with the first lines of what it said about it. */
@@ -139,9 +138,6 @@ static int read_result(
     const struct cli_call *call, const struct run_result *result, void *value, struct err *err)
 {
     const struct cli_verb *verb = &cli_verbs[call->verb];
-    if (result->timed_out)
-        return err_set(err, -ETIMEDOUT, "no answer after %lu s, killed",
-            (unsigned long)(verb->timeout_ns / NS_PER_SEC));
     if (!WIFEXITED(result->status) || WEXITSTATUS(result->status) != 0)
         return refused(result, err);
     if (!verb->read)
@@ -191,7 +187,6 @@ static struct host_request *command_start(
     const struct run_request request = {
         .argv = arguments,
         .variables = variables,
-        .timeout_ns = verb->timeout_ns,
         .max_output_bytes = verb->max_output_bytes,
     };
     call->inner = host_run(docker->host, &request, DONE(command_ended, call));

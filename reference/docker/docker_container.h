@@ -157,6 +157,9 @@ void docker_remove_later(struct docker_container *container);
 /* What a docker run makes that goes on although its launch has failed: removed at once, again and
  * again as long as docker run may still make it. */
 void docker_remove_unwanted(struct docker_container *container);
+/* What a docker run may still make that an agent has started that is no more: looked for a minute
+ * long. */
+void docker_remove_cut_off(struct docker_containerizer *docker, const char *name);
 /* The container goes; `docker run` is forgotten, unless what it makes is to be removed. */
 void docker_running_drop(struct docker_running *running);
 void docker_running_ended(struct docker_running *running); /* and freed */

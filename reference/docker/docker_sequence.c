@@ -107,6 +107,76 @@ struct host_request *docker_inspect_patiently(struct docker *docker, const char 
     return &patient->request;
 }
 
+/* --- the version, within a time --- */
+
+#define VERSION_TIMEOUT_NS (5 * NS_PER_SEC)
+
+struct version_call {
+    struct host_request request;
+    struct host_request *call;
+    struct host_request *timer;
+    struct done done;
+};
+
+static void version_cancel(struct host_request *request)
+{
+    struct version_call *version = container_of(request, struct version_call, request);
+    host_cancel(version->call);
+    host_cancel(version->timer);
+    host_request_end(request);
+    free(version);
+}
+
+static void version_finish(
+    struct version_call *version, int result, const void *value, const struct err *err)
+{
+    struct done done = version->done;
+    host_request_end(&version->request);
+    if (result < 0)
+        done_fail(done, result, err);
+    else
+        done_ok(done, value);
+    version_cancel(&version->request);
+}
+
+static void version_shutdown(struct host_request *request)
+{
+    _cleanup_err_ struct err err = ERR_INIT;
+    int r = host_gone_error(&err);
+    version_finish(container_of(request, struct version_call, request), r, NULL, &err);
+}
+
+static void version_answered(void *arg, int result, const void *value, const struct err *err)
+{
+    struct version_call *version = arg;
+    version->call = NULL;
+    if (result != -ESHUTDOWN)
+        version_finish(version, result, value, err);
+}
+
+static void version_too_long(void *arg, int result)
+{
+    struct version_call *version = arg;
+    _cleanup_err_ struct err err = ERR_INIT;
+    version->timer = NULL;
+    if (result < 0)
+        return;
+    err_set(&err, -ETIMEDOUT, "docker version: no answer after %u s, killed",
+        (unsigned)(VERSION_TIMEOUT_NS / NS_PER_SEC));
+    version_finish(version, -ETIMEDOUT, NULL, &err);
+}
+
+struct host_request *docker_get_version(struct docker *docker, struct done done)
+{
+    const struct docker_call call = {.verb = DOCKER_VERSION};
+    struct version_call *version = mem_alloc(sizeof(*version));
+    version->done = done;
+    host_request_add(docker->host, &version->request, version_cancel, version_shutdown);
+    version->call = docker_start(docker, &call, DONE(version_answered, version));
+    version->timer = host_timer(docker->host, VERSION_TIMEOUT_NS, version_too_long, version);
+    return &version->request;
+}
+
 /* --- list and inspect all --- */
 
 #define LIST_AT_A_TIME 100u /* docker.md 8 */

@@ -23,6 +23,7 @@ struct candidate {
     pid_t pid;
     bool no_container_info;
     bool command_task;
+    bool completed;
 };
 
 /* An orphan that is being removed. */
@@ -75,10 +76,10 @@ void docker_recovery_end(struct docker_containerizer *docker)
 
 /* --- which executors are ours --- */
 
-static bool is_ours(const struct agent_run *run)
+static bool may_be_docker(const struct agent_run *run)
 {
     const struct executor_info *executor = run->executor_info;
-    if (!executor || !run->container_id || run->forked_pid <= 0 || run->completed)
+    if (!executor || !run->container_id)
         return false;
     return !executor->container || executor->container->type == CONTAINER_TYPE_DOCKER;
 }
@@ -90,7 +91,7 @@ static void take_candidates(struct docker_recovery *recovery, const struct agent
     recovery->candidates = mem_alloc(state->runs_count * sizeof(*recovery->candidates));
     for (size_t i = 0; i < state->runs_count; i++) {
         const struct agent_run *run = &state->runs[i];
-        if (!is_ours(run))
+        if (!may_be_docker(run))
             continue;
         recovery->candidates[recovery->candidates_count++] = (struct candidate){
             .id = str_dup(run->container_id),
@@ -98,6 +99,7 @@ static void take_candidates(struct docker_recovery *recovery, const struct agent
             .pid = run->forked_pid,
             .no_container_info = !run->executor_info->container,
             .command_task = run->command_task,
+            .completed = run->completed,
         };
     }
 }
@@ -119,9 +121,36 @@ static const char *actual_name(
     return NULL;
 }
 
+/*
+ * The launch of an executor that has no pid was cut off: volumes may be mounted that nobody knows,
+ * and a docker run under way may still make a container that is not in the list yet.
+ */
+static void clean_up_cut_off(struct docker_recovery *recovery, const struct candidate *candidate,
+    const struct docker_inspections *all)
+{
+    struct docker_containerizer *docker = recovery->docker;
+    _cleanup_err_ struct err err = ERR_INIT;
+    bool in_container = !candidate->command_task || docker->options.mesos_image;
+    if (candidate->no_container_info)
+        return;
+    if (docker_volumes_unmount(docker, candidate->id, &err) < 0)
+        log_warning("recover: %s", err_text(&err));
+    if (candidate->completed || !in_container || !docker->options.kill_orphans ||
+        actual_name(all, candidate->id, candidate->command_task))
+        return;
+    sometimes("docker: a docker run of an earlier agent may be under way");
+    _cleanup_free_ char *name = candidate->command_task ? docker_executor_name(candidate->id)
+                                                        : docker_container_name(candidate->id);
+    docker_remove_cut_off(docker, name);
+}
+
 static void record(struct docker_recovery *recovery, const struct candidate *candidate,
     const struct docker_inspections *all)
 {
+    if (candidate->pid <= 0 || candidate->completed) {
+        clean_up_cut_off(recovery, candidate, all);
+        return;
+    }
     const char *name = actual_name(all, candidate->id, false);
     const char *executor_name = actual_name(all, candidate->id, true);
     if (candidate->no_container_info && !name && !executor_name)

@@ -6,6 +6,7 @@
 #include "reference/docker/docker_container.h"
 
 #define REMOVE_AGAIN_NS NS_PER_SEC
+#define CUT_OFF_ATTEMPTS 6u /* after 1, 2, 4, … s */
 
 struct docker_removal {
     struct list node;
@@ -13,6 +14,8 @@ struct docker_removal {
     char *names[2];
     size_t next;                    /* index of the name to be removed next */
     struct docker_running *running; /* may still make what is to be removed; NULL: it can't */
+    unsigned attempts;              /* that are left, whoever may make it */
+    uint64_t pause_ns;              /* before the next of them */
     struct host_request *request;   /* a delay, or the removal of one name */
 };
 
@@ -79,10 +82,13 @@ static void removed(void *arg, int result, const void *value, const struct err *
     removal->request = NULL;
     if (result == -ESHUTDOWN)
         return;
-    if (result < 0 && removal->running) {
+    bool again = removal->running || removal->attempts > 1;
+    if (result < 0 && again) {
         /* docker run has not made it yet */
+        removal->attempts -= removal->attempts > 0;
         removal->request =
-            host_timer(removal->docker->host, REMOVE_AGAIN_NS, removal_due, removal);
+            host_timer(removal->docker->host, removal->pause_ns, removal_due, removal);
+        removal->pause_ns *= removal->attempts > 0 ? 2 : 1;
         return;
     }
     if (result < 0)
@@ -107,6 +113,7 @@ static struct docker_removal *removal_new(
     removal->docker = docker;
     removal->names[0] = str_dup(name);
     removal->names[1] = str_dup(second);
+    removal->pause_ns = REMOVE_AGAIN_NS;
     list_append(&docker->removals, &removal->node);
     removal->request = host_timer(docker->host, delay_ns, removal_due, removal);
     return removal;
@@ -124,4 +131,10 @@ void docker_remove_unwanted(struct docker_container *container)
     struct docker_removal *removal = removal_new(container->docker, name, NULL, 0);
     removal->running = container->run;
     container->run->removal = removal;
+}
+
+void docker_remove_cut_off(struct docker_containerizer *docker, const char *name)
+{
+    struct docker_removal *removal = removal_new(docker, name, NULL, REMOVE_AGAIN_NS);
+    removal->attempts = CUT_OFF_ATTEMPTS;
 }

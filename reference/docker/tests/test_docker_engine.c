@@ -306,7 +306,7 @@ static void test_update_writes_cgroups(void **state)
 static void test_container_ends(void **state)
 {
     struct world *world = *state;
-    launch(world, "seatrial-busybox", "sleep 1");
+    launch(world, "seatrial-busybox", "sleep 4");
     assert_int_equal(world->launch.number, LAUNCH_SUCCESS);
     containerizer_wait(world->containerizer, ID, DONE(heard_termination, &world->wait));
     until(world, &world->wait);
