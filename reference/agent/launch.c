@@ -49,7 +49,11 @@ struct agent_launch {
 
 static struct agent_run_names names_of(const struct executor *executor)
 {
-    return (struct agent_run_names){executor->framework, executor->executor, executor->id, false, false};
+    return (struct agent_run_names){
+        .framework = executor->framework,
+        .executor = executor->executor,
+        .container = executor->id,
+    };
 }
 
 static void executor_free(struct executor *executor)

@@ -6,8 +6,8 @@
  * and what it is about ("inspect mesos-c1") and whose detail is the whole command line.
  *
  * Results. A call that docker refused (the CLI ended with another status than 0) answers
- * -EREMOTEIO, with the status and what it printed; -EBADMSG when its output can't be understood, with the field; another errno when the
- * CLI can't be run at all (-ENOENT: there is none).
+ * -EREMOTEIO, with the status and what it printed; -EBADMSG when its output can't be understood,
+ * with the field; another errno when the CLI can't be run at all (-ENOENT: there is none).
  */
 #pragma once
 
