@@ -19,11 +19,11 @@ static void add_flag(struct command_info *command, const char *name, const char 
     strv_add_owned(&command->arguments, str_printf("--%s=%s", name, value));
 }
 
-/* The executor cannot be found: the task fails, and its stderr says why. */
+/* The executor cannot be found: the task fails, and its stdout says why. */
 static void make_refusal(struct command_info *command, const struct err *err)
 {
     command->shell = true;
-    command->value = str_printf("echo '%s' >&2; exit 1", err_text(err));
+    command->value = str_printf("echo '%s'; exit 1", err_text(err));
 }
 
 static void make_command(

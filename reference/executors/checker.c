@@ -138,6 +138,7 @@ static void command_plan(const struct checker *checker, struct plan *plan)
     plan->container_id = str_dup("check");
     plan->stdio_fds[1] = plan->stdio_fds[2] = 2;
     plan->mount_namespace_pid = place->mount_namespace_pid;
+    plan->info.working_directory = str_dup(place->directory);
     plan->info.command = mem_alloc(sizeof(*plan->info.command));
     json_type_copy(&command_info_json, plan->info.command, command);
     if (place->command_prefix)

@@ -8,6 +8,7 @@
 /* Where attempts run; borrowed, and outlives the checker. */
 struct check_place {
     const char *launcher_dir;  /* of mesos-tcp-connect */
+    const char *directory;     /* where COMMAND runs; NULL: where we are */
     struct environment_variable *environment; /* of COMMAND */
     size_t environment_count;
     pid_t mount_namespace_pid; /* COMMAND enters the mount namespace of this process; 0: no */

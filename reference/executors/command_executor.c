@@ -267,6 +267,7 @@ static void start_checks(struct command_executor *executor)
 {
     executor->place = (struct check_place){
         .launcher_dir = executor->options.launcher_dir,
+        .directory = executor->options.rootfs ? NULL : executor->options.environment.directory,
         .environment = executor->environment,
         .environment_count = executor->environment_count,
         .mount_namespace_pid = executor->options.rootfs ? executor->pid : 0,
