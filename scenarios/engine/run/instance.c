@@ -285,6 +285,9 @@ void instance_stop(struct run *run)
     if (requests)
         run_violation(
             run, "%zu requests (timers, watches) are left after the agent stopped", requests);
+    /* They would call into what is freed. */
+    while (!list_empty(&instance->host->requests))
+        host_cancel(list_entry(instance->host->requests.next, struct host_request, node));
     check_descriptors(run);
     host_gone(instance->host);
     host_free(instance->host);

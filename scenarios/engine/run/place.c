@@ -94,8 +94,7 @@ char *place_file(struct run *run, const char *path, struct err *err)
         return rootfs_file(run, strchr(path, ':') + 1, err);
     for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
         if (str_starts(path, prefixes[i].prefix))
-            return str_printf(
-                "%s/%s", prefixes[i].directory, path + strlen(prefixes[i].prefix));
+            return str_printf("%s/%s", prefixes[i].directory, path + strlen(prefixes[i].prefix));
     }
     if (path[0] == '/')
         return str_dup(path);

@@ -16,8 +16,8 @@
             "slash "                                                                               \
             "first: from the hierarchy's root"                                                     \
     }
-#define PLACE_FILE_HELP                                                                            \
-    "a path: sandbox:ID/…, runtime:ID/…, rootfs:ID/…, work:…, run:… (the runtime directory), "      \
+#define PLACE_FILE_HELP                                                                                  \
+    "a path: sandbox:ID/…, runtime:ID/…, rootfs:ID/…, work:…, run:… (the runtime directory), " \
     "images:… (archives of images), store:… (the docker store), or absolute"
 
 struct place {

@@ -81,6 +81,7 @@ void run_close(struct run *run)
     strmap_free(run->labels);
     strmap_free(run->spawned);
     lifecycles_forget(run);
+    outside_forget(run);
     strmap_free(run->ranks);
     strmap_free(run->lifecycles);
     flags_release(&run->flags);

@@ -17,6 +17,7 @@
 
 struct run;
 struct operation_kind;
+struct cgroup_fs;
 
 /* A call of the containerizer (or of the agent) and its outcome. */
 struct operation {
@@ -71,6 +72,11 @@ struct effect_record {
 
 void effect_record_release(struct effect_record *record);
 
+struct outside_cgroup {
+    struct cgroup_fs *fs; /* of the observer */
+    char *path;
+};
+
 struct run {
     const struct scenario *scenario;
     const struct run_options *options;
@@ -91,8 +97,10 @@ struct run {
     struct strmap *labels;     /* label -> struct operation * */
     struct strmap *ranks;      /* isolator -> its place in the agent's list, from 1 */
     struct strmap *lifecycles; /* id -> struct lifecycle * */
-    struct strmap *spawned;    /* name -> pid */
-    char **trace_lines;        /* whole trace when somebody will ask */
+    struct outside_cgroup *outside_cgroups;
+    size_t outside_cgroups_count;
+    struct strmap *spawned; /* name -> pid */
+    char **trace_lines;     /* whole trace when somebody will ask */
     size_t trace_count;
     size_t trace_capacity;
     bool keep_trace;
@@ -183,6 +191,12 @@ void known_free_all(struct run *run);
 
 /* watchdog.c: who waits for what; owned text of several lines */
 char *run_describe(struct run *run);
+/* outside.c: what steps did to the world on behalf of others than the agent. A sweep cuts the steps
+ * short that would have undone it: then it is undone here, as it is nobody's leak. */
+void outside_note_cgroup(struct run *run, struct cgroup_fs *fs, const char *path);
+void outside_undo(struct run *run);
+void outside_forget(struct run *run);
+
 /* lifecycle.c: the calls of isolators for each container, in this life of the agent */
 void lifecycle_event(struct run *run, const char *op, const json_t *args);
 void lifecycles_forget(struct run *run);

@@ -54,6 +54,8 @@ static int make_cgroup_run(struct run *run, const struct step *step, struct err 
     if (result < 0)
         return result;
     result = cgroup_create_recursive(place.fs, place.path, err);
+    if (result == 0)
+        outside_note_cgroup(run, place.fs, place.path);
     place_release(&place);
     return result;
 }
