@@ -16,6 +16,8 @@ const struct bench benches[] = {
     {"sim", "simulated container lifecycles per second, and memory per live container",
         bench_sim_main},
     {"bpf", "accuracy and cost of the probes behind `seatrial stats`", bench_bpf_main},
+    {"launch", "launch and lifecycle of real containers, beside the floor and other runtimes",
+        bench_launch_main},
     {NULL, NULL, NULL},
 };
 
