@@ -13,6 +13,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "fakes/cgroupfs/replay_real.h"
 #include "reference/base/mem.h"
 
 #define DUMP_BYTES_MAX 3000
@@ -89,6 +90,11 @@ int64_t replay_files_write(struct replay_world *world, const struct replay_op *o
 {
     _cleanup_free_ char *path = replay_files_path(world, replay_text(op, "path"));
     int64_t result = 0;
+    if (world->files->real && replay_is_pid_list(replay_text(op, "path")) &&
+        !replay_real_may_move(world, strbuf_text(data), data->length)) {
+        outcome->skipped = REPLAY_NOT_OURS;
+        return 0;
+    }
     replay_files_begin(world, op);
     int fd = open(path, flags | O_CLOEXEC);
     if (fd < 0) {

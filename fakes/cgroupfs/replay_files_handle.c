@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fakes/cgroupfs/replay_files.h"
+#include "fakes/cgroupfs/replay_real.h"
 #include "reference/base/mem.h"
 
 #define READ_MAX 65536
@@ -18,6 +19,7 @@ struct files_handle {
     struct files_handle *next;
     char *name;
     int fd; /* -1 once closed */
+    bool pids; /* a list of pids */
 };
 
 static struct files_handle *handle_find(const struct replay_world *world, const char *name)
@@ -34,7 +36,7 @@ static int fd_of(const struct replay_world *world, const struct replay_op *op)
     return handle ? handle->fd : -1;
 }
 
-static void handle_add(struct replay_world *world, const char *name, int fd)
+static struct files_handle *handle_add(struct replay_world *world, const char *name, int fd)
 {
     struct files_handle *handle = mem_alloc(sizeof(*handle));
     handle->name = str_dup(name);
@@ -42,6 +44,7 @@ static void handle_add(struct replay_world *world, const char *name, int fd)
     handle->next = world->files->handles;
     world->files->handles = handle;
     replay_symbol_set(world, name, fd, false);
+    return handle;
 }
 
 void replay_files_close(struct replay_files *files)
@@ -66,7 +69,8 @@ static void run_open(
     outcome->result = fd < 0 ? -errno : 0;
     replay_files_end(world, op);
     if (fd >= 0)
-        handle_add(world, replay_text(op, "h"), fd);
+        handle_add(world, replay_text(op, "h"), fd)->pids =
+            replay_is_pid_list(replay_text(op, "path"));
 }
 
 static void run_close(
@@ -105,6 +109,12 @@ static void run_write(
     const char *recorded = replay_bytes(op, "data", &length);
     replay_substitute(world, recorded, length, &data);
     int fd = fd_of(world, op);
+    const struct files_handle *handle = handle_find(world, replay_text(op, "h"));
+    if (world->files->real && handle && handle->pids &&
+        !replay_real_may_move(world, strbuf_text(&data), data.length)) {
+        outcome->skipped = REPLAY_NOT_OURS;
+        return;
+    }
     replay_files_begin(world, op);
     ssize_t written = strcmp(op->op, "pwrite")
                           ? write(fd, strbuf_text(&data), data.length)
@@ -180,8 +190,9 @@ static void run_poll(
     short events = (short)((strchr(letters, 'i') ? POLLIN : 0) |
                            (strchr(letters, 'p') ? POLLPRI : 0) |
                            (strchr(letters, 'o') ? POLLOUT : 0));
+    const struct files_handle *handle = handle_find(world, replay_text(op, "h"));
     struct poll_wait wait = wait_for(world, op, events);
-    outcome->result = wait.result;
+    outcome->result = handle && handle->fd < 0 ? 1 : wait.result; /* POLLNVAL, as recorded */
     outcome->has_out = true;
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (wait.fd.revents & names[i].bit)

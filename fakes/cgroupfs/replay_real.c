@@ -419,6 +419,41 @@ void replay_real_print_pid(const struct replay_world *world, int64_t pid, struct
     strbuf_add(out, pid == getpid() ? "$SELF\n" : pid ? "$OTHER\n" : "0\n");
 }
 
+static bool is_ours(const struct replay_world *world, long long pid)
+{
+    if (pid == 0)
+        return !world->files->stay;
+    if (pid == getpid())
+        return !world->files->stay;
+    for (const struct real_actor *at = world->files->actors; at; at = at->next)
+        if (!at->reaped && at->pid == pid)
+            return true;
+    for (const struct replay_symbol *at = world->symbols; at; at = at->next)
+        if (at->thread && at->value == pid)
+            return true;
+    return false;
+}
+
+static bool is_anybody(long long pid)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%lld", pid);
+    return access(path, F_OK) == 0;
+}
+
+bool replay_real_may_move(const struct replay_world *world, const char *data, size_t length)
+{
+    _cleanup_free_ char *text = str_ndup(data, length);
+    char *at = text, *end;
+    while (*at && !strchr("+0123456789", *at))
+        at++; /* whatever is skipped makes it no number, or is skipped by the kernel, too */
+    errno = 0;
+    long long pid = strtoll(at, &end, 0);
+    if (end == at || errno || pid < 0 || pid > INT32_MAX)
+        return true;
+    return is_ours(world, pid) || (pid != 0 && !is_anybody(pid));
+}
+
 /* Above the base only reads, and actors that go back. */
 const char *replay_real_forbidden(const struct replay_world *world, const struct replay_op *op)
 {

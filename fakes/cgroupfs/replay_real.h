@@ -4,6 +4,8 @@
 
 #include "fakes/cgroupfs/replay_files.h"
 
+#define REPLAY_NOT_OURS "it would move a process that is not ours"
+
 struct replay_real {
     struct replay_files files;
     char *base;
@@ -22,4 +24,10 @@ void replay_real_stop(struct replay_real *real, struct replay_world *world);
 void replay_real_print_pid(const struct replay_world *world, int64_t pid, struct strbuf *out);
 /* Why an operation is not done on a real machine; NULL when it is. */
 const char *replay_real_forbidden(const struct replay_world *world, const struct replay_op *op);
+/*
+ * The last gate before a write to a real list of pids: false when it would move a process that is
+ * not ours. Everything that is no number, or the number of nobody, passes; so does "0", ourselves,
+ * where operations of a trace may say it.
+ */
+bool replay_real_may_move(const struct replay_world *world, const char *data, size_t length);
 extern const struct replay_operation replay_real_ops[];

@@ -13,6 +13,7 @@ int run_main(int argc, char **argv);
 int replay_main(int argc, char **argv); /* fakes/cgroupfs/replay.h */
 int cgroupfs_main(int argc, char **argv); /* fakes/cgroupfs/cgroupfs_main.h */
 int cgroupfs_control_main(int argc, char **argv); /* fakes/cgroupfs/control_client.h */
+int cgroupfs_fuzz_main(int argc, char **argv); /* fakes/cgroupfs/fuzz.h */
 int bench_main(int argc, char **argv); /* bench/, which this folder does not know */
 /* bpf/, which this folder does not know either; the agent with probes behind it */
 int stats_main(int argc, char **argv);

@@ -11,5 +11,7 @@ const struct subcommand subcommands[] = {
     {"stats", "figures of containers, from the kernel", stats_main},
     {"cgroupfs", "mounts a fake cgroup file system", cgroupfs_main},
     {"cgroupfs-control", "sends commands to one that is mounted", cgroupfs_control_main},
+    {"cgroupfs-fuzz", "compares the cgroup model with this machine's cgroups",
+        cgroupfs_fuzz_main},
     {NULL, NULL, NULL},
 };
