@@ -376,13 +376,15 @@ static void run_list(
 static void run_modes(
     struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
 {
+    const struct cgroup_caller caller = replay_caller(world, op);
     struct listing listing = {0};
     struct cgroup_node node, child;
     struct cgroup_stat stat;
     outcome->result = list_directory(world, op, &node, &listing);
     outcome->has_out = outcome->result == 0;
     for (char **entry = listing.names; outcome->has_out && entry && *entry; entry++) {
-        if ((*entry)[1] == '.' || cgroup_node_child(node.cgroup, *entry + 1, &child))
+        if ((*entry)[1] == '.' || cgroup_node_access(&node, X_OK, &caller) ||
+            cgroup_node_child(node.cgroup, *entry + 1, &child))
             continue;
         cgroup_node_stat(&child, &stat);
         strbuf_addf(&outcome->out, "%c%04o %s\n", **entry, (unsigned)(stat.mode & 07777),
@@ -419,12 +421,14 @@ static void dump_one(
 static void run_dump(
     struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
 {
+    const struct cgroup_caller caller = replay_caller(world, op);
     struct listing listing = {0};
     struct cgroup_node node, child;
     outcome->result = list_directory(world, op, &node, &listing);
     outcome->has_out = outcome->result == 0;
     for (char **entry = listing.names; outcome->has_out && entry && *entry; entry++)
-        if (**entry == '-' && cgroup_node_child(node.cgroup, *entry + 1, &child) == 0)
+        if (**entry == '-' && cgroup_node_access(&node, X_OK, &caller) == 0 &&
+            cgroup_node_child(node.cgroup, *entry + 1, &child) == 0)
             dump_one(world, op, &child, &outcome->out);
     strv_free(listing.names);
 }

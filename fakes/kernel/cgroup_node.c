@@ -434,6 +434,11 @@ static int xattr_allowed(const struct cgroup_node *node, const char *name, int w
         return want == W_OK ? -EPERM : -ENODATA;
     if (str_starts(name, "security.") && caller->uid != 0 && want == W_OK)
         return -EPERM;
+    struct cgroup_stat stat;
+    cgroup_node_stat(node, &stat);
+    if (str_starts(name, "user.") && want == W_OK && !node->file && stat.mode & S_ISVTX &&
+        caller->uid != 0 && caller->uid != stat.uid)
+        return -EPERM;
     if (!str_starts(name, "security.") && !str_starts(name, "system.") &&
         cgroup_node_access(node, want, caller))
         return -EACCES;

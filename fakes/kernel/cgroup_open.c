@@ -121,15 +121,23 @@ static ssize_t read_at(struct cgroup_open *open, void *buffer, size_t size, uint
         return -EISDIR;
     if ((open->flags & O_ACCMODE) == O_WRONLY)
         return -EBADF;
-    if (open_gone(open))
+    if (size == 0)
+        return 0; /* seq_read_iter does not look any further */
+    /* What is left in the buffer is given out without looking whether the file is still there. */
+    bool left_over = open->generated && offset && offset == open->read_offset &&
+        offset < open->content.length;
+    if (!left_over && open_gone(open))
         return -ENODEV;
     if (offset == 0 || offset != open->read_offset || !open->generated) {
         strbuf_reset(&open->content);
         open->generated = false;
         struct cgroup_io io = open_io(open, &open->opener);
         int result = cgroup_slot_read(&io, &open->content);
-        if (result)
+        if (result) {
+            if (!(open->node.file->flags & FILE_PIDS))
+                open->event = false; /* it was asked, and had nothing to show */
             return result;
+        }
         open->generated = true;
         /* An empty list shows nothing, and so it sees nothing either. */
         if (open->content.length || !(open->node.file->flags & FILE_PIDS))
@@ -165,10 +173,10 @@ static bool writable(const struct cgroup_open *open)
 static ssize_t write_once(struct cgroup_open *open, const void *data, size_t length,
     const struct cgroup_caller *caller)
 {
-    if (length == 0)
-        return 0;
     if (open_gone(open))
         return -ENODEV;
+    if (length == 0)
+        return 0;
     struct cgroup_io io = open_io(open, caller);
     int result = cgroup_slot_write(&io, data, length);
     return result ? result : (ssize_t)length;

@@ -120,7 +120,8 @@ static const char *parse_region(const char *text, unsigned limit, struct region 
         }
     }
     region->used = region->end >= region->start ? region->end - region->start + 1 : 0;
-    region->group = region->used;
+    /* The kernel counts one more than the end, in 32 bits. */
+    region->group = region->end == UINT32_MAX ? 0 : region->used;
     if (region_ends(*text))
         return text;
     text = *text == ':' ? number(text + 1, limit, &region->used) : NULL;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The blkio files of v1 (spec cgroupfs.md 6): throttling, and what BFQ adds where it is built. */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fakes/kernel/io.h"
@@ -127,6 +129,18 @@ static int bfq_weight_device_write(const struct cgroup_io *io, char *text)
 {
     struct io_device *device;
     const char *rest;
+    char *end;
+    text = text_strip(text);
+    /* "WEIGHT" and "default WEIGHT" are for all devices. */
+    unsigned long long weight = strtoull(text, &end, 0);
+    if (*text == '-' || *text == '+')
+        end = text;
+    if ((!*end && (end != text || !*text)) || sscanf(text, "default %llu", &weight) == 1) {
+        if (weight < BFQ_WEIGHT_MIN || weight > BFQ_WEIGHT_MAX)
+            return -ERANGE;
+        io_of(io->css)->bfq_weight = (uint32_t)weight;
+        return 0;
+    }
     int result = io_parse_device(io, text, &device, &rest);
     if (result)
         return result;

@@ -243,6 +243,8 @@ static int rules_write(const struct cgroup_io *io, char *text)
     struct devices_css *state = devices(io->css);
     bool deny = io->file->argument;
     struct exception exception;
+    if (io->caller->uid != 0)
+        return -EPERM; /* CAP_SYS_ADMIN of who writes, not of who opened */
     text = text_strip(text);
     if (*text == 'a')
         return set_default(state, deny);

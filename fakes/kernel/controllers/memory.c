@@ -26,6 +26,23 @@ uint64_t memory_kernel_bytes(const struct memory_css *memory)
     return bytes;
 }
 
+bool memory_child_fits(const struct cgroup_css *css)
+{
+    for (const struct memory_css *at = (const struct memory_css *)css; at; at = memory_parent(at)) {
+        const struct cgroup *cgroup = at->css.cgroup;
+        if (!cgroup_profile(cgroup)->kernel_memory)
+            return true;
+        uint64_t children = css == &at->css ? cgroup->children_count + cgroup->dying_children : 0;
+        uint64_t more = css == &at->css
+                            ? whole_pages((children + 1) * CHILD_KERNEL_BYTES) -
+                                  whole_pages(children * CHILD_KERNEL_BYTES)
+                            : CHILD_KERNEL_BYTES;
+        if (memory_kernel_bytes(at) + memory_usage(at) + more > limit_bytes(at->max))
+            return false;
+    }
+    return true;
+}
+
 static void kernel_peaks(struct memory_css *memory)
 {
     for (struct memory_css *at = memory; at; at = memory_parent(at)) {
