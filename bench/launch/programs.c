@@ -63,13 +63,15 @@ static int bundle_make(
     _cleanup_free_ char *bundle = str_printf("%s/bundle-%s", world->directory, name);
     _cleanup_free_ char *rootfs = str_printf("%s/rootfs", bundle);
     _cleanup_free_ char *proc = str_printf("%s/proc", rootfs);
+    _cleanup_free_ char *dev = str_printf("%s/dev", rootfs); /* crun wants it */
     _cleanup_free_ char *payload = str_printf("%s/payload", rootfs);
     _cleanup_free_ char *config = str_printf("%s/config.json", bundle);
     _cleanup_free_ char *cgroup = str_printf("/%s/%s", world->cgroup, name);
     FILE *file;
 
     if (mkdir(bundle, 0755) < 0 || mkdir(rootfs, 0755) < 0 || mkdir(proc, 0755) < 0 ||
-        file_copy(world->payload, payload) < 0 || !(file = fopen(config, "we")))
+        mkdir(dev, 0755) < 0 || file_copy(world->payload, payload) < 0 ||
+        !(file = fopen(config, "we")))
         return err_errno(err, -errno, "bundle %s", bundle);
     fprintf(file, spec, cgroup);
     fclose(file);
