@@ -9,6 +9,7 @@
 
 #include "fakes/kernel/process.h"
 #include "fakes/kernel/workload.h"
+#include "fakes/sim_du.h"
 #include "reference/base/map.h"
 
 static const struct sim_user users[] = {
@@ -180,7 +181,7 @@ static void play_sleep(
 static const struct {
     const char *name;
     sim_program_fn fn;
-} programs[] = {{"true", play_true}, {"false", play_false}, {"sleep", play_sleep}};
+} programs[] = {{"true", play_true}, {"false", play_false}, {"sleep", play_sleep}, {"du", sim_du_play}};
 
 int sim_program_play(struct sim_world *world, const struct run_request *request,
     struct sim_program_result *ret_result)
@@ -198,7 +199,7 @@ int sim_program_play(struct sim_world *world, const struct run_request *request,
     }
     for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
         if (str_equal(programs[i].name, name)) {
-            programs[i].fn(NULL, request, ret_result);
+            programs[i].fn(world->kernel->vfs, request, ret_result);
             return 0;
         }
     }

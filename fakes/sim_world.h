@@ -43,7 +43,7 @@ void sim_resident_add(struct sim_world *world, struct sim_resident *resident);
 void sim_resident_remove(struct sim_resident *resident);
 
 /* Plays a helper command: a registered program by the name in argv[0] (without its folder), or one
- * of true, false and sleep. -ENOENT when there is none. */
+ * of true, false, sleep and du. -ENOENT when there is none. */
 int sim_program_play(struct sim_world *world, const struct run_request *request,
     struct sim_program_result *ret_result);
 

@@ -259,15 +259,33 @@ void instance_crash(struct run *run)
     usage_forget(run);
 }
 
-/* An agent that has stopped in peace has closed what it opened. */
-static void check_descriptors(struct run *run)
+/* The first descriptor that was not there when the agent started; NULL: none. Owned. */
+static char *descriptor_left(struct run *run)
 {
     struct instance *instance = &run->instance;
     _cleanup_strv_ char **now = run->world->ops->descriptors(run->world, instance->host);
-    for (size_t i = 0; now && now[i]; i++) {
+    for (size_t i = 0; now && now[i]; i++)
         if (!strv_contains(instance->descriptors, now[i]))
-            run_violation(run, "descriptor left open by the agent: %s", now[i]);
-    }
+            return str_dup(now[i]);
+    return NULL;
+}
+
+static bool descriptors_closed(struct run *run, void *arg)
+{
+    (void)arg;
+    _cleanup_free_ char *left = descriptor_left(run);
+    return !left;
+}
+
+/* An agent that has stopped in peace has closed what it opened; a helper that it killed may still
+ * be watched until it is reaped. */
+static void check_descriptors(struct run *run)
+{
+    _cleanup_err_ struct err ignored = ERR_INIT;
+    run_until(run, descriptors_closed, NULL, NS_PER_SEC, "", &ignored);
+    _cleanup_free_ char *left = descriptor_left(run);
+    if (left)
+        run_violation(run, "descriptor left open by the agent: %s", left);
 }
 
 void instance_stop(struct run *run)
