@@ -93,8 +93,7 @@ static int check_thawed_v1(struct cgroup_fs *fs, const char *path, struct err *e
 }
 
 /* Makes the container's cgroup in one hierarchy; says whether it is new. */
-static int create_v1(
-    struct linux_launcher *launcher, struct cgroup_fs *fs, const char *path, bool nested,
+static int create_v1(struct linux_launcher *launcher, struct cgroup_fs *fs, const char *path,
     bool *ret_created, struct err *err)
 {
     *ret_created = false;
@@ -111,9 +110,7 @@ static int create_v1(
     if (result < 0)
         return result;
     /* A new cgroup is frozen when the one above it is. */
-    if (fs == launcher->freezer && (nested || !*ret_created))
-        return check_thawed_v1(fs, path, err);
-    return 0;
+    return fs == launcher->freezer ? check_thawed_v1(fs, path, err) : 0;
 }
 
 /* v2: the isolator has made it; only its state matters. */
@@ -155,8 +152,7 @@ static int cgroups_prepare(struct linux_launcher *launcher, const char *id,
         if (!order[i])
             continue;
         bool created = false;
-        int result = create_v1(
-            launcher, order[i], cgroups->path, container_id_is_nested(id), &created, err);
+        int result = create_v1(launcher, order[i], cgroups->path, &created, err);
         if (result == 0 || created) {
             cgroups->created[cgroups->count] = created;
             cgroups->fs[cgroups->count++] = order[i];
