@@ -181,7 +181,8 @@ static void play_sleep(
 static const struct {
     const char *name;
     sim_program_fn fn;
-} programs[] = {{"true", play_true}, {"false", play_false}, {"sleep", play_sleep}, {"du", sim_du_play}};
+} programs[] = {
+    {"true", play_true}, {"false", play_false}, {"sleep", play_sleep}, {"du", sim_du_play}};
 
 int sim_program_play(struct sim_world *world, const struct run_request *request,
     struct sim_program_result *ret_result)
