@@ -74,13 +74,21 @@ static void process_ended(struct process *process, void *arg)
     if (parent)
         process_reap(process);
     process->on_exit = NULL;
+    /* Who is told may fork, and a reaped process is gone then: nothing of it is needed after this. */
+    struct list told;
+    list_init(&told);
     while (!list_empty(&watchers->list)) {
         struct exit_watch *watch =
             list_entry(watchers->list.next, struct exit_watch, node);
         watch->watchers = NULL;
-        watch_tell(watch, watch->request.host == parent, status);
+        list_remove(&watch->node);
+        list_append(&told, &watch->node);
     }
     watchers_free(watchers);
+    while (!list_empty(&told)) {
+        struct exit_watch *watch = list_entry(told.next, struct exit_watch, node);
+        watch_tell(watch, watch->request.host == parent, status);
+    }
 }
 
 /* There is no process, or it is a zombie of which nobody was told. */
