@@ -240,24 +240,33 @@ static int stage_directory(struct sim_init *init, struct err *err)
     return 0;
 }
 
-/* What the workload sees of its mounts: bind mounts lead elsewhere in the file system. */
+/* A bind mount below the root leads elsewhere in the file system. */
+static size_t mapping_add(const struct mount_entry *mount, const char *rootfs,
+    struct workload_mapping *mappings, size_t count)
+{
+    size_t root_length = rootfs ? strlen(rootfs) : 0;
+    if (!mount || !(mount->flags & MS_BIND) || !mount->source ||
+        (root_length > 0 && strncmp(mount->target, rootfs, root_length) != 0))
+        return count;
+    const char *inside = mount->target + root_length;
+    mappings[count] = (struct workload_mapping){
+        .inside = inside[0] ? inside : "/", .outside = mount->source};
+    return count + 1;
+}
+
+/* What the workload sees of its mounts, and of those among its file operations. */
 static size_t mappings_make(const struct sim_init *init, struct workload_mapping **ret_mappings)
 {
     const struct launch_info *info = init->info;
     size_t count = 0;
-    if (!info || info->mounts_count == 0)
+    size_t most = info ? info->mounts_count + info->file_operations_count : 0;
+    if (most == 0)
         return 0;
-    size_t root_length = info->rootfs ? strlen(info->rootfs) : 0;
-    struct workload_mapping *mappings = mem_alloc(info->mounts_count * sizeof(*mappings));
-    for (size_t i = 0; i < info->mounts_count; i++) {
-        const struct mount_entry *mount = &info->mounts[i];
-        if (!(mount->flags & MS_BIND) || !mount->source ||
-            (root_length > 0 && strncmp(mount->target, info->rootfs, root_length) != 0))
-            continue;
-        const char *inside = mount->target + root_length;
-        mappings[count++] = (struct workload_mapping){
-            .inside = inside[0] ? inside : "/", .outside = mount->source};
-    }
+    struct workload_mapping *mappings = mem_alloc(most * sizeof(*mappings));
+    for (size_t i = 0; i < info->mounts_count; i++)
+        count = mapping_add(&info->mounts[i], info->rootfs, mappings, count);
+    for (size_t i = 0; i < info->file_operations_count; i++)
+        count = mapping_add(info->file_operations[i].mount, info->rootfs, mappings, count);
     *ret_mappings = mappings;
     return count;
 }

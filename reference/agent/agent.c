@@ -137,6 +137,7 @@ static int create_isolators(struct creation *creation, struct err *err)
         .host = creation->host,
         .flags = creation->flags,
         .linux_launcher = str_equal(creation->launcher->ops->name, "linux"),
+        .provisioner = creation->given.provisioner,
     };
     int r = isolator_list_create(
         &context, given->isolators, modules, &creation->isolators, err);
@@ -169,11 +170,11 @@ static int create_mesos(
     struct creation *creation, struct containerizer **ret_containerizer, struct err *err)
 {
     int r = choose_launcher(creation, err);
-    if (r == 0)
-        r = create_isolators(creation, err);
     if (r == 0 && !creation->given.provisioner)
         r = image_provisioner_new(
             creation->host, creation->flags, &creation->given.provisioner, err);
+    if (r == 0)
+        r = create_isolators(creation, err);
     if (r == 0)
         r = share_fetcher(creation, &creation->given.fetcher, err);
     if (r < 0)

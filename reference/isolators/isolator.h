@@ -15,6 +15,7 @@
 #include "reference/model/termination.h"
 
 struct isolator;
+struct provisioner;
 struct isolator_ops {
     void (*recover)(struct isolator *isolator, const struct container_state *states, size_t count,
         char *const *orphans, struct done done);
@@ -62,6 +63,7 @@ struct isolator_context {
     struct host *host;
     const struct flags *flags;
     bool linux_launcher;
+    struct provisioner *provisioner; /* for image volumes; NULL: none */
 };
 
 /*
@@ -122,6 +124,9 @@ int isolator_namespaces_pid_create(
 int isolator_volume_host_path_create(
     const struct isolator_context *, struct isolator **, struct err *);
 int isolator_volume_sandbox_path_create(
+    const struct isolator_context *, struct isolator **, struct err *);
+int isolator_volume_image_create(const struct isolator_context *, struct isolator **, struct err *);
+int isolator_volume_secret_create(
     const struct isolator_context *, struct isolator **, struct err *);
 int isolator_linux_devices_create(
     const struct isolator_context *, struct isolator **, struct err *);

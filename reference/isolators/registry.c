@@ -30,6 +30,10 @@ const struct isolator_entry isolator_registry[] = {
     {"volume/host_path", true, true,
         ISOLATOR_NEEDS_LINUX_LAUNCHER | ISOLATOR_NEEDS_FILESYSTEM_LINUX,
         isolator_volume_host_path_create},
+    {"volume/image", true, true, ISOLATOR_NEEDS_FILESYSTEM_LINUX, isolator_volume_image_create},
+    {"volume/secret", true, false,
+        ISOLATOR_NEEDS_LINUX_LAUNCHER | ISOLATOR_NEEDS_FILESYSTEM_LINUX,
+        isolator_volume_secret_create},
     {"disk/du", true, true, 0, isolator_disk_du_create},
     {"environment_secret", true, true, 0, isolator_environment_secret_create},
 };

@@ -101,25 +101,29 @@ static struct helper_call *overlay_provision(const struct backend *backend, char
     return NULL;
 }
 
+/* Before the root's own directory: as long as that is there, the next agent finds the links too. */
+static int links_remove(struct host *host, const char *scratch, struct err *err)
+{
+    _cleanup_free_ char *link = str_printf("%s/links", scratch);
+    _cleanup_free_ char *links = NULL;
+    if (host_real_path(host, link, &links, NULL) < 0 || !str_starts(links, LINKS))
+        return 0;
+    int r = host_tree_remove(host, links, err);
+    return r < 0 ? r : host_file_remove(host, link, err);
+}
+
 static int overlay_destroy(const struct backend *backend, const struct backend_place *place,
     bool *ret_removed, struct err *err)
 {
     struct host *host = backend->host;
     _cleanup_err_ struct err ignored = ERR_INIT;
-    _cleanup_free_ char *link = str_printf("%s/links", place->scratch);
-    _cleanup_free_ char *links = NULL;
     *ret_removed = host_is_mounted(host, place->rootfs);
-    if (*ret_removed) {
-        int r = host_unmount(host, place->rootfs, MNT_DETACH, err);
-        if (r < 0)
-            return r;
-        if (host_tree_remove(host, place->rootfs, &ignored) < 0)
-            log_warning("overlay: %s", err_text(&ignored));
-    }
-    if (host_real_path(host, link, &links, NULL) < 0 || !str_starts(links, LINKS))
-        return 0;
-    int r = host_tree_remove(host, links, err);
-    return r < 0 ? r : host_file_remove(host, link, err);
+    int r = *ret_removed ? host_unmount(host, place->rootfs, MNT_DETACH, err) : 0;
+    if (r == 0)
+        r = links_remove(host, place->scratch, err);
+    if (r == 0 && host_tree_remove(host, place->rootfs, &ignored) < 0)
+        log_warning("overlay: %s", err_text(&ignored));
+    return r;
 }
 
 const struct backend_kind backend_overlay = {.name = "overlay",

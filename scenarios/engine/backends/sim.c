@@ -93,6 +93,18 @@ static void audit_mounts(struct world *world, char ***lines)
     }
 }
 
+/* Short names of layers (reference/provisioner/backend_overlay.c). */
+static void audit_links(struct world *world, char ***lines)
+{
+    _cleanup_strv_ char **names = NULL;
+    if (host_list(world->observer, "/tmp", &names, NULL) < 0)
+        return;
+    for (size_t i = 0; names[i]; i++) {
+        if (str_starts(names[i], "seatrial-"))
+            strv_add_owned(lines, str_printf("file /tmp/%s", names[i]));
+    }
+}
+
 static char **sim_audit(struct world *world, bool final)
 {
     (void) final;
@@ -100,6 +112,7 @@ static char **sim_audit(struct world *world, bool final)
     audit_processes(world, &lines);
     audit_cgroups(world, &lines);
     audit_mounts(world, &lines);
+    audit_links(world, &lines);
     audit_runtime(world, &lines);
     return lines;
 }
