@@ -18,6 +18,8 @@ const struct bench benches[] = {
     {"bpf", "accuracy and cost of the probes behind `seatrial stats`", bench_bpf_main},
     {"launch", "launch and lifecycle of real containers, beside the floor and other runtimes",
         bench_launch_main},
+    {"cgroupfs", "the fake cgroup file system beside an empty one and the real one",
+        bench_cgroupfs_main},
     {NULL, NULL, NULL},
 };
 

@@ -14,6 +14,7 @@ extern const struct bench benches[]; /* ends with a NULL name */
 int bench_sim_main(int argc, char **argv);
 int bench_bpf_main(int argc, char **argv);
 int bench_launch_main(int argc, char **argv);
+int bench_cgroupfs_main(int argc, char **argv);
 
 /* Sorts the samples; the middle one, or the mean of the two in the middle. count > 0. */
 double bench_median(double *samples, size_t count);

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `seatrial bench cgroupfs`: the mounted fake beside an empty FUSE file system and the real one,
+ * in turns; the model without a mount; and a tree of 100,000 cgroups.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+#include "bench/empty_fs.h"
+#include "fakes/cgroupfs/cgroupfs.h"
+#include "fakes/kernel/cgroup.h"
+#include "reference/base/mem.h"
+
+#define EXIT_USAGE 2
+#define EXIT_SKIPPED 77
+#define ROUNDS 15
+#define ROUND_CALLS 2000
+#define DIRECT_CALLS 200000
+#define TREE_FEW 1000
+#define TREE_MANY 100000
+#define MOUNT_WAIT_MS 3000
+
+/* Somewhere with a file to read and a directory that takes others. */
+struct place {
+    const char *name;
+    char *file;
+    char *directory;
+    double read_us;  /* open, read, close */
+    double mkdir_us; /* mkdir, rmdir */
+    pid_t server;    /* 0: none of ours */
+    char *mount_point;
+};
+
+static double time_reads(const struct place *place)
+{
+    char buffer[4096];
+    double start = bench_now();
+    for (int i = 0; i < ROUND_CALLS; i++) {
+        int fd = open(place->file, O_RDONLY | O_CLOEXEC);
+        if (fd < 0 || read(fd, buffer, sizeof(buffer)) < 0)
+            return -1;
+        close(fd);
+    }
+    return (bench_now() - start) * 1e6 / ROUND_CALLS;
+}
+
+static double time_directories(const struct place *place)
+{
+    double start = bench_now();
+    for (int i = 0; i < ROUND_CALLS; i++)
+        if (mkdir(place->directory, 0755) < 0 || rmdir(place->directory) < 0)
+            return -1;
+    return (bench_now() - start) * 1e6 / ROUND_CALLS;
+}
+
+/* In turns, so that what else the machine does hits all alike. */
+static void measure_places(struct place *places, size_t count)
+{
+    double reads[8][ROUNDS], directories[8][ROUNDS];
+    for (size_t round = 0; round < ROUNDS; round++)
+        for (size_t i = 0; i < count; i++) {
+            reads[i][round] = time_reads(&places[i]);
+            directories[i][round] = places[i].directory ? time_directories(&places[i]) : 0;
+        }
+    for (size_t i = 0; i < count; i++) {
+        places[i].read_us = bench_median(reads[i], ROUNDS);
+        places[i].mkdir_us = bench_median(directories[i], ROUNDS);
+    }
+}
+
+/* ---------------------------------------------------------------------- servers */
+
+static int serve_fake(const char *mount_point)
+{
+    const struct kernel_config config = {.layout = CGROUP_LAYOUT_V2};
+    const struct cgroupfs_options options = {.settle = true};
+    struct kernel *kernel = cgroupfs_kernel_new(&config, 0);
+    struct cgroupfs *fs;
+    if (cgroupfs_mount(kernel, mount_point, &options, &fs, NULL))
+        return 1;
+    for (;;) {
+        struct pollfd fd = {.fd = cgroupfs_fd(fs), .events = POLLIN};
+        if ((poll(&fd, 1, -1) < 0 && errno != EINTR) || !cgroupfs_serve(fs))
+            break;
+    }
+    cgroupfs_unmount(fs);
+    return 0;
+}
+
+/* Forks a server for a fresh directory, and waits until it is mounted. */
+static bool place_mount(struct place *place, int (*serve)(const char *mount_point))
+{
+    char directory[] = "/tmp/seatrial-bench.XXXXXX";
+    struct stat before, now;
+    if (!mkdtemp(directory) || stat(directory, &before) < 0)
+        return false;
+    place->mount_point = str_dup(directory);
+    fflush(stdout);
+    place->server = fork();
+    if (place->server == 0)
+        _exit(serve(directory));
+    for (int waited = 0; waited < MOUNT_WAIT_MS; waited++) {
+        if (stat(directory, &now) == 0 && now.st_dev != before.st_dev)
+            return true;
+        if (waitpid(place->server, NULL, WNOHANG) > 0) {
+            place->server = 0;
+            return false;
+        }
+        usleep(1000);
+    }
+    return false;
+}
+
+static void place_release(struct place *place)
+{
+    if (place->server) {
+        _cleanup_free_ char *command = str_printf("umount %s", place->mount_point);
+        if (system(command))
+            kill(place->server, SIGKILL);
+        waitpid(place->server, NULL, 0);
+    }
+    if (place->mount_point)
+        rmdir(place->mount_point);
+    free(place->mount_point);
+    free(place->file);
+    free(place->directory);
+}
+
+static bool put(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool good = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+    if (fd >= 0)
+        close(fd);
+    return good;
+}
+
+/* A file of the core, which is always there, and one of a controller, which may go. */
+static bool start_fake(struct place *core, struct place *controller)
+{
+    if (!place_mount(core, serve_fake))
+        return false;
+    _cleanup_free_ char *control = str_printf("%s/cgroup.subtree_control", core->mount_point);
+    _cleanup_free_ char *child = str_printf("%s/a", core->mount_point);
+    if (!put(control, "+cpu +memory +pids +io") || mkdir(child, 0755) < 0)
+        return false;
+    core->file = str_printf("%s/a/cgroup.freeze", core->mount_point);
+    core->directory = str_printf("%s/b", core->mount_point);
+    controller->file = str_printf("%s/a/memory.max", core->mount_point);
+    return true;
+}
+
+static bool start_empty(struct place *place)
+{
+    if (!place_mount(place, empty_fs_serve))
+        return false;
+    place->file = str_printf("%s/file", place->mount_point);
+    place->directory = str_printf("%s/b", place->mount_point);
+    return true;
+}
+
+/* The real one: in a cgroup of its own. False where there is none that we may write. */
+static bool start_real(struct place *place)
+{
+    static const char *const roots[] = {"/sys/fs/cgroup/memory", "/sys/fs/cgroup"};
+    for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
+        _cleanup_free_ char *own = str_printf("%s/seatrial-bench-%d", roots[i], (int)getpid());
+        _cleanup_free_ char *file = str_printf("%s/cgroup.procs", own);
+        if (mkdir(own, 0755) < 0)
+            continue;
+        if (access(file, R_OK) < 0) {
+            rmdir(own);
+            continue;
+        }
+        place->mount_point = str_dup(own);
+        place->file = TAKE_PTR(file);
+        place->directory = str_printf("%s/b", own);
+        return true;
+    }
+    return false;
+}
+
+/* ---------------------------------------------------------------------- without a mount */
+
+struct direct {
+    double read_us;
+    double write_us;
+    double mkdir_few_us;
+    double mkdir_many_us;
+    double tree_mib;
+};
+
+static double resident_mib(void)
+{
+    unsigned long total = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file && fscanf(file, "%lu %lu", &total, &resident) != 2)
+        resident = 0;
+    if (file)
+        fclose(file);
+    return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1048576;
+}
+
+static void measure_calls(struct cgroup_root *root, struct direct *direct)
+{
+    double reads[ROUNDS], writes[ROUNDS];
+    for (size_t round = 0; round < ROUNDS; round++) {
+        double start = bench_cpu_now();
+        for (int i = 0; i < DIRECT_CALLS / ROUNDS; i++) {
+            char *text;
+            if (cgroup_file_read(root, "a", "memory.max", &cgroup_caller_root, &text, NULL) == 0)
+                free(text);
+        }
+        reads[round] = (bench_cpu_now() - start) * 1e6 * ROUNDS / DIRECT_CALLS;
+        start = bench_cpu_now();
+        for (int i = 0; i < DIRECT_CALLS / ROUNDS; i++)
+            cgroup_file_write(root, "a", "memory.max", i % 2 ? "64M" : "max", 3,
+                &cgroup_caller_root);
+        writes[round] = (bench_cpu_now() - start) * 1e6 * ROUNDS / DIRECT_CALLS;
+    }
+    direct->read_us = bench_median(reads, ROUNDS);
+    direct->write_us = bench_median(writes, ROUNDS);
+}
+
+/* Microseconds per mkdir of the last thousand, on the way to so many. */
+static double grow(struct cgroup_root *root, int from, int to)
+{
+    double start = 0;
+    char path[64];
+    for (int i = from; i < to; i++) {
+        if (i == to - TREE_FEW)
+            start = bench_cpu_now();
+        snprintf(path, sizeof(path), "g%d", i / 1000);
+        if (i % 1000 == 0)
+            cgroup_mkdir(root, path, 0755, &cgroup_caller_root);
+        snprintf(path, sizeof(path), "g%d/c%d", i / 1000, i);
+        cgroup_mkdir(root, path, 0755, &cgroup_caller_root);
+    }
+    return (bench_cpu_now() - start) * 1e6 / TREE_FEW;
+}
+
+static struct direct measure_direct(void)
+{
+    const struct kernel_config config = {.layout = CGROUP_LAYOUT_V2};
+    static const char controllers[] = "+cpu +memory +pids +io";
+    struct direct direct = {0};
+    struct kernel *kernel = cgroupfs_kernel_new(&config, 0);
+    struct cgroup_root *root = cgroup_root_find(kernel, "");
+    cgroup_file_write(root, "", "cgroup.subtree_control", controllers, strlen(controllers),
+        &cgroup_caller_root);
+    cgroup_mkdir(root, "a", 0755, &cgroup_caller_root);
+    measure_calls(root, &direct);
+    double before = resident_mib();
+    direct.mkdir_few_us = grow(root, 0, TREE_FEW);
+    direct.mkdir_many_us = grow(root, TREE_FEW, TREE_MANY);
+    direct.tree_mib = resident_mib() - before;
+    struct loop *loop = kernel->loop;
+    kernel_free(kernel);
+    loop_free(loop);
+    return direct;
+}
+
+/* ---------------------------------------------------------------------- telling */
+
+enum { PLACE_EMPTY, PLACE_CORE, PLACE_CONTROLLER, PLACE_REAL, PLACES };
+
+static void print_table(const struct place *places, size_t count, const struct direct *direct)
+{
+    const struct place *empty = &places[PLACE_EMPTY];
+    printf("%-28s %18s %16s\n", "", "open+read+close us", "mkdir+rmdir us");
+    for (size_t i = 0; i < count; i++) {
+        printf("%-28s %12.2f (%.2fx)", places[i].name, places[i].read_us,
+            places[i].read_us / empty->read_us);
+        if (places[i].directory)
+            printf(" %10.2f (%.2fx)", places[i].mkdir_us, places[i].mkdir_us / empty->mkdir_us);
+        printf("\n");
+    }
+    printf("\nthe model without a mount: read %.3f us, write %.3f us\n", direct->read_us,
+        direct->write_us);
+    printf("mkdir among %d: %.3f us, among %d: %.3f us; %d cgroups: %.1f MiB\n", TREE_FEW,
+        direct->mkdir_few_us, TREE_MANY, direct->mkdir_many_us, TREE_MANY, direct->tree_mib);
+}
+
+static void print_json(const struct place *places, size_t count, const struct direct *direct)
+{
+    json_t *rows = json_object();
+    for (size_t i = 0; i < count; i++) {
+        json_t *row = json_pack("{sf sf}", "read_us", places[i].read_us, "read_ratio",
+            places[i].read_us / places[PLACE_EMPTY].read_us);
+        if (places[i].directory) {
+            json_object_set_new(row, "mkdir_us", json_real(places[i].mkdir_us));
+            json_object_set_new(row, "mkdir_ratio",
+                json_real(places[i].mkdir_us / places[PLACE_EMPTY].mkdir_us));
+        }
+        json_object_set_new(rows, places[i].name, row);
+    }
+    json_t *json = json_pack("{so s{sf sf sf sf sf sI}}", "mounts", rows, "direct", "read_us",
+        direct->read_us, "write_us", direct->write_us, "mkdir_among_1000_us",
+        direct->mkdir_few_us, "mkdir_among_100000_us", direct->mkdir_many_us, "tree_mib",
+        direct->tree_mib, "tree_cgroups", (json_int_t)TREE_MANY);
+    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+    printf("\n");
+    json_decref(json);
+}
+
+int bench_cgroupfs_main(int argc, char **argv)
+{
+    bool as_json = argc == 2 && !strcmp(argv[1], "--json");
+    if (argc > 1 && !as_json) {
+        bool help = !strcmp(argv[1], "--help");
+        fprintf(help ? stdout : stderr, "Usage: seatrial bench cgroupfs [--json]\n");
+        return help ? 0 : EXIT_USAGE;
+    }
+    struct direct direct = measure_direct();
+    struct place places[PLACES] = {{.name = "empty"}, {.name = "fake, core file"},
+        {.name = "fake, controller file"}, {.name = "real"}};
+    bool mounted = start_empty(&places[PLACE_EMPTY]) &&
+        start_fake(&places[PLACE_CORE], &places[PLACE_CONTROLLER]);
+    size_t count = start_real(&places[PLACE_REAL]) ? PLACES : PLACES - 1;
+    if (mounted) {
+        measure_places(places, count);
+        if (as_json)
+            print_json(places, count, &direct);
+        else
+            print_table(places, count, &direct);
+    } else {
+        fprintf(stderr, "seatrial bench cgroupfs: nothing can be mounted through FUSE here\n");
+    }
+    for (size_t i = 0; i < PLACES; i++)
+        place_release(&places[i]);
+    return mounted ? 0 : EXIT_SKIPPED;
+}
