@@ -191,6 +191,8 @@ char *const *cgroup_released(const struct cgroup_root *root)
 
 void cgroup_set_descriptors(struct kernel *kernel, const struct cgroup_descriptors *descriptors)
 {
+    for (unsigned i = 0; i < kernel->hierarchies_count; i++)
+        memory_events_forget(kernel->hierarchies[i]);
     free(kernel->cgroup_world->descriptors);
     kernel->cgroup_world->descriptors =
         descriptors ? mem_dup(descriptors, sizeof(*descriptors)) : NULL;

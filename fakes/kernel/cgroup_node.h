@@ -131,6 +131,7 @@ struct cgroup_descriptors {
         void *arg, const struct cgroup_caller *caller, int fd, struct cgroup_node *ret_node);
     void *arg;
 };
+/* What was registered through the ones before ends. */
 void cgroup_set_descriptors(struct kernel *kernel, const struct cgroup_descriptors *descriptors);
 /* "AGENT /path" for each call of the release agent so far. Borrowed, NULL when none. */
 char *const *cgroup_released(const struct cgroup_root *root);

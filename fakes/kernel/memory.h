@@ -126,6 +126,8 @@ void memory_reparent(struct memory_css *memory);
 struct memory_event;
 int memory_event_register(struct cgroup *cgroup, const struct cgroup_file *file,
     const char *arguments, cgroup_notify_fn fn, void *arg, struct memory_event **ret_event);
+/* Ends what was registered through cgroup.event_control in the hierarchy. */
+void memory_events_forget(struct cgroup_root *root);
 void memory_event_unregister(struct memory_event *event); /* NULL is fine */
 int memory_event_control_write(const struct cgroup_io *io, char *text);
 void memory_thresholds_check(struct memory_css *memory, uint64_t before, uint64_t memsw_before);

@@ -74,6 +74,20 @@ void memory_events_gone(struct memory_css *memory)
     }
 }
 
+void memory_events_forget(struct cgroup_root *root)
+{
+    for (struct cgroup *at = cgroup_next(root->top, NULL); at; at = cgroup_next(root->top, at)) {
+        struct memory_css *memory = memory_of(at->css[SUBSYS_MEMORY]);
+        if (root->v2 || !memory)
+            continue;
+        list_for_each_safe(node, following, &memory->listeners) {
+            struct memory_event *event = list_entry(node, struct memory_event, node);
+            if (event->owned_here)
+                memory_event_unregister(event);
+        }
+    }
+}
+
 void memory_event_unregister(struct memory_event *event)
 {
     if (!event)

@@ -1,0 +1,113 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A shell on the mounted file system, as the README has it, and bad input. Skips (77) where nothing
+# can be mounted.
+# usage: test_mount.sh PROGRAM
+set -eu
+program=$1
+if [ ! -w /dev/fuse ] || [ "$(id -u)" != 0 ]; then
+    echo "skipped: /dev/fuse cannot be used"
+    exit 77
+fi
+folder=$(mktemp -d)
+mount=$folder/cg
+socket=$folder/cg.sock
+mkdir "$mount"
+trap 'umount -l "$mount" 2>/dev/null || true; rm -rf --one-file-system "$folder"' EXIT
+
+fail() {
+    echo "failed: $*"
+    exit 1
+}
+# is WHAT EXPECTED GOT
+is() {
+    [ "$2" = "$3" ] || fail "$1: expected \"$2\", got \"$3\""
+}
+ctl() {
+    "$program" cgroupfs-control "$socket" "$@"
+}
+# refused MESSAGE ARGUMENT...
+refused() {
+    expected=$1
+    shift
+    status=0
+    message=$("$program" cgroupfs "$@" 2>&1) || status=$?
+    is "status of $*" 2 "$status"
+    is "message of $*" "seatrial cgroupfs: $expected" "$message"
+}
+gone() {
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        grep -q " $mount " /proc/self/mounts || return 0
+        sleep 0.1
+    done
+    fail "$1: still mounted"
+}
+
+refused '--hierarchy is missing: expected v1, v2 or hybrid' "$mount"
+refused '--hierarchy "v3": expected v1, v2 or hybrid' --hierarchy v3 "$mount"
+refused '--kernel "5.4": expected 6.1, 6.12 or 6.18' --hierarchy v2 --kernel 5.4 "$mount"
+refused '--cpus "0": expected a number from 1 to 256' --hierarchy v2 --cpus 0 "$mount"
+refused 'the mount point is missing' --hierarchy v2
+refused "$folder/none: ENOENT" --hierarchy v2 "$folder/none"
+refused "$folder: not empty" --hierarchy v2 "$folder"
+refused '/proc: something is mounted there already' --hierarchy v2 /proc
+refused 'unknown option --nope: expected one of those that --help lists' --nope
+refused "--control: $folder/none/x: ENOENT" --hierarchy v2 --control "$folder/none/x" --foreground \
+    "$mount"
+gone "after a refusal"
+
+"$program" cgroupfs --hierarchy v2 --kernel 6.12 --control "$socket" "$mount" >"$folder/said"
+refused "$mount: something is mounted there already" --hierarchy v2 "$mount"
+cd "$mount"
+echo "+memory +pids" >cgroup.subtree_control
+is subtree_control "memory pids" "$(cat cgroup.subtree_control)"
+mkdir a
+echo 16M >a/memory.max
+is memory.max 16777216 "$(cat a/memory.max)"
+is spawn '{"pid":2000001,"ok":true}' "$(ctl '{"op":"spawn","cgroups":["a"]}')"
+is alloc '{"killed":true,"ok":true}' "$(ctl '{"op":"alloc","pid":2000001,"bytes":33554432}')"
+is oom "oom_kill 1" "$(grep oom_kill a/memory.events)"
+is spawn '{"pid":2000002,"ok":true}' "$(ctl '{"op":"spawn","cgroups":["a"]}')"
+echo 1 >a/cgroup.freeze
+is frozen "populated 1 frozen 1" "$(tr '\n' ' ' <a/cgroup.events | sed 's/ $//')"
+rmdir a 2>/dev/null && fail "a populated cgroup was removed"
+echo 1 >a/cgroup.kill
+is killed "populated 0" "$(head -1 a/cgroup.events)"
+rmdir a
+[ ! -e a ] || fail "a is still there"
+
+# A real process joins, and leaves by ending.
+mkdir real
+sleep 100 &
+pid=$!
+echo "$pid" >real/cgroup.procs
+is procs "$pid" "$(cat real/cgroup.procs)"
+kill "$pid"
+wait "$pid" 2>/dev/null || true
+sleep 0.2
+is ended "populated 0" "$(head -1 real/cgroup.events)"
+
+# Bad commands are answered, and the mount stays healthy.
+status=0
+answer=$(ctl '{"op":"spwan"}') || status=$?
+is "a failed command" 1 "$status"
+is "an unknown command" '{"ok":false,"error":"EINVAL","message":"op \"spwan\": there is no such command; did you mean \"spawn\"?"}' "$answer"
+ctl '{' >/dev/null && fail "a broken line was accepted"
+ctl '{"op":"fault","operation":"read","path":"real/*","error":"EIO"}' >/dev/null
+cat real/cgroup.events 2>/dev/null && fail "a fault did not strike"
+ctl '{"op":"unfault"}' >/dev/null
+cat real/cgroup.events >/dev/null
+cd "$folder"
+umount "$mount"
+gone "after umount"
+
+# A server that is killed leaves nothing.
+"$program" cgroupfs --hierarchy v1 --kernel 6.1 "$mount" >"$folder/said"
+mkdir "$mount/memory/m"
+kill -9 "$(sed 's/^pid \([0-9]*\) .*/\1/' "$folder/said")"
+gone "after SIGKILL"
+"$program" cgroupfs --hierarchy hybrid "$mount" >"$folder/said"
+[ -e "$mount/unified/cgroup.controllers" ] || fail "hybrid has no unified"
+kill "$(sed 's/^pid \([0-9]*\) .*/\1/' "$folder/said")"
+gone "after SIGTERM"
+echo "passed"
