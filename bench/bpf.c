@@ -302,6 +302,8 @@ static void pairs(struct report *report, const char *name, sample_fn sample, uns
 static void programs(struct report *report)
 {
     _cleanup_close_ int counting = bpf_enable_stats(BPF_STATS_RUN_TIME);
+    if (counting < 0)
+        return;
     struct load_amount trips = {.count = 50000};
     struct load_amount many = {.count = 100};
     struct load_result told = {0};

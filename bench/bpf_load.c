@@ -139,9 +139,11 @@ int load_run(const char *cgroup, load_fn fn, void *arg, struct load_result *ret_
     close(gate[0]);
     struct proc_counts before = {0};
     _cleanup_free_ char *text = str_printf("%d", (int)pid);
-    int result = pid < 0 ? -errno : each_hierarchy(cgroup, move_one, text);
+    int result = pid < 0 ? -errno : 0;
     if (result == 0)
-        counts_of(pid, &before);
+        counts_of(pid, &before); /* it is at its gate: nothing comes before the move is done */
+    if (result == 0)
+        result = each_hierarchy(cgroup, move_one, text);
     double start = bench_now();
     if (result == 0 && write(gate[1], "", 1) != 1)
         result = -errno;

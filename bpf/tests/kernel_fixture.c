@@ -169,8 +169,6 @@ void kernel_child_start(struct kernel_child *child, const char *cgroup, kernel_w
     }
     close(gate[0]);
     child->gate = gate[1];
-    _cleanup_free_ char *pid = str_printf("%d", (int)child->pid);
-    each_hierarchy(cgroup, move_one, pid);
     /* It has to be at its gate, where it counts nothing any more. */
     _cleanup_free_ char *path = str_printf("/proc/%d/stat", (int)child->pid);
     for (bool waits = false; !waits;) {
@@ -178,6 +176,8 @@ void kernel_child_start(struct kernel_child *child, const char *cgroup, kernel_w
         const char *tail = text ? strrchr(text, ')') : NULL;
         waits = tail && tail[2] == 'S';
     }
+    _cleanup_free_ char *pid = str_printf("%d", (int)child->pid);
+    each_hierarchy(cgroup, move_one, pid);
     usage_of(child->pid, &child->before);
 }
 
