@@ -14,7 +14,7 @@
 #include "reference/provisioner/backend.h"
 
 #define OPTIONS_MAX 4095 /* one page with its NUL */
-#define LINKS "/tmp/seatrial-"
+#define LINKS "/tmp/seatrial-layers-"
 
 static const char *const refused[] = {"aufs", "btrfs", "ecryptfs", "zfs", "overlay", NULL};
 
@@ -25,7 +25,7 @@ static void add_escaped(struct strbuf *options, const char *path)
         strbuf_addf(options, "%s%c", strchr("\\,:", *path) ? "\\" : "", *path);
 }
 
-/* scratch/<uuid>/links -> /tmp/seatrial-<uuid>: the link first, so that a crash leaves nothing that
+/* scratch/<uuid>/links -> /tmp/seatrial-layers-<uuid>: the link first, so that a crash leaves nothing that
  * nobody finds. */
 static int links_make(
     struct host *host, char *const *layers, const char *scratch, char **ret_links, struct err *err)

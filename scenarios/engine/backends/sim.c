@@ -100,7 +100,7 @@ static void audit_links(struct world *world, char ***lines)
     if (host_list(world->observer, "/tmp", &names, NULL) < 0)
         return;
     for (size_t i = 0; names[i]; i++) {
-        if (str_starts(names[i], "seatrial-"))
+        if (str_starts(names[i], "seatrial-layers-"))
             strv_add_owned(lines, str_printf("file /tmp/%s", names[i]));
     }
 }
@@ -335,7 +335,8 @@ static int sim_world_new(
     const struct node *machine = node_get(options->agent, "kernel");
     const struct kernel_config config = {
         .profile = node_text(machine, "profile"),
-        .layout = layout_of(node_text(options->agent, "cgroups")),
+        .layout = layout_of(
+            options->layout ? options->layout : node_text(options->agent, "cgroups")),
         .cpus = (unsigned)node_amount(machine, "cpus", 0),
         .memory_bytes = node_amount(machine, "memory", 0),
         .swap_bytes = node_amount(machine, "swap", 0),

@@ -77,6 +77,18 @@ static bool take_format(struct run_arguments *arguments, const char *value)
     return arguments->reporter != NULL;
 }
 
+static bool take_layouts(struct run_arguments *arguments, const char *value)
+{
+    static const char *const known[] = {"v1", "v2", "hybrid", NULL};
+    strv_free(arguments->layouts);
+    arguments->layouts = strv_split(value, ",");
+    for (size_t i = 0; arguments->layouts && arguments->layouts[i]; i++) {
+        if (!strv_contains((char *const *)known, arguments->layouts[i]))
+            return false;
+    }
+    return strv_length(arguments->layouts) >= 2;
+}
+
 static bool take_output(struct run_arguments *arguments, const char *value)
 {
     arguments->output = value;
@@ -167,6 +179,8 @@ static const struct option_row options[] = {
         "an effect and a fault such as 12:EBUSY"},
     {"summary", NULL, "tells at the end which rare branches were reached, and which never",
         take_summary, NULL},
+    {"layouts", "LIST", "compare what is observed on these layouts of cgroups, such as v1,v2,hybrid",
+        take_layouts, "two or three of v1, v2 and hybrid, by commas"},
     {"cgroups", "HOW", "how the simulated agent reaches its cgroups: direct (default) or fuse",
         take_cgroups, "direct or fuse"},
     {"wall", "SECONDS", "real time that one scenario may take (default 300)", take_wall,
@@ -269,6 +283,7 @@ int run_arguments_parse(int argc, char **argv, struct run_arguments *ret_argumen
 
 void run_arguments_release(struct run_arguments *arguments)
 {
+    strv_free(arguments->layouts);
     strv_free(arguments->tags);
     strv_free(arguments->only);
     strv_free(arguments->paths);

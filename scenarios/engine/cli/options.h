@@ -19,6 +19,7 @@ struct run_arguments {
     const char *trace;     /* file of the traces; NULL: none */
     const char *point;     /* of the torture */
     const char *cgroups;   /* direct or fuse */
+    char **layouts;        /* to compare; NULL: play as the scenarios say */
     unsigned wall_seconds; /* of the host's clock, for one scenario */
     bool list;
     bool check_determinism;

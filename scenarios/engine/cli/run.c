@@ -7,6 +7,7 @@
 
 #include "reference/base/mem.h"
 #include "reference/base/sometimes.h"
+#include "scenarios/engine/run/layouts.h"
 #include "scenarios/engine/cli/seatrial.h"
 #include "scenarios/engine/cli/tasks.h"
 #include "scenarios/engine/steps/step.h"
@@ -207,6 +208,17 @@ static int print_help(const struct run_arguments *arguments)
     return EXIT_PASSED;
 }
 
+static int compare_layouts(const struct session *session)
+{
+    const struct run_arguments *arguments = &session->arguments;
+    const struct run_options options = {.seed = arguments->seed_first, .cgroups = arguments->cgroups};
+    struct layouts_totals totals;
+    layouts_compare(&session->suite, arguments->layouts, &options, stdout, &totals);
+    printf("%zu same, %zu differ, %zu differ for a known reason, %zu skipped\n", totals.same,
+        totals.differ, totals.explained, totals.skipped);
+    return totals.differ ? EXIT_FAILED : EXIT_PASSED;
+}
+
 int run_main(int argc, char **argv)
 {
     struct session session = {.output = NULL};
@@ -220,6 +232,8 @@ int run_main(int argc, char **argv)
         status = print_help(&session.arguments);
     } else if (suite_load(session.arguments.paths, &session.suite, &problems) < 0) {
         problems_print(&problems, stderr);
+    } else if (session.arguments.layouts) {
+        status = compare_layouts(&session);
     } else if (session.arguments.list) {
         list_scenarios(&session);
         status = EXIT_PASSED;

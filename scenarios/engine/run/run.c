@@ -44,6 +44,7 @@ int run_open(struct run *run, const struct scenario *scenario, const struct back
     const struct world_options world_options = {.agent = scenario->agent,
         .seed = options->seed,
         .cgroups = options->cgroups,
+        .layout = options->layout,
         .fold_world = options->fold_world};
     *run = (struct run){.scenario = scenario,
         .options = options,

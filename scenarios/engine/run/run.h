@@ -116,6 +116,7 @@ struct run {
 struct run_options {
     uint64_t seed;
     const char *cgroups; /* direct or fuse */
+    const char *layout;  /* of simulated cgroups, whatever the scenario says; NULL: as it says */
     bool fold_world;
     bool keep_trace;
     uint64_t timeout_ns; /* of one wait, in the world's time; 0 = the default */
