@@ -181,6 +181,8 @@ void cgroup_notify_release_all(struct kernel *kernel)
     while (!list_empty(&world->notifications))
         list_remove(world->notifications.next);
     loop_timer_stop(kernel->loop, world->releaser);
+    for (size_t i = 0; i < world->releases_count; i++)
+        cgroup_put(world->releases[i]);
     free(world->releases);
     free(world->sink);
 }

@@ -106,6 +106,8 @@ void cgroup_freezer_exit(struct kernel *kernel)
 {
     struct cgroup_world *world = kernel->cgroup_world;
     loop_timer_stop(kernel->loop, world->freezer);
+    for (size_t i = 0; i < world->freezes_count; i++)
+        cgroup_put(world->freezes[i]);
     free(world->freezes);
 }
 
