@@ -5,13 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fakes/docker/engine.h"
 #include "fakes/executors/programs.h"
 #include "fakes/kernel/process.h"
 #include "fakes/kernel/workload.h"
 #include "fakes/sim_host.h"
 #include "fakes/sim_world.h"
 #include "fakes/vfs.h"
-#include "reference/executors/command_executor.h"
+#include "reference/docker/docker_cli.h"
+#include "reference/executors/docker_executor.h"
 
 struct sim_executor {
     struct sim_resident resident;
@@ -144,6 +146,46 @@ static void play_command(void *arg, struct process *process, const struct worklo
     executor->free = command_free;
     executor->executor =
         command_executor_new(executor->host, &options, executor_exits, executor);
+}
+
+static void docker_free_executor(void *executor)
+{
+    docker_executor_free(executor);
+}
+
+static bool is_told_a_socket(char *const *environment)
+{
+    for (size_t i = 0; environment && environment[i]; i++)
+        if (str_starts(environment[i], "MESOS_DOMAIN_SOCKET="))
+            return true;
+    return false;
+}
+
+static void play_docker(void *arg, struct process *process, const struct workload_start *start)
+{
+    struct docker_executor_options options = {0};
+    _cleanup_err_ struct err err = ERR_INIT;
+    if (!is_told_a_socket(start->environment)) {
+        executor_play(arg, process, start);
+        return;
+    }
+    int r = docker_executor_options_parse(start->argv + 1, start->environment, &options, &err);
+    if (r < 0 || options.help) {
+        refuse(process, start, docker_executor_usage(), r < 0 ? &err : NULL);
+        docker_executor_options_release(&options);
+        return;
+    }
+    struct sim_executor *executor = executor_new(process, start);
+    executor->free = docker_free_executor;
+    struct docker *docker =
+        docker_cli_new(executor->host, options.docker, options.docker_socket);
+    executor->executor =
+        docker_executor_new(executor->host, &options, docker, executor_exits, executor);
+}
+
+void sim_docker_executor_install(struct host *host, struct fake_docker *engine)
+{
+    sim_host_player(host, "mesos-docker-executor", play_docker, engine);
 }
 
 void sim_executors_install(struct host *host, const char *launcher_dir)

@@ -11,3 +11,11 @@
 
 /* Installs them on the host's machine, as files of that directory and as programs. */
 void sim_executors_install(struct host *host, const char *launcher_dir);
+
+/*
+ * Lets mesos-docker-executor run the real logic against the simulated engine where the agent has
+ * made the executor (it is told a socket); else it is the engine's own stand-in. After
+ * fake_docker_install.
+ */
+struct fake_docker;
+void sim_docker_executor_install(struct host *host, struct fake_docker *engine);

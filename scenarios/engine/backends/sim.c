@@ -49,8 +49,10 @@ static struct host *sim_new_host(struct sim_backend_world *sim, struct trace *tr
 static struct host *sim_agent_host(struct world *world)
 {
     struct host *host = sim_new_host(sim_of(world), world->trace);
-    if (world->docker)
+    if (world->docker) {
         fake_docker_install(world->docker, host);
+        sim_docker_executor_install(host, world->docker);
+    }
     return host;
 }
 
