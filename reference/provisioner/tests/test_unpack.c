@@ -153,8 +153,8 @@ static void test_names_out(void **state)
     assert_untouched(world);
 }
 
-/* Links in the way are resolved below the directory, or replaced; one that leads to nothing there is
- * an error. */
+/* Links in the way are resolved below the directory, or replaced; one that leads nowhere is an
+ * error. */
 static void test_links_out(void **state)
 {
     const struct world *world = *state;
@@ -208,7 +208,8 @@ static void test_overlay_whiteouts(void **state)
     if (geteuid() != 0)
         skip();
     tar_write(world->tar, (struct item[]){{"dir/.wh.file", 'f', ""},
-        {"opq/.wh..wh..opq", 'f', ""}, {"opq/own", 'f', "own"}, {".wh..wh.plnk", 'f', ""}, {NULL, 0, NULL}});
+        {"opq/.wh..wh..opq", 'f', ""}, {"opq/own", 'f', "own"},
+        {".wh..wh.plnk", 'f', ""}, {NULL, 0, NULL}});
     assert_int_equal(unpack_archive(world->tar, world->into, WHITEOUTS_OVERLAY, &err), 0);
     _cleanup_free_ char *device = str_printf("%s/dir/file", world->into);
     _cleanup_free_ char *opaque = str_printf("%s/opq", world->into);
