@@ -25,8 +25,8 @@ static void add_escaped(struct strbuf *options, const char *path)
         strbuf_addf(options, "%s%c", strchr("\\,:", *path) ? "\\" : "", *path);
 }
 
-/* scratch/<uuid>/links -> /tmp/seatrial-layers-<uuid>: the link first, so that a crash leaves nothing that
- * nobody finds. */
+/* scratch/<uuid>/links -> /tmp/seatrial-layers-<uuid>: the link first, so that a crash leaves nothing
+ * that nobody finds. */
 static int links_make(
     struct host *host, char *const *layers, const char *scratch, char **ret_links, struct err *err)
 {
