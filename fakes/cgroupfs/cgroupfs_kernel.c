@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kernels of mounted file systems, and one taking the place of another. What the kernel of the host
- * knows by number and has open is found again by its cgroup's id, which is the same in both; what is
- * not there is lost: names are forgotten, open files answer ENODEV.
+ * Kernels of mounted file systems, and one taking the place of another. What the kernel of the
+ * host knows by number and has open is found again by its cgroup's id, which is the same in both;
+ * what is not there is lost: names are forgotten, open files answer ENODEV.
  */
 #include <errno.h>
 #include <fcntl.h>

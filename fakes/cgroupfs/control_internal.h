@@ -39,7 +39,8 @@ struct control_args {
     json_t *result; /* in records: how it ended */
     int64_t at_ns;
     struct opt_i64 pid, thread, uid, gid, status, writer, mtime_ns;
-    struct opt_u64 bytes, read_bytes, written_bytes, nth, times, limit, since, fault, for_ms, delay_ms;
+    struct opt_u64 bytes, read_bytes, written_bytes, nth, times, limit, since, fault;
+    struct opt_u64 for_ms, delay_ms;
     struct opt_u64 ns, ms, s, mode, major, minor, flags;
     struct opt_double system_share;
     bool zombie, stuck, kernel_thread, forever, lost, missing, files;

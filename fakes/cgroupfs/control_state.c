@@ -262,8 +262,8 @@ static json_t *describe_process(const struct control *control, const struct proc
         _cleanup_free_ char *path = cgroup_proc_path(process->leader, root);
         json_object_set_new(cgroups, root->name, json_string(path));
     }
-    return json_pack("{s:i, s:i, s:s, s:s?, s:i, s:I, s:b, s:o}", "pid", (int)process->pid, "parent",
-        process->parent ? (int)process->parent->pid : 0, "state", states[process->state],
+    return json_pack("{s:i, s:i, s:s, s:s?, s:i, s:I, s:b, s:o}", "pid", (int)process->pid,
+        "parent", process->parent ? (int)process->parent->pid : 0, "state", states[process->state],
         "command", process->command, "uid", (int)process->uid, "resident",
         (json_int_t)process->resident_bytes, "frozen", process->leader->frozen, "cgroups",
         cgroups);

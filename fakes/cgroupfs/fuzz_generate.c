@@ -229,8 +229,8 @@ static void draw_handle(struct fuzz_generator *generator, json_t *op)
     static const char *const lengths[] = {"0", "1", "5", "4096", NULL};
     static const char *const whences[] = {"0", "1", "2", NULL};
     unsigned newest = generator->handles > HANDLES_MAX ? HANDLES_MAX : generator->handles;
-    put(op, "h",
-        str_printf("H%u", generator->handles - 1 - (unsigned)below(generator, newest ? newest : 1)));
+    unsigned back = (unsigned)below(generator, newest ? newest : 1);
+    put(op, "h", str_printf("H%u", generator->handles - 1 - back));
     put_text(op, "len", pick(generator, lengths));
     put_text(op, "off", pick(generator, offsets));
     put_text(op, "whence", pick(generator, whences));

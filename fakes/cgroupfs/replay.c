@@ -17,7 +17,7 @@
 static const char usage[] =
     "usage: seatrial replay [--through-fuse MOUNT | --on-kernel DIRECTORY] GOLDEN.jsonl...\n"
     "Runs recorded traces of cgroupfs on the model and prints where it differs.\n"
-    "  --through-fuse MOUNT  the model is mounted at this empty directory, and file operations are\n"
+    "  --through-fuse MOUNT  the model is mounted at this empty directory, file operations are\n"
     "                        system calls there; what FUSE cannot do is skipped and counted\n"
     "  --on-kernel DIRECTORY on real cgroups below it (v1: where the hierarchies are), in cgroups\n"
     "                        and with processes of its own; what is above is not touched\n"

@@ -95,7 +95,7 @@ static void spin(int64_t ms)
     while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 < ms);
 }
 
-/* A question, and with 'c' the socket of the child to be; -1 without. False: nobody asks any more. */
+/* A question, and with 'c' the socket of the child to be; -1 without. False: nobody asks now. */
 static bool receive(int fd, struct question *question, int *ret_child_fd)
 {
     char control[CMSG_SPACE(sizeof(int))];

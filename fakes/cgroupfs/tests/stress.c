@@ -50,7 +50,8 @@ static uint64_t draw(struct worker *worker, uint64_t bound)
 
 static const char *draw_directory(struct worker *worker)
 {
-    static const char *const directories[] = {"", "/a", "/a/b", "/a/b/c", "/d", "/d/e", "/f", "/f/g"};
+    static const char *const directories[] = {
+        "", "/a", "/a/b", "/a/b/c", "/d", "/d/e", "/f", "/f/g"};
     snprintf(worker->path, sizeof(worker->path), "%s%s", mount_point,
         directories[draw(worker, ARRAY_SIZE(directories))]);
     return worker->path;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What only shows on a mount: waiting, inotify, eventfds, credentials, what is open when it goes. */
+/* What only shows on a mount: waiting, inotify, eventfds, credentials, what is open as it goes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -121,8 +121,10 @@ static void test_poll_wakes(void **state)
     fixture_start(&fixture, CGROUP_LAYOUT_V2);
     make(&fixture, "a");
     struct late_exit late = {&fixture, spawn(&fixture, "a")};
-    struct pollfd fds[2] = {{.fd = open_at(&fixture, "a/cgroup.events", O_RDONLY), .events = POLLPRI},
-        {.fd = open_at(&fixture, "a/cgroup.events", O_RDONLY), .events = POLLPRI}};
+    struct pollfd fds[2] = {
+        {.fd = open_at(&fixture, "a/cgroup.events", O_RDONLY), .events = POLLPRI},
+        {.fd = open_at(&fixture, "a/cgroup.events", O_RDONLY), .events = POLLPRI},
+    };
     assert_int_equal(poll(fds, 2, 0), 2); /* fresh: not read yet */
     assert_true(read(fds[0].fd, text, sizeof(text)) > 0);
     assert_true(read(fds[1].fd, text, sizeof(text)) > 0);
