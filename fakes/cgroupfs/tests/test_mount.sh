@@ -101,6 +101,31 @@ cd "$folder"
 umount "$mount"
 gone "after umount"
 
+# A snapshot is the whole state: contents of all files, processes, time.
+"$program" cgroupfs --hierarchy v2 --clock virtual --control "$socket" "$mount" >"$folder/said"
+echo "+memory +cpu" >"$mount/cgroup.subtree_control"
+mkdir "$mount/a" "$mount/b"
+echo 64M >"$mount/a/memory.max"
+chmod 0600 "$mount/a/memory.max"
+ctl '{"op":"spawn","cgroups":["a"]}' '{"op":"alloc","pid":2000001,"bytes":1048576}' \
+    '{"op":"burn","pid":2000001,"s":3}' '{"op":"advance","s":1}' >/dev/null
+before=$(ctl '{"op":"dump","files":true}')
+ctl '{"op":"snapshot","name":"s"}' >/dev/null
+rmdir "$mount/b"
+mkdir "$mount/c"
+echo max >"$mount/a/memory.max"
+ctl '{"op":"advance","s":1}' '{"op":"exit","pid":2000001}' >/dev/null
+[ "$before" != "$(ctl '{"op":"dump","files":true}')" ] || fail "the dump does not show changes"
+ctl '{"op":"restore","name":"s"}' >/dev/null
+is "the restored state" "$before" "$(ctl '{"op":"dump","files":true}')"
+[ -e "$mount/b" ] || fail "b did not come back"
+[ ! -e "$mount/c" ] || fail "c did not go"
+mkdir "$mount/c"
+is "a restored file" 67108864 "$(cat "$mount/a/memory.max")"
+ctl '{"op":"restore","name":"none"}' >/dev/null && fail "a snapshot that never was"
+umount "$mount"
+gone "after the snapshot"
+
 # A server that is killed leaves nothing.
 "$program" cgroupfs --hierarchy v1 --kernel 6.1 "$mount" >"$folder/said"
 mkdir "$mount/memory/m"
