@@ -44,7 +44,9 @@ static const char *controller_of(const char *isolator, bool v2)
         const char *v2;
     } names[] = {{"cgroups/mem", "memory", "memory"}, {"cgroups/blkio", "blkio", "io"},
         {"cgroups/devices", "devices", NULL}, {"cgroups/perf_event", "perf_event", NULL},
-        {"cgroups/all", NULL, NULL}, {"cgroups", "cpu", "cpu"}};
+        {"cgroups/all", NULL, NULL},
+        /* cpu and memory; a kernel may lack the second of v1 */
+        {"cgroups", "memory", "memory"}};
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         if (strcmp(names[i].isolator, isolator) == 0)
             return v2 ? names[i].v2 : names[i].v1;

@@ -15,6 +15,7 @@ int cgroupfs_main(int argc, char **argv); /* fakes/cgroupfs/cgroupfs_main.h */
 int cgroupfs_control_main(int argc, char **argv); /* fakes/cgroupfs/control_client.h */
 int cgroupfs_fuzz_main(int argc, char **argv); /* fakes/cgroupfs/fuzz.h */
 int bench_main(int argc, char **argv); /* bench/, which this folder does not know */
+int lab_main(int argc, char **argv);   /* ci/lab/, which this folder does not know */
 /* bpf/, which this folder does not know either; the agent with probes behind it */
 int stats_main(int argc, char **argv);
 int stats_agent_main(int argc, char **argv);

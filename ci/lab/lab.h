@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The subcommand `lab`: scenarios on other kernels. What boots them is the script lab beside the
+ * programs or in libexec; what became of them is put together here.
+ */
+#pragma once
+
+/* Prints, by the format "pretty" or "json", what the cells hold: directories with name, kernel,
+ * cgroups, state, boot, features, splats and report.json. Returns the exit status. */
+int lab_report(const char *format, char *const *cells, int count);
