@@ -14,7 +14,9 @@
 #include "reference/provisioner/backend.h"
 
 #define OPTIONS_MAX 4095 /* one page with its NUL */
-#define LINKS "/tmp/seatrial-layers-"
+/* Short, as each layer's name begins with it; then some digits of the root's uuid. */
+#define LINKS "/tmp/layers-"
+#define LINKS_DIGITS 8
 
 static const char *const refused[] = {"aufs", "btrfs", "ecryptfs", "zfs", "overlay", NULL};
 
@@ -25,15 +27,17 @@ static void add_escaped(struct strbuf *options, const char *path)
         strbuf_addf(options, "%s%c", strchr("\\,:", *path) ? "\\" : "", *path);
 }
 
-/* scratch/<uuid>/links -> /tmp/seatrial-layers-<uuid>: the link first, so that a crash leaves nothing
+/* scratch/<uuid>/links -> the directory of links: the link first, so that a crash leaves nothing
  * that nobody finds. */
 static int links_make(
     struct host *host, char *const *layers, const char *scratch, char **ret_links, struct err *err)
 {
     const char *uuid = strrchr(scratch, '/') + 1;
-    _cleanup_free_ char *directory = str_printf(LINKS "%s", uuid);
+    _cleanup_free_ char *directory = str_printf(LINKS "%.*s", LINKS_DIGITS, uuid);
     _cleanup_free_ char *link = str_printf("%s/links", scratch);
-    int r = host_symlink(host, directory, link, err);
+    int r = host_file_exists(host, directory)
+                ? err_set(err, -EEXIST, "%s exists already", directory)
+                : host_symlink(host, directory, link, err);
     if (r == 0)
         r = host_mkdir(host, directory, 0700, true, err);
     for (size_t i = 0; r == 0 && layers[i]; i++) {

@@ -102,7 +102,7 @@ static void audit_links(struct world *world, char ***lines)
     if (host_list(world->observer, "/tmp", &names, NULL) < 0)
         return;
     for (size_t i = 0; names[i]; i++) {
-        if (str_starts(names[i], "seatrial-layers-"))
+        if (str_starts(names[i], "layers-"))
             strv_add_owned(lines, str_printf("file /tmp/%s", names[i]));
     }
 }
