@@ -3,6 +3,7 @@
 # One guest: boots, waits within the time limit, and takes apart what it told.
 
 readonly TAIL_LINES=25
+readonly EMULATED_PATIENCE=5 # `settle` waits so many times longer in an emulated guest
 ACCELERATOR=
 
 # section FILE NAME: what stands between its marks; nothing when the end is missing.
@@ -75,12 +76,13 @@ accelerator_probe() {
 # guest_boot DIRECTORY KERNEL INITRD CGROUPS: leaves console, results, boot and state there; state
 # is a word and, behind a tab, an explanation.
 guest_boot() {
-    local directory=$1 late=0 broken pid
+    local directory=$1 late=0 broken pid options="seatrial.cgroups=$4"
+    [[ $ACCELERATOR == kvm ]] || options+=" seatrial.patience=$EMULATED_PATIENCE"
     qemu-system-x86_64 -machine "pc,accel=$ACCELERATOR" -cpu max -smp "$GUEST_CPUS" \
         -m "$GUEST_MEMORY_MIB" -nodefaults -no-reboot -display none -monitor none \
         -serial "file:$directory/console" -serial "file:$directory/results" \
         -kernel "$2" -initrd "$3" \
-        -append "console=ttyS0 loglevel=5 panic=-1 mitigations=off tsc=reliable seatrial.cgroups=$4" \
+        -append "console=ttyS0 loglevel=5 panic=-1 mitigations=off tsc=reliable $options" \
         >"$directory/qemu" 2>&1 </dev/null &
     pid=$!
     guest_wait "$pid" "$directory" "$GUEST_SECONDS" || late=1
@@ -98,7 +100,8 @@ guest_boot() {
     elif ((late)); then
         printf 'late\tnot finished after %d s' "$GUEST_SECONDS" >"$directory/state"
     elif [[ ! -s $directory/console && -s $directory/qemu ]]; then
-        printf 'qemu\t%s' "$(grep -v '^qemu.*warning' "$directory/qemu" | sed -n 1p | tr -d '\t')" >"$directory/state"
+        printf 'qemu\t%s' "$(grep -v 'warning' "$directory/qemu" | sed -n 1p | tr -d '\t')" \
+            >"$directory/state"
     elif [[ -s $directory/output ]]; then
         printf 'bad\t%s' "$(tail -n 1 "$directory/output" | tr -d '\t')" >"$directory/state"
     else

@@ -240,7 +240,8 @@ static int matrix_status(const struct matrix *matrix)
         const struct cell *cell = &matrix->cells[i];
         if (strcmp(cell->state, "bad") == 0 || strcmp(cell->state, "qemu") == 0)
             return 2;
-        if (strcmp(cell->state, "done") != 0 || cell->counts[VERDICT_FAILED] || cell->splats)
+        if (strcmp(cell->state, "done") != 0 || cell->counts[VERDICT_FAILED] ||
+            strv_length(cell->splats) > 0)
             status = 1;
     }
     return status;

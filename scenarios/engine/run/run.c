@@ -3,12 +3,15 @@
 #include "scenarios/engine/run/run.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "reference/base/mem.h"
 #include "scenarios/engine/run/operation.h"
 #include "scenarios/engine/steps/step.h"
+
+#define PATIENCE_MAX 100
 
 #define VIRTUAL_TIMEOUT_NS (3600 * NS_PER_SEC)
 #define REAL_TIMEOUT_NS (30 * NS_PER_SEC)
@@ -202,11 +205,19 @@ void run_for(struct run *run, uint64_t duration_ns)
         run_step(run);
 }
 
+/* So many times longer a real machine is left alone; emulated ones are slow. */
+static uint64_t patience(void)
+{
+    const char *text = getenv("SEATRIAL_PATIENCE");
+    unsigned long times = text ? strtoul(text, NULL, 10) : 1;
+    return times >= 1 && times <= PATIENCE_MAX ? times : 1;
+}
+
 void run_settle(struct run *run, uint64_t quiet_ns, uint64_t limit_ns)
 {
     struct world *world = run->world;
     if (!world->ops->next_ns) {
-        run_for(run, quiet_ns);
+        run_for(run, quiet_ns * patience());
         return;
     }
     uint64_t end_ns = loop_now_ns(world->loop) + limit_ns;
