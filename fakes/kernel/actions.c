@@ -291,6 +291,24 @@ static int parse_name(struct parser *parser, struct action *action)
     return parse_expected(parser, "a name without \"/\" and without a leading dot");
 }
 
+static int parse_try(struct parser *parser, struct action *action)
+{
+    static const char *const words[] = {"mount", "trace", "signal", "device"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        size_t length = strlen(words[i]);
+        if (strncmp(parser->at, words[i], length) != 0 || parser->at[length] != ' ')
+            continue;
+        action->text = allocate(NULL, length + 1);
+        memcpy(action->text, words[i], length + 1);
+        parser->at += length + 1;
+        if (parse_at_end(parser))
+            return parse_expected(parser, "what it is tried on");
+        action->name = parse_until(parser, '\0');
+        return 0;
+    }
+    return parse_expected(parser, "\"mount\", \"trace\", \"signal\" or \"device\"");
+}
+
 static int parse_expectation(struct parser *parser, struct action *action)
 {
     if (strncmp(parser->at, "env ", 4) == 0) {
@@ -539,6 +557,9 @@ const struct action_form action_forms[ACTION_KIND_COUNT] = {
     [ACTION_REPORT] = {"report", "PATH", "writes what it sees as JSON"},
     [ACTION_OPEN] = {"open", "PATH=r|w|rw", "tries, prints \"open PATH: ok\" or the error"},
     [ACTION_MKCGROUP] = {"mkcgroup", "NAME", "a cgroup below its own, and moves in"},
+    [ACTION_LINK] = {"link", "PATH=TARGET", "puts a symbolic link in the place of a file"},
+    [ACTION_TRY] = {"try", "mount|trace|signal|device SUBJECT",
+        "tries what is forbidden, prints \"try ... : ok\" or the error"},
     [ACTION_EXPECT] = {"expect", "env NAME=VALUE|file PATH", "fails when it is not so"},
     [ACTION_LOOP] = {"loop", "COUNT*[ACTION;...]", "plays them that often"},
     [ACTION_STOP] = {"stop", "", "stops itself"},
@@ -569,6 +590,8 @@ static const action_parse action_parsers[ACTION_KIND_COUNT] = {
     [ACTION_REPORT] = parse_path,
     [ACTION_OPEN] = parse_open,
     [ACTION_MKCGROUP] = parse_name,
+    [ACTION_LINK] = parse_path_text,
+    [ACTION_TRY] = parse_try,
     [ACTION_EXPECT] = parse_expectation,
     [ACTION_LOOP] = parse_loop,
     [ACTION_STOP] = parse_none,

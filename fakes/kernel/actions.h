@@ -57,6 +57,10 @@ enum action_kind {
     /* mkcgroup:NAME below its own cgroup, and moves in: in each v1 hierarchy where it is not in the
      * root, or in the v2 one when there is no such */
     ACTION_MKCGROUP,
+    ACTION_LINK, /* link:PATH=TARGET a symbolic link in the place of what is at PATH */
+    /* try:mount PATH (a tmpfs), try:trace PID, try:signal PID, try:device b 7:0 (makes and opens a
+     * node); prints "try mount PATH: ok" or the errno's name */
+    ACTION_TRY,
     ACTION_EXPECT,     /* expect:env NAME=VALUE, expect:file PATH; ends with exit 1 and a message
                           otherwise */
     ACTION_LOOP,       /* loop:N*[ACTION;…] */
@@ -75,7 +79,7 @@ struct action {
     int signal;
     pid_t pid;             /* kill: 0 = self, -1 = parent, else the pid */
     char *name;            /* path, variable, name */
-    char *text;            /* text; open: "r", "w" or "rw"; expect: value, NULL for files */
+    char *text;            /* text; open: "r", "w", "rw"; try: what; expect: value (NULL: files) */
     struct action *actions; /* nested list */
     size_t count;
     uint64_t signals;      /* ignore: bit n = signal n, bit 0 = signal 64 */

@@ -271,6 +271,27 @@ static void act_open(struct player *player, const struct action *action)
     print(player, line);
 }
 
+static void act_link(struct player *player, const struct action *action)
+{
+    int result = workload_file_link(player->workload, action->name, action->text);
+    if (result < 0)
+        fail_errno(player, action, action->name, result);
+}
+
+/* Simulated processes can only signal. */
+static void act_try(struct player *player, const struct action *action)
+{
+    const struct process *process = process_of(player);
+    const char *seen = "ENOSYS";
+    if (strcmp(action->text, "signal") == 0)
+        seen = process_find_in(process->kernel, process->namespaces[NS_PID],
+                   (pid_t)strtol(action->name, NULL, 10))
+                   ? "ok"
+                   : "ESRCH";
+    _cleanup_free_ char *line = str_printf("try %s %s: %s\n", action->text, action->name, seen);
+    print(player, line);
+}
+
 /* A v1 cpuset takes nobody in before it has CPUs and nodes: those of its parent. */
 static void cpuset_inherit(struct cgroup_root *root, const char *parent, const char *child,
     const struct cgroup_caller *caller)
@@ -409,6 +430,8 @@ static void (*const acts[ACTION_KIND_COUNT])(struct player *, const struct actio
     [ACTION_REPORT] = act_report,
     [ACTION_OPEN] = act_open,
     [ACTION_MKCGROUP] = act_mkcgroup,
+    [ACTION_LINK] = act_link,
+    [ACTION_TRY] = act_try,
     [ACTION_EXPECT] = act_expect,
     [ACTION_LOOP] = act_loop,
     [ACTION_STOP] = act_stop,

@@ -185,3 +185,17 @@ int workload_file_open(const struct workload *workload, const char *path, const 
         result = vfs_info(workload->process->kernel->vfs, place, true, &info);
     return result == 0 && writes && info.type == 'd' ? -EISDIR : result;
 }
+
+int workload_file_link(const struct workload *workload, const char *path, const char *target)
+{
+    const struct process *process = workload->process;
+    struct vfs *vfs = process->kernel->vfs;
+    _cleanup_free_ char *place = workload_path(workload->program, path);
+    int result = parent_check(workload, place);
+    if (result < 0)
+        return result;
+    result = vfs_remove(vfs, place);
+    if (result == 0 || result == -ENOENT)
+        result = vfs_symlink(vfs, target, place);
+    return result;
+}

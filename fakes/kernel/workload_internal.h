@@ -96,6 +96,8 @@ int workload_file_write(const struct workload *workload, const char *path, const
     size_t length, bool append);
 int workload_file_read(
     const struct workload *workload, const char *path, const char **ret_text, size_t *ret_length);
+/* A symbolic link in the place of what is there. */
+int workload_file_link(const struct workload *workload, const char *path, const char *target);
 /* open(2), mode "r", "w" or "rw" ("": is it there?): files, and the devices that everyone knows. */
 int workload_file_open(const struct workload *workload, const char *path, const char *mode);
 

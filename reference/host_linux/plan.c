@@ -282,6 +282,8 @@ static void build_namespaces(struct builder *builder)
         wire->flags |= CHILD_UNSHARE_MOUNT;
     if (plan->mount_namespace_pid > 0)
         wire->mount_namespace_fd = CHILD_FD_FIRST_NS + descriptors;
+    if (plan->mount_namespace_pid > 0 && plan->mount_namespace_rooted)
+        wire->flags |= CHILD_ROOT_CHANGES;
 }
 
 int linux_sealed_file(const char *name, const void *data, size_t length)

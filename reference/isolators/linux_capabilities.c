@@ -7,6 +7,7 @@
  * the operator's, else effective. effective must be within bounding.
  */
 #include <errno.h>
+#include <strings.h>
 
 #include "reference/isolators/isolator.h"
 #include "reference/isolators/launch_build.h"
@@ -16,6 +17,31 @@ struct capabilities {
     struct capability_info *effective; /* the operator's; NULL = not given */
     struct capability_info *bounding;
 };
+
+/* capabilities(7). The kernel of an agent may have fewer: that, its init finds out. */
+static const char *const known_names[] = {"CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER",
+    "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE",
+    "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO",
+    "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE",
+    "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
+    "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON",
+    "BPF", "CHECKPOINT_RESTORE", NULL};
+
+/* The first name that is none, with or without "CAP_"; NULL when all are. */
+static const char *first_unknown(const struct capability_info *set)
+{
+    for (size_t i = 0; set && set->capabilities && set->capabilities[i]; i++) {
+        const char *name = set->capabilities[i];
+        const char *bare = strncasecmp(name, "CAP_", 4) == 0 ? name + 4 : name;
+        size_t known = 0;
+
+        while (known_names[known] && strcasecmp(known_names[known], bare) != 0)
+            known++;
+        if (!known_names[known])
+            return name;
+    }
+    return NULL;
+}
 
 /* The first name of `inner` that `outer` lacks; NULL when it is within. A missing outer holds all.
  */
@@ -76,6 +102,15 @@ static void capabilities_prepare(struct isolator *isolator, const char *id,
             "only one of linux_info.capability_info and effective_capabilities may be set");
         return;
     }
+    beyond = first_unknown(wish->effective_capabilities);
+    if (!beyond)
+        beyond = first_unknown(wish->bounding_capabilities);
+    if (!beyond)
+        beyond = first_unknown(wish->capability_info);
+    if (beyond) {
+        done_error(done, -EINVAL, "there is no capability %s", beyond);
+        return;
+    }
     effective = wish->effective_capabilities ? wish->effective_capabilities : wish->capability_info;
     if (!effective)
         effective = capabilities->effective;
@@ -129,8 +164,12 @@ static int operator_set(
     if (!json)
         return 0;
     r = json_type_decode(&capability_info_json, json, &set, flag, err);
+    if (r == 0 && first_unknown(&set))
+        r = err_set(err, -EINVAL, "%s: there is no capability %s", flag, first_unknown(&set));
     if (r == 0)
         *ret_set = mem_dup(&set, sizeof(set));
+    else
+        json_type_release(&capability_info_json, &set);
     return r;
 }
 

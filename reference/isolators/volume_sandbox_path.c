@@ -83,6 +83,9 @@ static int source_ready(struct sandbox_path *sandbox_path, const char *id,
     if (!sandbox)
         return err_set(err, -ENOENT, "the sandbox of the parent container %s is unknown", parent);
     *ret_source = str_printf("%s/%s", sandbox, request->path);
+    if (sandbox_path->binds && volume_path_links(host, sandbox, request->path))
+        return err_set(err, -ELOOP, "the sandbox path \"%s\" leads over a symbolic link",
+            request->path);
     if (host_file_exists(host, *ret_source))
         return 0;
     r = host_file_info(host, sandbox, true, &owner);

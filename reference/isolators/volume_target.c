@@ -19,6 +19,25 @@ bool volume_path_escapes(const char *path)
     return strv_contains(parts, "..");
 }
 
+bool volume_path_links(struct host *host, const char *base, const char *path)
+{
+    _cleanup_strv_ char **parts = strv_split(path, "/");
+    _cleanup_free_ char *at = str_dup(base);
+    struct file_info info;
+
+    for (size_t i = 0; parts && parts[i]; i++) {
+        char *next = str_printf("%s/%s", at, parts[i]);
+
+        free(at);
+        at = next;
+        if (host_file_info(host, at, false, &info) < 0)
+            return false;
+        if (info.type == 'l')
+            return true;
+    }
+    return false;
+}
+
 int volume_make(struct host *host, const char *path, bool directory, struct err *err)
 {
     const char *slash = strrchr(path, '/');
@@ -53,7 +72,11 @@ int volume_target(struct host *host, const struct flags *flags,
     }
     if (*container_path == '/') {
         target = str_printf("%s%s", config->rootfs, container_path);
-        r = volume_make(host, target, directory, err);
+        /* By a link of the image, only the init finds the place: it looks things up in the root,
+         * and makes what is missing there. */
+        r = volume_path_links(host, config->rootfs, container_path)
+                ? 0
+                : volume_make(host, target, directory, err);
     } else {
         point = str_printf("%s/%s", config->directory, container_path);
         target = config->rootfs ? str_printf("%s%s/%s", config->rootfs, flags->sandbox_directory,

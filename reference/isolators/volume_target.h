@@ -22,5 +22,8 @@ void volume_bind(
 /* Makes `path` with its parents: a directory, or an empty file. Existing is fine. */
 int volume_make(struct host *host, const char *path, bool directory, struct err *err);
 bool volume_is_read_only(const struct volume *volume);
+/* True when a component of `path` below the directory `base` is a symbolic link: whoever made it,
+ * an image or another container, chooses where it leads, and the agent must not follow it. */
+bool volume_path_links(struct host *host, const char *base, const char *path);
 /* True when the path has a component "..". */
 bool volume_path_escapes(const char *path);

@@ -13,7 +13,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#define ROOT_PAUSE_NS 1000000L /* between two looks at a root that is about to change */
+#define ROOT_TRIES 10000
 
 static void say(int error, const char *format, va_list list)
 {
@@ -108,10 +112,27 @@ static void check_root(const struct child_plan *plan)
 
 static void enter_mount_namespace(const struct child_plan *plan)
 {
+    const struct timespec pause = {.tv_nsec = ROOT_PAUSE_NS};
+    struct stat ours;
+    struct stat theirs;
     if (!plan->mount_namespace_fd)
         return;
-    if (setns((int)plan->mount_namespace_fd, CLONE_NEWNS) < 0)
-        child_fail(errno, "enter the mount namespace");
+    if (stat("/", &ours) < 0)
+        child_fail(errno, "look at /");
+    for (unsigned i = 0;; i++) {
+        if (setns((int)plan->mount_namespace_fd, CLONE_NEWNS) < 0)
+            child_fail(errno, "enter the mount namespace");
+        if (!(plan->flags & CHILD_ROOT_CHANGES))
+            break;
+        /* Until its init has changed the root, the root of the namespace is the host's. */
+        if (stat("/", &theirs) < 0)
+            child_fail(errno, "look at / in the mount namespace");
+        if (theirs.st_dev != ours.st_dev || theirs.st_ino != ours.st_ino)
+            break;
+        if (i == ROOT_TRIES)
+            child_fail(ETIMEDOUT, "the mount namespace has no root of its own");
+        nanosleep(&pause, NULL);
+    }
     close((int)plan->mount_namespace_fd);
 }
 

@@ -27,11 +27,12 @@ static const char *or_null(const char *text)
     return text[0] ? text : NULL;
 }
 
-/* The names of our own descriptors, opened once: a plan may move /proc away (namespaces/pid does when
- * a nested container shares its parent's), and what is open goes with it. */
+static int descriptors = -1;
+
+/* The names of our own descriptors, opened once: a plan may move /proc away (namespaces/pid does
+ * when a nested container shares its parent's), and what is open goes with it. */
 static int descriptors_open(void)
 {
-    static int descriptors = -1;
     if (descriptors < 0)
         descriptors = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
     return descriptors;
@@ -43,10 +44,10 @@ static int mount_at(
     int fd, const char *source, const char *type, unsigned long flags, const char *options)
 {
     char name[FD_NAME_BYTES];
-    int descriptors = descriptors_open();
+    int names = descriptors_open();
     int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     snprintf(name, sizeof(name), "%d", fd);
-    int result = descriptors < 0 || here < 0 ? -1 : fchdir(descriptors);
+    int result = names < 0 || here < 0 ? -1 : fchdir(names);
     if (result == 0) {
         result = mount(source, name, type, flags, options);
         int saved = errno;
@@ -111,6 +112,9 @@ void child_mount(const char *root, const char *const *entry)
     const unsigned long settable = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
     unsigned long flags = flags_of(entry);
     int fd = open_target(root, entry);
+    /* A path that is bound to itself, to be read-only, and that this kernel does not have. */
+    if (fd < 0 && errno == ENOENT && strcmp(entry[MOUNT_SOURCE], entry[MOUNT_TARGET]) == 0)
+        return;
     if (fd < 0)
         child_fail(errno, "mount target %s", entry[MOUNT_TARGET]);
     if (mount_at(fd, or_null(entry[MOUNT_SOURCE]), or_null(entry[MOUNT_TYPE]), flags,
@@ -377,4 +381,8 @@ void child_file_operations(const struct child_plan *plan)
         else
             make_directory(root, operation[FILE_TARGET], operation[FILE_RECURSIVE][0] == '1');
     }
+    /* Whoever is in the container could go from there to the host's processes. */
+    if (descriptors >= 0)
+        close(descriptors);
+    descriptors = -1;
 }

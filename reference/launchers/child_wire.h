@@ -41,6 +41,7 @@ enum child_flag {
     CHILD_NO_NEW_PRIVS_ON = 1 << 7, /* … and this is it */
     CHILD_ENTER_AND_CLONE = 1 << 8, /* nested: enter, then clone, and report the pid */
     CHILD_SHELL = 1 << 10,          /* the program is the system's shell */
+    CHILD_ROOT_CHANGES = 1 << 12,   /* the entered mount namespace gets another root than ours */
     CHILD_UNSHARE_CGROUP = 1 << 11, /* a new cgroup namespace, once in the container's cgroups */
 };
 

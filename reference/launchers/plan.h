@@ -36,6 +36,9 @@ struct plan {
     bool unshare_mount;
     pid_t
         mount_namespace_pid; /* DEBUG: enter this process' mount namespace in the helper; 0 = no */
+    /* That process has or gets a root of its own: whoever enters waits for it, and never sees the
+     * host's. */
+    bool mount_namespace_rooted;
     struct launch_info info;   /* command, environment (flattened later), mounts, rootfs, user, … */
 
     char *container_id;        /* for traces and messages */

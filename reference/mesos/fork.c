@@ -102,6 +102,7 @@ static int plan_mount_namespace(struct container *container, struct plan *plan, 
         return err_set(err, -ESRCH, "enter the mount namespace of its parent: no pid is known");
     plan->enter_namespaces &= ~NS_BIT(NS_MNT);
     plan->mount_namespace_pid = parent->pid;
+    plan->mount_namespace_rooted = parent->launch_info && parent->launch_info->rootfs;
     if (!parent->config || !container_config_is_command_task(parent->config))
         return 0;
     int r = task_process(container->mesos->host, parent->pid, &plan->mount_namespace_pid, err);

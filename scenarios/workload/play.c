@@ -333,6 +333,21 @@ static void act_mkcgroup(const struct action *action)
         play_fail(action, action->name, result);
 }
 
+static void act_link(const struct action *action)
+{
+    if (remove(action->name) < 0 && errno != ENOENT)
+        play_fail(action, action->name, errno);
+    if (symlink(action->text, action->name) < 0)
+        play_fail(action, action->name, errno);
+}
+
+static void act_try(const struct action *action)
+{
+    int error = attempt(action->text, action->name);
+    play_say(STDOUT_FILENO, "try %s %s: %s", action->text, action->name,
+        error ? error_name(error) : "ok");
+}
+
 static void act_expect(const struct action *action)
 {
     if (!action->text) {
@@ -402,6 +417,8 @@ static void (*const acts[ACTION_KIND_COUNT])(const struct action *action) = {
     [ACTION_REPORT] = act_report,
     [ACTION_OPEN] = act_open,
     [ACTION_MKCGROUP] = act_mkcgroup,
+    [ACTION_LINK] = act_link,
+    [ACTION_TRY] = act_try,
     [ACTION_EXPECT] = act_expect,
     [ACTION_LOOP] = act_loop,
     [ACTION_STOP] = act_stop,

@@ -19,6 +19,9 @@ void play_say(int fd, const char *format, ...) __attribute__((format(printf, 2, 
 /* report.c: what the process sees of itself, as JSON. 0 or a negative errno. */
 int report_write(const char *path);
 
+/* attempt.c: tries what action.h says of `try`. 0 or an errno. */
+int attempt(const char *what, const char *subject);
+
 /* cgroup.c: a cgroup below the process' own, and the process in it. 0 or a negative errno. */
 int cgroup_nest(const char *name);
 

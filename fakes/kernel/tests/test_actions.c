@@ -175,6 +175,11 @@ static const struct {
     {{"mkcgroup:"},
         "argument 1 \"mkcgroup:\", position 10: "
         "expected a name without \"/\" and without a leading dot, got nothing"},
+    {{"try:mount "},
+        "argument 1 \"try:mount \", position 11: expected what it is tried on, got nothing"},
+    {{"try:swim x"},
+        "argument 1 \"try:swim x\", position 5: "
+        "expected \"mount\", \"trace\", \"signal\" or \"device\", got \"swim x\""},
     {{"expect:foo"},
         "argument 1 \"expect:foo\", position 8: "
         "expected \"env NAME=VALUE\" or \"file PATH\", got \"foo\""},
@@ -284,6 +289,9 @@ static const struct {
     {"report:r.json", {.kind = ACTION_REPORT, .name = "r.json"}},
     {"open:/dev/null=rw", {.kind = ACTION_OPEN, .name = "/dev/null", .text = "rw"}},
     {"mkcgroup:job", {.kind = ACTION_MKCGROUP, .name = "job"}},
+    {"link:a=/etc", {.kind = ACTION_LINK, .name = "a", .text = "/etc"}},
+    {"try:mount /mnt", {.kind = ACTION_TRY, .name = "/mnt", .text = "mount"}},
+    {"try:device b 7:0", {.kind = ACTION_TRY, .name = "b 7:0", .text = "device"}},
     {"expect:env A=b c", {.kind = ACTION_EXPECT, .name = "A", .text = "b c"}},
     {"expect:file x", {.kind = ACTION_EXPECT, .name = "x"}},
     {"stop:", {.kind = ACTION_STOP}},

@@ -10,6 +10,7 @@
 #include "reference/base/mem.h"
 #include "reference/model/container_id.h"
 #include "scenarios/engine/parse/kinds.h"
+#include "scenarios/engine/run/place.h"
 
 #define DEFAULT_CPUS 1.0
 #define DEFAULT_MEM_MB 64.0
@@ -226,7 +227,9 @@ int config_make(
         json_decref(json);
     }
     *ret_config = (struct container_config){0};
-    int result = json_type_decode(&container_config_json, config, ret_config, "config", err);
+    int result = place_json(run, config, err);
+    if (result == 0)
+        result = json_type_decode(&container_config_json, config, ret_config, "config", err);
     json_decref(config);
     return result;
 }

@@ -102,6 +102,44 @@ char *place_file(struct run *run, const char *path, struct err *err)
     return NULL;
 }
 
+static bool is_place(const char *text)
+{
+    static const char *const prefixes[] = {
+        "sandbox:", "runtime:", "rootfs:", "work:", "run:", "images:", "store:"};
+    for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+        if (str_starts(text, prefixes[i]))
+            return true;
+    }
+    return false;
+}
+
+char *place_text(struct run *run, const char *text, struct err *err)
+{
+    return is_place(text) ? place_file(run, text, err) : str_dup(text);
+}
+
+int place_json(struct run *run, json_t *json, struct err *err)
+{
+    const char *key;
+    json_t *value;
+    size_t index;
+    void *next;
+    int result = 0;
+    if (json_is_string(json) && is_place(json_string_value(json))) {
+        _cleanup_free_ char *text = place_text(run, json_string_value(json), err);
+        return text ? json_string_set(json, text) : err->code;
+    }
+    json_object_foreach_safe (json, next, key, value) {
+        if (result == 0)
+            result = place_json(run, value, err);
+    }
+    json_array_foreach (json, index, value) {
+        if (result == 0)
+            result = place_json(run, value, err);
+    }
+    return result;
+}
+
 char *place_key_value(const char *text, const char *key)
 {
     _cleanup_strv_ char **lines = strv_split(text, "\n");

@@ -16,7 +16,7 @@
             "slash "                                                                               \
             "first: from the hierarchy's root"                                                     \
     }
-#define PLACE_FILE_HELP                                                                                  \
+#define PLACE_FILE_HELP                                                                            \
     "a path: sandbox:ID/…, runtime:ID/…, rootfs:ID/…, work:…, run:… (the runtime directory), " \
     "images:… (archives of images), store:… (the docker store), or absolute"
 
@@ -30,6 +30,10 @@ void place_release(struct place *place);
 
 /* Owned; NULL with an error. */
 char *place_file(struct run *run, const char *path, struct err *err);
+/* The same for a text that need not be a path: one without such a prefix stays. */
+char *place_text(struct run *run, const char *text, struct err *err);
+/* Replaces such texts everywhere in a value of JSON; it nests as deep as a scenario at most. */
+int place_json(struct run *run, json_t *json, struct err *err);
 /* The value of "key value" in a text of such lines; owned, NULL when absent. */
 char *place_key_value(const char *text, const char *key);
 /* Pid of a container's init, from its runtime directory; 0 when there is none. */

@@ -22,6 +22,7 @@ extern const struct step_spec step_docker;
 extern const struct step_spec step_expect;
 /* world.c */
 extern const struct step_spec step_make_cgroup, step_remove_cgroup, step_write_cgroup,
-    step_write_file, step_make_directory, step_remove_file, step_spawn, step_signal;
+    step_write_file, step_make_directory, step_make_root, step_make_link, step_remove_file,
+    step_spawn, step_signal;
 /* task.c */
 extern const struct step_spec step_kill_task, step_shutdown, step_acknowledgements;

@@ -11,8 +11,8 @@ const struct step_spec *const step_table[] = {&step_launch, &step_destroy, &step
     &step_await, &step_pending, &step_expect, &step_advance, &step_settle, &step_crash,
     &step_restart, &step_hold, &step_release, &step_fail, &step_lose, &step_limit, &step_fault,
     &step_kernel, &step_docker, &step_make_cgroup, &step_remove_cgroup, &step_write_cgroup,
-    &step_write_file, &step_image, &step_make_directory, &step_remove_file, &step_spawn,
-    &step_signal, NULL};
+    &step_write_file, &step_image, &step_make_directory, &step_make_root, &step_make_link,
+    &step_remove_file, &step_spawn, &step_signal, NULL};
 
 const struct step_spec *step_find(const char *name)
 {

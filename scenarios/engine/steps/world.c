@@ -33,6 +33,18 @@ static const struct key path_keys[] = {
 static const struct schema make_directory_schema = SCHEMA("make-directory", path_keys, "path");
 static const struct schema remove_file_schema = SCHEMA("remove-file", path_keys, "path");
 
+static const struct key make_root_keys[] = {
+    {"path", VALUE_TEXT, KEY_REQUIRED, NULL, NULL, NULL, PLACE_FILE_HELP},
+    {"mode", VALUE_MODE, 0, NULL, NULL, NULL, "permissions of the program in it (default 0755)"},
+};
+static const struct schema make_root_schema = SCHEMA("make-root", make_root_keys, "path");
+
+static const struct key make_link_keys[] = {
+    {"path", VALUE_TEXT, KEY_REQUIRED, NULL, NULL, NULL, PLACE_FILE_HELP},
+    {"target", VALUE_TEXT, KEY_REQUIRED, NULL, NULL, NULL, "where it leads: such a path, or any"},
+};
+static const struct schema make_link_schema = SCHEMA("make-link", make_link_keys, NULL);
+
 static const struct key spawn_keys[] = {
     {"as", VALUE_TEXT, KEY_REQUIRED, NULL, NULL, NULL, "a name, for `signal`"},
     {"workload", VALUE_WORKLOAD, KEY_REQUIRED, NULL, NULL, NULL, "what it does"},
@@ -106,6 +118,41 @@ static int make_directory_run(struct run *run, const struct step *step, struct e
 {
     _cleanup_free_ char *path = place_file(run, node_text(step->args, "path"), err);
     return path ? host_mkdir(run->world->observer, path, 0755, true, err) : err->code;
+}
+
+/* A directory as a root file system: what every program expects of one, and the workload program
+ * where launches call it. */
+static int make_root_run(struct run *run, const struct step *step, struct err *err)
+{
+    static const char *const directories[] = {
+        "", "/etc", "/tmp", "/mnt/mesos/sandbox", "/dev", "/proc", "/sys"};
+    struct host *host = run->world->observer;
+    _cleanup_free_ char *path = place_file(run, node_text(step->args, "path"), err);
+    int result = path ? 0 : err->code;
+    for (size_t i = 0; result == 0 && i < ARRAY_SIZE(directories); i++) {
+        _cleanup_free_ char *directory = str_printf("%s%s", path, directories[i]);
+        result = host_mkdir(host, directory, 0755, true, err);
+    }
+    if (result < 0)
+        return result;
+    _cleanup_free_ char *program = str_printf("%s%s", path, run->world->workload);
+    _cleanup_free_ char *above = str_ndup(program, (size_t)(strrchr(program, '/') - program));
+    _cleanup_free_ char *content = NULL;
+    size_t length = 0;
+    result = host_mkdir(host, above, 0755, true, err);
+    if (result == 0 && !run->world->virtual_time)
+        result = host_file_read(host, run->world->workload, &content, &length, err);
+    if (result == 0)
+        result = host_file_write(host, program, content ? content : "", length,
+            (mode_t)node_amount(step->args, "mode", 0755), err);
+    return result;
+}
+
+static int make_link_run(struct run *run, const struct step *step, struct err *err)
+{
+    _cleanup_free_ char *path = place_file(run, node_text(step->args, "path"), err);
+    _cleanup_free_ char *target = place_text(run, node_text(step->args, "target"), err);
+    return path && target ? host_symlink(run->world->observer, target, path, err) : err->code;
 }
 
 static int remove_file_run(struct run *run, const struct step *step, struct err *err)
@@ -190,6 +237,11 @@ const struct step_spec step_write_file = {"write-file", &write_file_schema,
     "writes a file (and makes the directories above it)", 0, NULL, write_file_run, false};
 const struct step_spec step_make_directory = {"make-directory", &make_directory_schema,
     "makes a directory and those above it", 0, NULL, make_directory_run, false};
+const struct step_spec step_make_root = {"make-root", &make_root_schema,
+    "makes a directory that can be the root of a container: the workload program is in it", 0, NULL,
+    make_root_run, false};
+const struct step_spec step_make_link = {
+    "make-link", &make_link_schema, "makes a symbolic link", 0, NULL, make_link_run, false};
 const struct step_spec step_remove_file = {"remove-file", &remove_file_schema,
     "removes a file or a whole directory", 0, NULL, remove_file_run, false};
 const struct step_spec step_spawn = {"spawn", &spawn_schema,

@@ -66,6 +66,7 @@ static const char *const lists[][12] = {
     {"read:nothing", "print:no"},
     {"read:."},
     {"write:f=x", "open:f=rw", "open:g=r", "open:.=w", "open:f/x=r", "open:/dev/null=w"},
+    {"write:z=x", "link:a=z", "read:a", "write:b=y", "link:b=z", "read:b", "link:no/l=z"},
     {"expect:env HOME=/root", "expect:env EMPTY=", "write:f=", "expect:file f", "exit:11"},
     {"expect:env HOME=/elsewhere"},
     {"expect:env NOTHING=x"},
