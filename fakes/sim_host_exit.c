@@ -25,8 +25,8 @@ struct watchers {
 
 static void watchers_free(struct watchers *watchers)
 {
-    u64map_remove(sim_world_get(watchers->process->kernel)->watchers,
-        (uint64_t)watchers->process->pid);
+    u64map_remove(
+        sim_world_get(watchers->process->kernel)->watchers, (uint64_t)watchers->process->pid);
     free(watchers);
 }
 
@@ -66,7 +66,8 @@ static void process_ended(struct process *process, void *arg)
     struct watchers *watchers = arg;
     int status = process->exit_status;
     const struct host *parent = NULL;
-    list_for_each(node, &watchers->list) {
+    list_for_each(node, &watchers->list)
+    {
         const struct host *host = list_entry(node, struct exit_watch, node)->request.host;
         if (is_child_of(process, host))
             parent = host;
@@ -74,12 +75,12 @@ static void process_ended(struct process *process, void *arg)
     if (parent)
         process_reap(process);
     process->on_exit = NULL;
-    /* Who is told may fork, and a reaped process is gone then: nothing of it is needed after this. */
+    /* Who is told may fork, and a reaped process is gone then: nothing of it is needed after this.
+     */
     struct list told;
     list_init(&told);
     while (!list_empty(&watchers->list)) {
-        struct exit_watch *watch =
-            list_entry(watchers->list.next, struct exit_watch, node);
+        struct exit_watch *watch = list_entry(watchers->list.next, struct exit_watch, node);
         watch->watchers = NULL;
         list_remove(&watch->node);
         list_append(&told, &watch->node);
@@ -98,8 +99,8 @@ static void watch_due(void *arg)
     const struct sim_host *sim = sim_host_of(watch->request.host);
     watch->timer = NULL;
     struct process *process = process_find(sim->kernel, watch->pid);
-    bool child = process && process->state == PROCESS_ZOMBIE &&
-        is_child_of(process, watch->request.host);
+    bool child =
+        process && process->state == PROCESS_ZOMBIE && is_child_of(process, watch->request.host);
     int status = child ? process->exit_status : 0;
     if (child)
         process_reap(process);

@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 struct http_server;
-/* Paths: "/ok" answers the body, "/status/N" that status, "/redirect" leads to "/ok", "/stall" sends
+/* Paths: "/ok" answers the body, "/status/N" that status, "/redirect" leads to "/ok", "/stall"
+ * sends
  * a byte and then nothing, "/nolength" tells no length, "/liar" tells a length of 4 to HEAD. */
 struct http_server *http_server_new(const char *body);
 uint16_t http_server_port(const struct http_server *server);

@@ -29,7 +29,7 @@ struct world {
 static int setup(void **state)
 {
     struct world *world = mem_alloc(sizeof(*world));
-    strcpy(world->directory, "/tmp/seatrial-test.XXXXXX");
+    snprintf(world->directory, sizeof(world->directory), "/tmp/seatrial-test.XXXXXX");
     if (!mkdtemp(world->directory))
         return -1;
     world->server = http_server_new("the content");

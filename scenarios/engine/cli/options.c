@@ -160,7 +160,8 @@ static bool take_help(struct run_arguments *arguments, const char *value)
 }
 
 static const struct option_row options[] = {
-    {"backend", "B", "where they run: sim (default) or kernel", take_backend, "sim, kernel or agent"},
+    {"backend", "B", "where they run: sim (default) or kernel", take_backend,
+        "sim, kernel or agent"},
     {"seed", "N|A..B", "root of all chance (default 1), or each of a range", take_seed,
         "a number such as 7, or a range such as 1..20"},
     {"jobs", "N", "so many workers (default 1); 0: in this process, for a debugger", take_jobs,
@@ -179,8 +180,9 @@ static const struct option_row options[] = {
         "an effect and a fault such as 12:EBUSY"},
     {"summary", NULL, "tells at the end which rare branches were reached, and which never",
         take_summary, NULL},
-    {"layouts", "LIST", "compare what is observed on these layouts of cgroups, such as v1,v2,hybrid",
-        take_layouts, "two or three of v1, v2 and hybrid, by commas"},
+    {"layouts", "LIST",
+        "compare what is observed on these layouts of cgroups, such as v1,v2,hybrid", take_layouts,
+        "two or three of v1, v2 and hybrid, by commas"},
     {"cgroups", "HOW", "how the simulated agent reaches its cgroups: direct (default) or fuse",
         take_cgroups, "direct or fuse"},
     {"wall", "SECONDS", "real time that one scenario may take (default 300)", take_wall,

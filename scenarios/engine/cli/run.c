@@ -211,7 +211,8 @@ static int print_help(const struct run_arguments *arguments)
 static int compare_layouts(const struct session *session)
 {
     const struct run_arguments *arguments = &session->arguments;
-    const struct run_options options = {.seed = arguments->seed_first, .cgroups = arguments->cgroups};
+    const struct run_options options = {
+        .seed = arguments->seed_first, .cgroups = arguments->cgroups};
     struct layouts_totals totals;
     layouts_compare(&session->suite, arguments->layouts, &options, stdout, &totals);
     printf("%zu same, %zu differ, %zu differ for a known reason, %zu skipped\n", totals.same,
