@@ -43,6 +43,7 @@ struct world_ops {
     struct docker *(*docker_client)(struct world *world, struct host *host);
     /* Tells the simulated kernel to misbehave; NULL elsewhere. */
     int (*knob)(struct world *world, const char *knob, const struct node *args, struct err *err);
+    void (*knobs_off)(struct world *world); /* the kernel behaves again; NULL: it always did */
     /* Did the scenario bring it forth (neither the agent, nor the engine, nor there before)? */
     bool (*is_ours)(struct world *world, const struct process_info *process);
     /* What is left behind, one line each; an empty list is good. Owned. `final`: the agent has

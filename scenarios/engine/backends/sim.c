@@ -30,6 +30,7 @@ struct sim_backend_world {
     struct u64map *own_pids; /* of the observer and the agents */
     struct sim_host_options options;
     bool docker_cli;
+    char **stuck;              /* ids of containers whose freezer does not work */
     struct cgroupfs *cgroupfs; /* the kernel's cgroups as files; NULL: direct */
     char *cgroupfs_directory;
 };
@@ -145,6 +146,8 @@ static int knob_freezer(struct world *world, const char *id, bool stuck, struct 
     if (!cgroup)
         return err_set(err, -ENOENT, "there is no freezer cgroup %s", path);
     cgroup_set_stuck_freezer(cgroup, stuck);
+    if (stuck)
+        strv_add(&sim_of(world)->stuck, id);
     return 0;
 }
 
@@ -171,6 +174,34 @@ static int knob_unkillable(struct world *world, const char *id, bool unkillable,
         return err_set(err, -ESRCH, "the init of %s is gone", id);
     set_unkillable(process, unkillable);
     return 0;
+}
+
+/* What was asked of the kernel ends with the steps, as faults do. */
+static void sim_knobs_off(struct world *world)
+{
+    struct sim_backend_world *sim = sim_of(world);
+    _cleanup_free_ pid_t *killed = NULL;
+    size_t capacity = 0;
+    size_t count = 0;
+    for (size_t i = 0; sim->stuck && sim->stuck[i]; i++)
+        knob_freezer(world, sim->stuck[i], false, NULL);
+    sim->stuck = strv_free(sim->stuck);
+    list_for_each(node, &sim->kernel->processes)
+    {
+        struct process *process = list_entry(node, struct process, node);
+        if (!process->unkillable)
+            continue;
+        process->unkillable = false;
+        if (!(process->pending_signals & (UINT64_C(1) << SIGKILL)))
+            continue;
+        killed = mem_grow(killed, &capacity, count + 1, sizeof(*killed));
+        killed[count++] = process->pid;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct process *process = process_find(sim->kernel, killed[i]);
+        if (process)
+            process_signal(process, SIGKILL);
+    }
 }
 
 static int sim_knob(struct world *world, const char *knob, const struct node *args, struct err *err)
@@ -241,6 +272,7 @@ static void sim_free(struct world *world)
     trace_free(world->trace);
     loop_free(world->loop);
     u64map_free(sim->own_pids);
+    strv_free(sim->stuck);
     free(sim);
 }
 
@@ -259,6 +291,7 @@ static const struct world_ops sim_ops = {.host_new = sim_agent_host,
     .descriptors = sim_descriptors,
     .docker_client = sim_docker_client,
     .knob = sim_knob,
+    .knobs_off = sim_knobs_off,
     .is_ours = sim_is_ours,
     .audit = sim_audit,
     .describe = sim_describe,

@@ -19,6 +19,8 @@ static void release_all(struct run *run)
         fake_docker_calm(run->world->docker);
     fault_plan_release(&run->faults);
     run->faults = (struct fault_plan){0};
+    if (run->world->ops->knobs_off)
+        run->world->ops->knobs_off(run->world);
     for (size_t i = 0; i < instance->isolators_count; i++) {
         for (unsigned call = 0; call < ISOLATOR_CALL_COUNT; call++)
             fake_isolator_release(instance->isolators[i], (enum isolator_call)call, NULL);
