@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,7 +211,7 @@ static void process_ended(struct process *process)
 static void resident_free(struct sim_resident *resident)
 {
     struct sim_fetch *fetch = container_of(resident, struct sim_fetch, resident);
-    process_exit(fetch->process, 9);
+    process_exit(fetch->process, SIGKILL);
 }
 
 static void fetch_exit(struct sim_fetch *fetch, const struct err *err)
@@ -294,6 +295,7 @@ static void play_fetcher(void *arg, struct process *process, const struct worklo
     _cleanup_err_ struct err err = ERR_INIT;
     struct sim_fetch *fetch = mem_alloc(sizeof(*fetch));
     fetch->process = process;
+    process->parent_death_signal = SIGKILL;
     fetch->vfs = process->kernel->vfs;
     fetch->loop = process->kernel->loop;
     fetch->errors = str_dup(start->stderr_path);
@@ -308,7 +310,9 @@ static void play_fetcher(void *arg, struct process *process, const struct worklo
         do_log(fetch, line);
         r = become_user(fetch, &err);
     }
-    if (r < 0)
+    if (process->parent == process->kernel->init)
+        process_exit(process, SIGKILL); /* the agent has gone before */
+    else if (r < 0)
         fetch_exit(fetch, &err);
     else
         item_begin(fetch);

@@ -261,6 +261,8 @@ static void process_give_away_children(struct process *dying)
         child->parent = reaper;
         if (child->state == PROCESS_ZOMBIE)
             process_tell_parent(child);
+        else if (child->parent_death_signal)
+            process_signal(child, child->parent_death_signal);
     }
 }
 

@@ -92,6 +92,7 @@ struct process {
     bool unkillable; /* uninterruptible sleep: SIGKILL stays pending */
     bool kernel_thread;
     bool subreaper;
+    int parent_death_signal; /* prctl(2) PR_SET_PDEATHSIG; 0: none */
     struct namespace *namespaces[NS_COUNT];
     struct namespace *children_pid_namespace; /* for those that it forks */
     struct list member;

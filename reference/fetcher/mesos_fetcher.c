@@ -5,9 +5,11 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -80,6 +82,13 @@ static void do_log(void *arg, const char *line)
     fprintf(stderr, "%s\n", line);
 }
 
+/* What is fetched is of no use without the agent that asked for it. A change of user forgets it.
+ * (That the agent is gone already cannot be told from its being pid 1: then we fetch to the end.) */
+static void die_with_agent(void)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 static int fetch_all(struct fetcher_info *info, struct err *err)
 {
     const struct fetch_files files = {info, do_exists, do_make_parents, do_download, do_hadoop,
@@ -90,6 +99,7 @@ static int fetch_all(struct fetcher_info *info, struct err *err)
     int r = cached ? make_cache_directory(info->cache_directory, info->user, err) : 0;
     if (r == 0 && info->user)
         r = become_user(info->user, err);
+    die_with_agent();
     for (size_t i = 0; r == 0 && i < info->items_count; i++)
         r = fetch_place(&files, info, &info->items[i], err);
     return r;
@@ -107,6 +117,7 @@ static int fetch_main(struct err *err)
         &fetcher_info_json, text, strlen(text), &info, "MESOS_FETCHER_INFO", err);
     if (r < 0)
         return r;
+    die_with_agent();
     fprintf(stderr, "Fetcher Info: %s\n", text);
     r = fetch_all(&info, err);
     if (r == 0)
