@@ -83,7 +83,7 @@ static void do_log(void *arg, const char *line)
 }
 
 /* What is fetched is of no use without the agent that asked for it. A change of user forgets it.
- * (That the agent is gone already cannot be told from its being pid 1: then we fetch to the end.) */
+ * (That it is gone already cannot be told from its being pid 1: then we fetch to the end.) */
 static void die_with_agent(void)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
