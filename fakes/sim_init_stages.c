@@ -34,7 +34,7 @@ void init_keep_plan(struct sim_init *init, const struct plan *plan)
     if (target && target->state != PROCESS_ZOMBIE)
         init->mount_namespace = namespace_get(target->namespaces[NS_MNT]);
     if (!info->rootfs && info->mounts_count == 0 && info->file_operations_count == 0 &&
-        info->pre_exec_commands_count == 0 && !info->rlimits)
+        info->pre_exec_commands_count == 0 && !info->rlimits && !info->masked_paths)
         return;
     init->info = mem_alloc(sizeof(*init->info));
     json_type_copy(&launch_info_json, init->info, info);
@@ -75,8 +75,6 @@ static int stage_rootfs(struct sim_init *init, struct err *err)
         return err_errno(err, r, "root %s", rootfs);
     if (!str_equal(real, rootfs))
         return err_set(err, -EINVAL, "root %s is really %s", rootfs, real);
-    if (!init->mounts_allowed)
-        return err_set(err, -EINVAL, "a root without a mount namespace");
     return 0;
 }
 
@@ -119,14 +117,29 @@ static int init_mount(struct sim_init *init, const struct mount_entry *mount, st
                  : 0;
 }
 
+/* Without a mount namespace of its own all of these would change the host's mounts. */
+static int check_unmounted(const struct launch_info *info, struct err *err)
+{
+    bool mounts = info->mounts_count > 0;
+    for (size_t i = 0; i < info->file_operations_count; i++)
+        mounts |= info->file_operations[i].operation == FILE_OPERATION_MOUNT;
+    if (mounts)
+        return err_set(err, -EINVAL, "mounts without a mount namespace");
+    if (info->rootfs)
+        return err_set(err, -EINVAL, "a root without a mount namespace");
+    if (info->masked_paths && info->masked_paths[0])
+        return err_set(err, -EINVAL, "masked paths without a mount namespace");
+    return 0;
+}
+
 /* Stage 9. */
 static int stage_mounts(struct sim_init *init, struct err *err)
 {
     const struct launch_info *info = init->info;
-    if (!info || info->mounts_count == 0)
+    if (!info)
         return 0;
     if (!init->mounts_allowed)
-        return err_set(err, -EINVAL, "mounts without a mount namespace");
+        return check_unmounted(info, err);
     for (size_t i = 0; i < info->mounts_count; i++) {
         int r = init_mount(init, &info->mounts[i], err);
         if (r < 0)

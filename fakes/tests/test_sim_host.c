@@ -106,6 +106,7 @@ static const struct {
     {"{\"rootfs\":\"/none\"}", "root /none: ENOENT\n"},
     {"{\"rootfs\":\"/link\"}", "root /link is really /run\n"},
     {"{\"rootfs\":\"/run\"}", "a root without a mount namespace\n"},
+    {"{\"masked_paths\":[\"/x\"]}", "masked paths without a mount namespace\n"},
     {"{\"mounts\":[{\"target\":\"/mnt\",\"type\":\"tmpfs\"}]}",
         "mounts without a mount namespace\n"},
     {"{\"rlimits\":{\"rlimits\":[{\"type\":\"RLMT_CPU\",\"soft\":1}]}}",
