@@ -372,9 +372,15 @@ static char **remote_containers(struct containerizer *containerizer)
 static int remote_phase(
     struct containerizer *containerizer, const char *id, enum container_phase *ret_phase)
 {
-    json_t *state = query(remote_of(containerizer), AGENT_CALL_STATE, id);
+    json_t *state;
     int r = -ENOENT;
 
+    /* A launch on its way is not asked about: a wait that follows it must not come late. */
+    if (strmap_get(remote_of(containerizer)->launching, id)) {
+        *ret_phase = CONTAINER_PROVISIONING;
+        return 0;
+    }
+    state = query(remote_of(containerizer), AGENT_CALL_STATE, id);
     for (int phase = 0; state && phase <= CONTAINER_MOUNTING; phase++) {
         if (str_equal(container_phase_names[phase], json_string_value(state))) {
             *ret_phase = (enum container_phase)phase;
@@ -382,11 +388,6 @@ static int remote_phase(
         }
     }
     json_decref(state);
-    /* The two connections are not in step: a launch on its way is known here before it is there. */
-    if (r == -ENOENT && strmap_get(remote_of(containerizer)->launching, id)) {
-        *ret_phase = CONTAINER_PROVISIONING;
-        r = 0;
-    }
     return r;
 }
 

@@ -216,6 +216,9 @@ int main(int argc, char **argv)
         cgroupfs_thread_start(fs, &err)) {
         printf("skipped: %s\n", err_text(&err));
         rmdir(mount_point);
+        struct loop *unused = kernel->loop;
+        kernel_free(kernel);
+        loop_free(unused);
         return EXIT_SKIPPED;
     }
     cgroupfs_let(fs);
