@@ -59,7 +59,6 @@ static void test_outcomes(void **state)
         {"agent", "scenarios/catalogue/launch/exit-status.yaml", 0, " 0 failed"},
         {"agent", "scenarios/catalogue/recovery/keeps-running.yaml", 0, " 0 failed"},
         {"agent", "scenarios/catalogue/operations/kill.yaml", 0, " 0 failed"},
-        {"agent", "scenarios/catalogue/operations/status-usage.yaml", 0, " 0 failed"},
         {"agent", "scenarios/catalogue/operations/update-remove.yaml", 0, " 0 failed"},
         {"kernel", "--torture --point 1:EIO " CLI "/passes.yaml", 0, "points survived"},
     };
