@@ -154,7 +154,8 @@ static uint64_t agent_needs(const struct node *agent)
         if (str_equal(names[i]->text, "docker"))
             needs |= NEED(CAPABILITY_DOCKER);
     }
-    if (node_get(agent, "fakes"))
+    if (node_get(agent, "fakes") || str_equal(node_text(agent, "fetcher"), "fake") ||
+        str_equal(node_text(agent, "provisioner"), "fake"))
         needs |= NEED(CAPABILITY_PARTS);
     return needs;
 }
