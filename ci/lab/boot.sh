@@ -73,14 +73,30 @@ accelerator_probe() {
     fi
 }
 
+# guest_ports DIRECTORY: the devices by which a guest tells, in DEVICES: the kernel's console by a
+# serial line, the rest by virtio ports, which are faster. With FIFOs called stdout and stderr in
+# the directory there is a port for each.
+guest_ports() {
+    local name number=0
+    DEVICES=(-serial "file:$1/console" -device virtio-serial-pci)
+    for name in results stdout stderr; do
+        number=$((number + 1))
+        [[ $name == results || -p $1/$name ]] || continue
+        DEVICES+=(-chardev "file,id=$name,path=$1/$name"
+            -device "virtserialport,nr=$number,chardev=$name,name=$name")
+    done
+}
+
 # guest_boot DIRECTORY KERNEL INITRD CGROUPS: leaves console, results, boot and state there; state
 # is a word and, behind a tab, an explanation.
 guest_boot() {
     local directory=$1 late=0 broken pid options="seatrial.cgroups=$4"
+    local -a DEVICES
+    guest_ports "$directory"
     [[ $ACCELERATOR == kvm ]] || options+=" seatrial.patience=$EMULATED_PATIENCE"
     qemu-system-x86_64 -machine "pc,accel=$ACCELERATOR" -cpu max -smp "$GUEST_CPUS" \
         -m "$GUEST_MEMORY_MIB" -nodefaults -no-reboot -display none -monitor none \
-        -serial "file:$directory/console" -serial "file:$directory/results" \
+        "${DEVICES[@]}" \
         -kernel "$2" -initrd "$3" \
         -append "console=ttyS0 loglevel=5 panic=-1 mitigations=off tsc=reliable $options" \
         >"$directory/qemu" 2>&1 </dev/null &
@@ -89,11 +105,13 @@ guest_boot() {
     wait "$pid" 2>/dev/null || true
     touch "$directory/results" "$directory/console"
     broken=$(mark "$directory/results" broken)
+    [[ -n $broken ]] || broken=$(mark "$directory/console" broken)
     section "$directory/results" report >"$directory/report.json"
     section "$directory/results" features >"$directory/features"
     section "$directory/results" output >"$directory/output"
     section "$directory/results" kernel-log >"$directory/kernel-log"
-    if [[ -s $directory/report.json ]]; then
+    mark "$directory/results" exit >"$directory/exit"
+    if [[ -s $directory/report.json || -s $directory/exit ]]; then
         printf 'done\t' >"$directory/state"
     elif [[ -n $broken ]]; then
         printf 'broken\t%s' "$broken" >"$directory/state"

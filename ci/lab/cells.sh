@@ -131,6 +131,12 @@ has_guests() {
     return 1
 }
 
+need_guests() {
+    need qemu-system-x86_64 qemu-system-x86
+    need cpio cpio
+    need busybox busybox-static
+}
+
 prepare() {
     ((${#KERNELS[@]})) || take_kernels debian:6.1,debian:6.12
     ((${#PATHS[@]})) || die 2 "no path is given, expected scenario files or directories"
@@ -138,11 +144,9 @@ prepare() {
     jobs_limit
     has_room "$WORK" 500
     if has_guests; then
-        need qemu-system-x86_64 qemu-system-x86
-        need cpio cpio
-        need busybox busybox-static
+        need_guests
         say "packing the guest"
-        guest_make "$WORK/base.cpio" "$WORK/base" "${PATHS[@]}"
+        guest_scenarios "$WORK/base.cpio" "$WORK/base" "${PATHS[@]}"
         rm -rf "$WORK/base"
     fi
 }

@@ -4,8 +4,9 @@
 # kernel) and the modules of one kernel.
 
 # What isolators, the provisioner and network scenarios ask of a kernel; those that are built in
-# are not found, those that it lacks show in the table of features.
-readonly GUEST_MODULES="overlay fuse loop xfs veth bridge cls_cgroup sch_ingress cls_basic
+# are not found, those that it lacks show in the table of features. The first are those that results
+# leave by.
+readonly GUEST_MODULES="virtio_pci virtio_console overlay fuse loop xfs veth bridge cls_cgroup sch_ingress cls_basic
     act_mirred cls_u32 sch_fq_codel sch_htb dummy ext4 squashfs"
 readonly GUEST_PROGRAMS="seatrial seatrial-init seatrial-workload seatrial-payload seatrial-unpack
     mesos-executor mesos-fetcher mesos-tcp-connect"
@@ -74,25 +75,60 @@ guest_paths() {
     done
 }
 
-# guest_make ARCHIVE WORK PATH...
-guest_make() {
-    local archive=$1 root=$2/root
-    shift 2
+# guest_root ROOT: all but what the guest is to do.
+guest_root() {
+    local root=$1
     mkdir -p "$root"/{bin,lab/bin,etc,proc,sys,dev,tmp,run,root,new,var/tmp,usr}
     ln -s bin "$root/sbin"
     ln -s ../bin "$root/usr/bin"
     cp -L "$(type -P busybox)" "$root/bin/busybox"
     cp "$LAB/guest/init" "$root/init"
-    cp "$LAB/guest/main" "$LAB/guest/features" "$root/lab/"
-    chmod 0755 "$root/init" "$root/lab/main" "$root/lab/features"
+    cp "$LAB/guest/main" "$LAB/guest/play" "$LAB/guest/features" "$root/lab/"
+    chmod 0755 "$root/init" "$root"/lab/{main,play,features}
     printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' \
         >"$root/etc/passwd"
     printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
     printf '127.0.0.1 localhost lab\n' >"$root/etc/hosts"
     chmod 1777 "$root/tmp" "$root/var/tmp"
     guest_programs "$root"
+}
+
+# guest_scenarios ARCHIVE ROOT PATH...: a guest that plays them.
+guest_scenarios() {
+    local archive=$1 root=$2
+    shift 2
+    guest_root "$root"
     guest_paths "$root" "$@"
     printf '%s\n' "${RUN_OPTIONS[@]}" >"$root/lab/options"
+    pack_tree "$root" "$archive"
+}
+
+# guest_file ROOT SOURCE[:PATH]: as the guest sees it at PATH, or where scenarios would stand.
+guest_file() {
+    local source=${2%%:/*} inside
+    [[ $source != "$2" ]] || {
+        guest_paths "$1" "$2"
+        return
+    }
+    [[ -e $source ]] || die 2 "there is no $source, expected --file SOURCE or SOURCE:/PATH"
+    inside=/${2#*:/}
+    mkdir -p "$1$(dirname "$inside")"
+    cp -rL "$source" "$1$inside"
+}
+
+# guest_command ARCHIVE ROOT WORD...: a guest that runs one command, with FILES.
+guest_command() {
+    local archive=$1 root=$2 one line=exec
+    shift 2
+    guest_root "$root"
+    mkdir -p "$root/lab/paths"
+    for one in "${FILES[@]}"; do
+        guest_file "$root" "$one"
+    done
+    for one in "$@"; do
+        line+=" '${one//\'/\'\\\'\'}'"
+    done
+    printf '%s\n' "$line" >"$root/lab/command"
     pack_tree "$root" "$archive"
 }
 
