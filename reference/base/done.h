@@ -34,3 +34,10 @@ static inline void done_fail(struct done done, int result, const struct err *err
     if (done.fn)
         done.fn(done.arg, result, (const void *)0, err);
 }
+
+/* For an operation that yields nothing: err is heard only when result is negative. */
+static inline void done_result(struct done done, int result, const struct err *err)
+{
+    if (done.fn)
+        done.fn(done.arg, result, (const void *)0, result < 0 ? err : (const struct err *)0);
+}

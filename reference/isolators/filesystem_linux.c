@@ -313,10 +313,7 @@ static void linux_update(struct isolator *isolator, const char *id,
         r = err_set(&err, -ENOENT, "unknown container %s", id);
     else
         r = volumes_update(linux_fs, id, container, requests, &err);
-    if (r < 0)
-        done_fail(done, r, &err);
-    else
-        done_ok(done, NULL);
+    done_result(done, r, &err);
 }
 
 /* Lazily, from the last to the first, all that is mounted in the sandbox; errors are collected. */
@@ -372,10 +369,7 @@ static void linux_cleanup(struct isolator *isolator, const char *id, struct done
     if (container->directory)
         r = sandbox_unmount(isolator->host, container->directory, &err);
     container_free(container);
-    if (r < 0)
-        done_fail(done, r, &err);
-    else
-        done_ok(done, NULL);
+    done_result(done, r, &err);
 }
 
 static void linux_recover(struct isolator *isolator, const struct container_state *states,

@@ -167,10 +167,7 @@ static void posix_prepare(struct isolator *isolator, const char *id,
     if (r == 0)
         r = volumes_update(
             posix, id, container_add(posix, id, config->directory), &config->resources, &err);
-    if (r < 0)
-        done_fail(done, r, &err);
-    else
-        done_ok(done, NULL);
+    done_result(done, r, &err);
 }
 
 static void posix_update(struct isolator *isolator, const char *id,
@@ -186,10 +183,7 @@ static void posix_update(struct isolator *isolator, const char *id,
         r = err_set(&err, -ENOENT, "unknown container %s", id);
     else
         r = volumes_update(posix, id, container, requests, &err);
-    if (r < 0)
-        done_fail(done, r, &err);
-    else
-        done_ok(done, NULL);
+    done_result(done, r, &err);
 }
 
 static void posix_cleanup(struct isolator *isolator, const char *id, struct done done)

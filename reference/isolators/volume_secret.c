@@ -136,10 +136,7 @@ static void secret_cleanup(struct isolator *isolator, const char *id, struct don
                 ? host_tree_remove(isolator->host, directory, &err)
                 : 0;
 
-    if (r < 0)
-        done_fail(done, r, &err);
-    else
-        done_ok(done, NULL);
+    done_result(done, r, &err);
 }
 
 static void secret_free(struct isolator *isolator)

@@ -43,10 +43,7 @@ static void recovery_end(struct recovery *recovery)
         "containers=%lu orphans=%lu error=%s", (unsigned long)recovery->found.count,
         (unsigned long)recovery->orphans.count, result < 0 ? err_text(&err) : NULL);
     recovery_free(recovery);
-    if (result < 0)
-        done_fail(done, result, &err);
-    else
-        done_ok(done, NULL);
+    done_result(done, result, &err);
 }
 
 static void fail(struct recovery *recovery, int result, const struct err *err, const char *what)

@@ -26,10 +26,7 @@ static struct helper_call *bind_provision(const struct backend *backend, char *c
 {
     _cleanup_err_ struct err err = ERR_INIT;
     int r = bind_mount(backend, layers, place->rootfs, &err);
-    if (r < 0)
-        done_fail(done, r, &err);
-    else
-        done_ok(done, NULL);
+    done_result(done, r, &err);
     return NULL;
 }
 

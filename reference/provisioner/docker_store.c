@@ -139,10 +139,7 @@ static void docker_recover(struct store *base, struct done done)
     } else if (r == 0) {
         r = records_parse(store, path, text, &err);
     }
-    if (r < 0)
-        done_fail(done, r, &err);
-    else
-        done_ok(done, NULL);
+    done_result(done, r, &err);
 }
 
 /* --- get --- */

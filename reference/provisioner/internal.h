@@ -109,6 +109,9 @@ void operations_run(struct images *images);
 /* Answers, frees, and lets others go on. */
 void operation_end(struct operation *operation, int result, const void *value,
     const struct err *err);
+/* One of the stores that the operation (arg) asked has answered: the last answer ends it, with the
+ * first failure. */
+void operation_store_done(void *arg, int result, const void *value, const struct err *err);
 /* The first of that kind and container; NULL when there is none. */
 struct operation *operation_find(
     struct images *images, enum operation_kind kind, const char *id);

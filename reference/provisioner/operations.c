@@ -86,3 +86,18 @@ struct operation *operation_find(struct images *images, enum operation_kind kind
     }
     return NULL;
 }
+
+void operation_store_done(void *arg, int result, const void *value, const struct err *err)
+{
+    (void)value;
+    struct operation *operation = arg;
+    if (result < 0 && operation->result == 0) {
+        operation->result = result;
+        err_copy(&operation->err, err);
+    }
+    if (--operation->pending > 0)
+        return;
+    _cleanup_err_ struct err why = ERR_INIT;
+    err_copy(&why, &operation->err);
+    operation_end(operation, operation->result, NULL, &why);
+}

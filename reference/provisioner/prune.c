@@ -19,21 +19,6 @@ static char **active_paths(const struct images *images)
     return paths;
 }
 
-static void store_pruned(void *arg, int result, const void *value, const struct err *err)
-{
-    (void)value;
-    struct operation *operation = arg;
-    if (result < 0 && operation->result == 0) {
-        operation->result = result;
-        err_copy(&operation->err, err);
-    }
-    if (--operation->pending > 0)
-        return;
-    _cleanup_err_ struct err why = ERR_INIT;
-    err_copy(&why, &operation->err);
-    operation_end(operation, operation->result, NULL, &why);
-}
-
 void prune_begin(struct operation *operation)
 {
     struct images *images = operation->images;
@@ -43,9 +28,9 @@ void prune_begin(struct operation *operation)
         struct store *store = images->stores[i];
         if (store->ops->prune)
             store->ops->prune(
-                store, operation->keep, active, DONE(store_pruned, operation));
+                store, operation->keep, active, DONE(operation_store_done, operation));
         else
             operation->pending--;
     }
-    store_pruned(operation, 0, NULL, NULL);
+    operation_store_done(operation, 0, NULL, NULL);
 }

@@ -92,21 +92,6 @@ static int unknown_destroy(struct images *images, char *const *known, struct err
     return r;
 }
 
-static void store_recovered(void *arg, int result, const void *value, const struct err *err)
-{
-    (void)value;
-    struct operation *operation = arg;
-    if (result < 0 && operation->result == 0) {
-        operation->result = result;
-        err_copy(&operation->err, err);
-    }
-    if (--operation->pending > 0)
-        return;
-    _cleanup_err_ struct err why = ERR_INIT;
-    err_copy(&why, &operation->err);
-    operation_end(operation, operation->result, NULL, &why);
-}
-
 void recover_begin(struct operation *operation)
 {
     struct images *images = operation->images;
@@ -121,7 +106,7 @@ void recover_begin(struct operation *operation)
         if (r < 0)
             operation->pending--;
         else
-            store->ops->recover(store, DONE(store_recovered, operation));
+            store->ops->recover(store, DONE(operation_store_done, operation));
     }
-    store_recovered(operation, r, NULL, &err);
+    operation_store_done(operation, r, NULL, &err);
 }

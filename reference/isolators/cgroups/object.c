@@ -285,10 +285,7 @@ void cgroups_object_update(struct isolator *isolator, const char *id,
         r = err_set(&err, -ENOTSUP, "container %s shares the cgroups of its parent", id);
     else
         r = cgroup_container_update(container, requests, limits, &err);
-    if (r < 0)
-        done_fail(done, r, &err);
-    else
-        done_ok(done, NULL);
+    done_result(done, r, &err);
 }
 
 void cgroups_object_usage(struct isolator *isolator, const char *id, struct done done)

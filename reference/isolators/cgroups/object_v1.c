@@ -146,10 +146,7 @@ static void v1_prepare(struct isolator *isolator, const char *id,
         r = sharing(id, config, &shared, &err);
     if (r == 0 && !shared)
         r = v1_create(cgroup_container_new(object, id, config), config, &err);
-    if (r < 0)
-        done_fail(done, r, &err);
-    else
-        done_ok(done, NULL);
+    done_result(done, r, &err);
 }
 
 static int pid_place(
@@ -205,10 +202,7 @@ static void v1_isolate(struct isolator *isolator, const char *id, pid_t pid, str
         r = own_place(container, pid, &err);
     else
         r = shared_place(object, id, pid, &err);
-    if (r < 0)
-        done_fail(done, r, &err);
-    else
-        done_ok(done, NULL);
+    done_result(done, r, &err);
 }
 
 /* The cleanup of one container: its cgroups go from every hierarchy side by side. */
@@ -343,10 +337,7 @@ static void v1_recover(struct isolator *isolator, const struct container_state *
         if (r == 0)
             r = orphans_recover(object, subsystem, orphans, &err);
     }
-    if (r < 0)
-        done_fail(done, r, &err);
-    else
-        done_ok(done, NULL);
+    done_result(done, r, &err);
 }
 
 const struct isolator_ops cgroups_v1_isolator_ops = {

@@ -113,10 +113,7 @@ static void v2_prepare(struct isolator *isolator, const char *id,
         container->shared = container->nested && container_config_shares_cgroups(config);
         r = v2_create(container, config, &err);
     }
-    if (r < 0)
-        done_fail(done, r, &err);
-    else
-        done_ok(done, NULL);
+    done_result(done, r, &err);
 }
 
 static void v2_isolate(struct isolator *isolator, const char *id, pid_t pid, struct done done)
@@ -134,10 +131,7 @@ static void v2_isolate(struct isolator *isolator, const char *id, pid_t pid, str
         if (subsystem->ops->isolate && (container->active & (1u << i)))
             r = subsystem->ops->isolate(subsystem, container, pid, &err);
     }
-    if (r < 0)
-        done_fail(done, r, &err);
-    else
-        done_ok(done, NULL);
+    done_result(done, r, &err);
 }
 
 struct v2_cleanup {
@@ -265,10 +259,7 @@ static void v2_recover(struct isolator *isolator, const struct container_state *
         r = cgroups_object_recover_all(object, states, count, &err);
     if (r == 0)
         r = orphans_recover(object, orphans, &err);
-    if (r < 0)
-        done_fail(done, r, &err);
-    else
-        done_ok(done, NULL);
+    done_result(done, r, &err);
 }
 
 const struct isolator_ops cgroups_v2_isolator_ops = {
