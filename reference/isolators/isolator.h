@@ -107,6 +107,8 @@ int isolator_filesystem_posix_create(
     const struct isolator_context *, struct isolator **, struct err *);
 int isolator_filesystem_linux_create(
     const struct isolator_context *, struct isolator **, struct err *);
+int isolator_filesystem_shared_create(
+    const struct isolator_context *, struct isolator **, struct err *);
 int isolator_posix_cpu_create(const struct isolator_context *, struct isolator **, struct err *);
 int isolator_posix_mem_create(const struct isolator_context *, struct isolator **, struct err *);
 int isolator_posix_rlimits_create(

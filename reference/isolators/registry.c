@@ -12,6 +12,7 @@
 const struct isolator_entry isolator_registry[] = {
     {"filesystem/posix", false, false, 0, isolator_filesystem_posix_create},
     {"filesystem/linux", true, true, ISOLATOR_NEEDS_LINUX, isolator_filesystem_linux_create},
+    {"filesystem/shared", false, false, ISOLATOR_NEEDS_ROOT, isolator_filesystem_shared_create},
     {"posix/cpu", false, false, 0, isolator_posix_cpu_create},
     {"posix/mem", false, false, 0, isolator_posix_mem_create},
     {"posix/rlimits", true, true, 0, isolator_posix_rlimits_create},
