@@ -86,7 +86,7 @@ int sim_file_info(struct host *host, const char *path, bool follow, struct file_
     struct vfs_info info;
     int r = vfs_info(vfs_of(host), path, follow, &info);
     if (r < 0)
-        return device_info(path, ret_info) ? 0 : r;
+        return device_info(path, ret_info) || sim_proc_info(host, path, ret_info) ? 0 : r;
     *ret_info = (struct file_info){
         .type = info.type,
         .mode = info.mode,
@@ -116,6 +116,8 @@ int sim_tree_remove(struct host *host, const char *path, struct err *err)
 
 int sim_list(struct host *host, const char *path, char ***ret_names, struct err *err)
 {
+    if (sim_proc_list(host, path, ret_names))
+        return 0;
     return file_result(vfs_list(vfs_of(host), path, ret_names), "list", path, err);
 }
 

@@ -49,6 +49,9 @@ struct host_request *sim_exit_watch(struct host *host, pid_t pid, host_exit_fn f
 /* sim_proc.c */
 /* False for files that are not of /proc here; *ret_text NULL: there is no such process. */
 bool sim_proc_read(struct host *host, const char *path, char **ret_text);
+/* The same of the descriptors of a process: a listening socket is all that they tell. */
+bool sim_proc_list(struct host *host, const char *path, char ***ret_names);
+bool sim_proc_info(struct host *host, const char *path, struct file_info *ret_info);
 
 /* sim_host_files.c */
 int sim_mkdir(struct host *host, const char *path, mode_t mode, bool parents, struct err *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The files of /proc that the host's users read. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "fakes/kernel/cgroup.h"
 #include "fakes/sim_host_internal.h"
@@ -33,6 +34,70 @@ static char *cgroup_lines(const struct process *process)
     return strbuf_take(&text);
 }
 
+/* A process has one socket at most: its inode follows from the pid, its descriptor is 3. */
+#define SOCKET_INODE(pid) (UINT64_C(1000000) + (uint64_t)(pid))
+#define SOCKET_NAME "3"
+
+static bool is_listening_here(const struct process *process, const struct namespace *network)
+{
+    return process->state != PROCESS_ZOMBIE && process->listening_port > 0 &&
+           process->namespaces[NS_NET] == network;
+}
+
+static char *tcp_lines(const struct kernel *kernel, const struct namespace *network)
+{
+    struct strbuf text = STRBUF_INIT;
+    unsigned line = 0;
+    strbuf_add(&text, "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when "
+                      "retrnsmt   uid  timeout inode\n");
+    list_for_each(node, &kernel->processes)
+    {
+        const struct process *process = list_entry(node, struct process, node);
+        if (is_listening_here(process, network))
+            strbuf_addf(&text,
+                "%4u: 00000000:%04X 00000000:0000 0A 00000000:00000000 00:00000000 00000000 "
+                "%5u        0 %llu 1 0000000000000000 100 0 0 10 0\n",
+                line++, process->listening_port, process->uid,
+                (unsigned long long)SOCKET_INODE(process->pid));
+    }
+    return strbuf_take(&text);
+}
+
+/* The process of "/proc/PID/fd" and what follows it; NULL for other paths. */
+static const struct process *descriptors_of(struct host *host, const char *path, const char **rest)
+{
+    char *end = NULL;
+    long pid = str_starts(path, "/proc/") ? strtol(path + strlen("/proc/"), &end, 10) : 0;
+    if (pid <= 0 || !str_starts(end, "/fd"))
+        return NULL;
+    *rest = end + strlen("/fd");
+    return process_find(sim_host_of(host)->kernel, (pid_t)pid);
+}
+
+bool sim_proc_list(struct host *host, const char *path, char ***ret_names)
+{
+    const char *rest = NULL;
+    const struct process *process = descriptors_of(host, path, &rest);
+    if (!process || *rest != '\0')
+        return false;
+    char **names = mem_alloc(sizeof(*names));
+    if (process->listening_port > 0)
+        strv_add(&names, SOCKET_NAME);
+    *ret_names = names;
+    return true;
+}
+
+bool sim_proc_info(struct host *host, const char *path, struct file_info *ret_info)
+{
+    const char *rest = NULL;
+    const struct process *process = descriptors_of(host, path, &rest);
+    if (!process || !str_equal(rest, "/" SOCKET_NAME) || process->listening_port == 0)
+        return false;
+    *ret_info =
+        (struct file_info){.type = 's', .mode = 0777, .inode = SOCKET_INODE(process->pid)};
+    return true;
+}
+
 bool sim_proc_read(struct host *host, const char *path, char **ret_text)
 {
     static const char prefix[] = "/proc/";
@@ -41,6 +106,11 @@ bool sim_proc_read(struct host *host, const char *path, char **ret_text)
     char *rest = NULL;
     if (str_equal(path, "/proc/filesystems")) {
         *ret_text = str_dup("nodev\tsysfs\nnodev\tproc\nnodev\ttmpfs\n\text4\nnodev\toverlay\n");
+        return true;
+    }
+    if (str_equal(path, "/proc/net/tcp")) {
+        const struct sim_host *sim = sim_host_of(host);
+        *ret_text = tcp_lines(sim->kernel, sim->agent->namespaces[NS_NET]);
         return true;
     }
     long pid = strtol(path + sizeof(prefix) - 1, &rest, 10);

@@ -124,6 +124,7 @@ struct file_info {
     gid_t gid;
     uint64_t size_bytes;
     dev_t rdev;
+    uint64_t inode; /* of sockets, to tell one from another */
 };
 
 struct filesystem_info {

@@ -141,7 +141,8 @@ int linux_file_info(struct host *host, const char *path, bool follow, struct fil
         .uid = info.st_uid,
         .gid = info.st_gid,
         .size_bytes = (uint64_t)info.st_size,
-        .rdev = info.st_rdev};
+        .rdev = info.st_rdev,
+        .inode = info.st_ino};
     return 0;
 }
 

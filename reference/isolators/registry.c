@@ -36,6 +36,7 @@ const struct isolator_entry isolator_registry[] = {
         ISOLATOR_NEEDS_LINUX_LAUNCHER | ISOLATOR_NEEDS_FILESYSTEM_LINUX,
         isolator_volume_secret_create},
     {"disk/du", true, true, 0, isolator_disk_du_create},
+    {"network/ports", true, false, ISOLATOR_NEEDS_LINUX_LAUNCHER, isolator_network_ports_create},
     {"environment_secret", true, true, 0, isolator_environment_secret_create},
 };
 const size_t isolator_registry_count = ARRAY_SIZE(isolator_registry);
