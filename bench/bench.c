@@ -20,6 +20,8 @@ const struct bench benches[] = {
         bench_launch_main},
     {"cgroupfs", "the fake cgroup file system beside an empty one and the real one",
         bench_cgroupfs_main},
+    {"soak", "thousands of real containers, many at a time: nothing may be left of them",
+        bench_soak_main},
     {NULL, NULL, NULL},
 };
 

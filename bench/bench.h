@@ -12,6 +12,7 @@ struct bench {
 extern const struct bench benches[]; /* ends with a NULL name */
 
 int bench_sim_main(int argc, char **argv);
+int bench_soak_main(int argc, char **argv);
 int bench_bpf_main(int argc, char **argv);
 int bench_launch_main(int argc, char **argv);
 int bench_cgroupfs_main(int argc, char **argv);

@@ -55,6 +55,9 @@ void container_erase(struct container *container)
     struct mesos *mesos = container->mesos;
     if (container_find(mesos, container->id) == container)
         strmap_remove(mesos->containers, container->id);
+    /* The next container may get the same address, and is ready for steps of its own. */
+    if (mesos->current == container)
+        mesos->current = NULL;
     list_remove(&container->ready);
     list_remove(&container->sibling);
     list_for_each_safe(node, following, &container->children)
