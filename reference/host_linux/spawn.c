@@ -142,6 +142,18 @@ static void reap(pid_t pid)
         continue;
 }
 
+/* The helper and whoever it has made: until it has reported, the final process is of its group. One
+ * that was killed in a dying pid namespace reports nothing, and left unreaped it would keep that
+ * namespace's init from ending. */
+static void discard_group(pid_t helper)
+{
+    kill(-helper, SIGKILL);
+    pid_t ended;
+    do
+        ended = waitpid(-helper, NULL, 0);
+    while (ended > 0 || (ended < 0 && errno == EINTR));
+}
+
 /* One message of the helper: 1 with a pid in *ret_pid, 0 when there will be none, negative. */
 static int read_report(int fd, pid_t *ret_pid, pid_t *ret_between, struct err *err)
 {
@@ -190,15 +202,14 @@ static int await_report(const struct spawn *spawn, pid_t helper, pid_t *ret_pid,
     do
         result = read_report(spawn->report, ret_pid, &between, err);
     while (result == 0);
-    if (result < 0)
-        kill(helper, SIGKILL);
-    reap(helper);
-    if (between > 0) {
-        if (result < 0)
-            kill(between, SIGKILL);
-        reap(between);
+    if (result < 0) {
+        discard_group(helper);
+        return result;
     }
-    return result < 0 ? result : 0;
+    reap(helper);
+    if (between > 0)
+        reap(between);
+    return 0;
 }
 
 int linux_spawn(

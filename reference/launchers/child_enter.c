@@ -98,9 +98,10 @@ static void clone_final(uint64_t flags)
         report_failure(errno, "clone the container's process");
     if (pid > 0)
         _exit(0);
-    if (setsid() < 0)
-        report_failure(errno, "make a session");
     report_pid();
+    /* Only now: until its pid is known, the agent finds it by the helper's process group. */
+    if (setsid() < 0)
+        child_fail(errno, "make a session");
 }
 
 void child_enter_and_clone(const struct child_plan *plan)
