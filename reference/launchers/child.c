@@ -7,7 +7,6 @@
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -97,6 +96,18 @@ static void take_terminal(const char *tty)
         child_fail(errno, "control terminal %s", tty);
 }
 
+/* Where the kernel says that it is. */
+static int path_of(int fd, char *buffer, size_t size)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(name, buffer, size - 1);
+    if (length < 0)
+        return -1;
+    buffer[length] = '\0';
+    return 0;
+}
+
 static void check_root(const struct child_plan *plan)
 {
     if (plan->mount_namespace_fd && (plan->mounts || plan->rootfs))
@@ -104,8 +115,10 @@ static void check_root(const struct child_plan *plan)
     if (!plan->rootfs)
         return;
     char real[PATH_MAX];
-    if (!realpath(plan->rootfs, real))
+    int fd = open(plan->rootfs, O_PATH | O_CLOEXEC);
+    if (fd < 0 || path_of(fd, real, sizeof(real)) < 0)
         child_fail(errno, "root %s", plan->rootfs);
+    close(fd);
     if (strcmp(real, plan->rootfs) != 0)
         child_fail(0, "root %s is really %s", plan->rootfs, real);
 }
@@ -147,7 +160,7 @@ static void change_directory(const char *directory)
 }
 
 /* The stages of launchers.md 5, by its numbers. */
-static void walk(const struct child_plan *plan)
+static _Noreturn void walk(const struct child_plan *plan)
 {
     wait_at_gate();                              /* 4 */
     if (plan->plan_error)
@@ -176,9 +189,8 @@ static void walk(const struct child_plan *plan)
     child_capabilities(plan);                    /* 21 */
     child_no_new_privileges(plan);               /* 22 */
     if (plan->flags & CHILD_INIT)
-        child_become_init();                     /* 24 */
-    else
-        child_signals_default();
+        child_become_init(plan);                 /* 24 */
+    child_signals_default();
     child_exec(plan);                            /* 23, 25 */
 }
 
@@ -194,5 +206,4 @@ int main(void)
     child_status_open(plan.runtime_directory); /* 1 */
     child_signals_install();                   /* 2 */
     walk(&plan);
-    return 1;
 }

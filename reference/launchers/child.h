@@ -28,10 +28,10 @@ void child_status_open(const char *runtime_directory);
 void child_status_write(int wait_status);
 /* Handlers for all signals: before the command exists a signal ends us, later it is passed on. */
 void child_signals_install(void);
-/* Forks; in the child it returns, with signals as they are by default. The parent never returns: it
- * is the init, and ends with 0 after the command. */
-void child_become_init(void);
-/* Every handler back to the default, nothing blocked: before an exec. */
+/* Starts the command as a child, and stays as its init, which ends with 0 after it. */
+_Noreturn void child_become_init(const struct child_plan *plan);
+/* Nothing blocked, and no handler of ours for whoever executes a program next: the exec resets
+ * them, and a signal that comes before it finds us as it will find the program. */
 void child_signals_default(void);
 
 /* child_enter.c: enters the namespaces whose descriptors were passed, clones the final process, in

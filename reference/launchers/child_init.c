@@ -4,14 +4,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define COMMAND_STACK_BYTES 32768
+
 static volatile int status_fd = -1;
 static volatile pid_t command_pid;
+static volatile bool executing; /* about to execute a program, or in a process that is */
 
 void child_status_open(const char *runtime_directory)
 {
@@ -43,13 +47,20 @@ void child_status_write(int wait_status)
     status_fd = -1;
 }
 
+static void default_action(int signal)
+{
+    sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+}
+
 static void handle(int signal, siginfo_t *info, void *context)
 {
     (void)context;
     /* A fault of our own: it must not come back again and again. */
     bool fault = signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL;
-    if (fault && info->si_code > 0) {
-        sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    if (executing || (fault && info->si_code > 0)) {
+        default_action(signal);
+        if (executing)
+            kill(getpid(), signal); /* blocked until we return */
         return;
     }
     int saved = errno;
@@ -62,25 +73,17 @@ static void handle(int signal, siginfo_t *info, void *context)
     errno = saved;
 }
 
-/* Calls fn for every signal that can be handled and is; 32 and 33 are libc's own. */
-static void each_signal(void (*fn)(int signal))
-{
-    for (int signal = 1; signal < NSIG; signal++)
-        if (signal != SIGCHLD && signal != SIGKILL && signal != SIGSTOP)
-            fn(signal);
-}
-
-static void install(int signal)
+/* For every signal that can be handled and is; 32 and 33 are libc's own. */
+static void install_handlers(void)
 {
     struct sigaction action = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_RESTART};
     sigfillset(&action.sa_mask);
-    if (sigaction(signal, &action, NULL) < 0 && signal < 32)
-        child_fail(errno, "handle signal %d", signal);
-}
-
-static void uninstall(int signal)
-{
-    sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    for (int signal = 1; signal < NSIG; signal++) {
+        if (signal == SIGCHLD || signal == SIGKILL || signal == SIGSTOP)
+            continue;
+        if (sigaction(signal, &action, NULL) < 0 && signal < 32)
+            child_fail(errno, "handle signal %d", signal);
+    }
 }
 
 static void unblock_all(void)
@@ -92,14 +95,14 @@ static void unblock_all(void)
 
 void child_signals_install(void)
 {
-    sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
-    each_signal(install);
+    default_action(SIGCHLD);
+    install_handlers();
     unblock_all();
 }
 
 void child_signals_default(void)
 {
-    each_signal(uninstall);
+    executing = true;
     unblock_all();
 }
 
@@ -119,22 +122,27 @@ static _Noreturn void reap(void)
     }
 }
 
-void child_become_init(void)
+/* In the child, which shares our memory until its exec; its end without one says as much to reap(),
+ * not to the status file. */
+static int command_start(void *arg)
 {
-    /* No signal may find the child while it still has our handlers. */
+    const struct child_plan *plan = arg;
+    child_signals_default();
+    child_exec(plan);
+}
+
+void child_become_init(const struct child_plan *plan)
+{
+    static _Alignas(16) char stack[COMMAND_STACK_BYTES];
+    /* Ours must not run while the child has our memory, nor the child's as if they were ours. */
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
-    pid_t pid = fork();
+    pid_t pid = clone(command_start, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD,
+        (void *)(uintptr_t)plan);
     if (pid < 0)
         child_fail(errno, "fork");
-    if (pid == 0) {
-        if (status_fd >= 0)
-            close(status_fd);
-        status_fd = -1;
-        child_signals_default();
-        return;
-    }
+    executing = false;
     command_pid = pid;
     unblock_all();
     reap();

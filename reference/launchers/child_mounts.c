@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -93,13 +94,13 @@ static void remount_bind(const char *root, const char *const *entry, unsigned lo
         {ST_NODIRATIME, MS_NODIRATIME},
         {ST_RELATIME, MS_RELATIME},
     };
-    struct statvfs info;
+    struct statfs info;
     int fd = child_path_open(root, entry[MOUNT_TARGET], true);
-    if (fd < 0 || fstatvfs(fd, &info) < 0)
+    if (fd < 0 || fstatfs(fd, &info) < 0)
         child_fail(errno, "look at mount %s", entry[MOUNT_TARGET]);
     unsigned long again = MS_REMOUNT | MS_BIND | (flags & ~(unsigned long)(MS_REC));
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-        if (info.f_flag & kept[i].has)
+        if ((unsigned long)info.f_flags & kept[i].has)
             again |= kept[i].flag;
     if (mount_at(fd, NULL, NULL, again, NULL) < 0)
         child_fail(errno, "remount %s", entry[MOUNT_TARGET]);
