@@ -10,8 +10,6 @@
 
 #include "scenarios/engine/cli/seatrial.h"
 
-#define EXIT_USAGE 2
-
 const struct bench benches[] = {
     {"sim", "simulated container lifecycles per second, and memory per live container",
         bench_sim_main},

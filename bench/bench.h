@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#define EXIT_USAGE 2
+
 struct bench {
     const char *name;
     const char *help;

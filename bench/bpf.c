@@ -22,7 +22,6 @@
 #include "reference/base/mem.h"
 #include "reference/base/strbuf.h"
 
-#define EXIT_USAGE 2
 #define CGROUP "seatrial-bench-load"
 #define LOAD "load"
 #define LAUNCH "launch"

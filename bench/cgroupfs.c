@@ -21,7 +21,6 @@
 #include "fakes/kernel/cgroup.h"
 #include "reference/base/mem.h"
 
-#define EXIT_USAGE 2
 #define EXIT_SKIPPED 77
 #define ROUNDS 15
 #define ROUND_CALLS 2000

@@ -20,7 +20,6 @@
 #include "reference/agent/agent.h"
 #include "reference/base/mem.h"
 
-#define EXIT_USAGE 2
 #define RUNS_MAX 100
 #define FEW_LIVE 10
 #define MANY_LIVE 10000

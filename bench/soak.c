@@ -23,7 +23,6 @@
 #include "scenarios/engine/backends/kernel_world.h"
 #include "scenarios/engine/backends/machine.h"
 
-#define EXIT_USAGE 2
 #define STALL_NS (20 * NS_PER_SEC) /* far more than the slowest launch or destroy */
 #define PARALLEL_MAX 1000
 #define ROUNDS_MAX 10000000

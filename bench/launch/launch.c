@@ -2,402 +2,222 @@
 /* `seatrial bench launch`: contenders side by side in one run, interleaved, each payload's run
  * checked. */
 #include <errno.h>
-#include <jansson.h>
-#include <math.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/utsname.h>
-#include <time.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "bench/bench.h"
-#include "bench/launch/contender.h"
-#include "fakes/rng.h"
+#include "bench/interrupt.h"
+#include "bench/launch/run.h"
+#include "bench/report/environment.h"
 #include "reference/base/mem.h"
-#include "scenarios/engine/backends/kernel_world.h"
 
-#define EXIT_USAGE 2
-#define CONTENDERS_MAX 16
-#define RESAMPLES 1000
-
-const struct contender *const contenders[] = {&contender_floor, &contender_posix, &contender_linux,
-    &contender_floor_namespaces, &contender_linux_namespaces, &contender_crun, &contender_runc,
-    &contender_bwrap, NULL};
-
-struct entrant {
-    const struct contender *contender;
-    void *data;
-    double *launch_us;
-    double *lifecycle_us;
-    size_t count;
-    char *missing; /* why it does not run here */
+const struct scene scenes[] = {
+    {"sequential", "one after the other: launch, lifecycle, destroy", scene_sequential},
+    {"cost", "CPU time and peak memory of a container", scene_cost},
+    {"phases", "where a lifecycle's time goes", scene_phases},
+    {"parallel", "batches of containers at once", scene_parallel},
+    {"workers", "closed loops", scene_workers},
+    {"open", "an open loop at a fixed rate", scene_open},
+    {"agent", "with a large agent", scene_agent},
+    {"nested", "in a container", scene_nested},
+    {"live", "among live containers", scene_live},
+    {"burst", "launches at once, then destroys at once", scene_burst},
+    {"sustained", "throughput over a minute", scene_sustained},
+    {0},
 };
 
-struct settings {
-    size_t samples;
-    size_t warmup;
-    bool json;
-};
+const struct contender *const contenders[] = {&floors[0], &references[0], &floors[1],
+    &references[1], &floors[2], &references[2], &floors[3], &references[3], &floors[4],
+    &references[4], &runtimes[0], &runtimes[1], &boxes[0], &boxes[1], &boxes[2], &engines[0],
+    &engines[1], NULL};
 
-uint64_t launch_now_ns(void)
+static bool is_asked_for(const struct launch_settings *settings, const char *name)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    return (!settings->only || strv_contains(settings->only, name)) &&
+           !strv_contains(settings->without, name);
 }
 
-int stamp_read(const char *path, uint64_t *ret_stamp_ns, struct err *err)
+/* One container of each kind before anything is measured: who can't run it does not take part. */
+static int entrant_try(struct run *run, struct entrant *entrant, struct err *err)
 {
-    char text[64] = "";
-    FILE *file = fopen(path, "re");
+    const struct contender *contender = entrant->contender;
+    struct container place = {.told = -1};
+    struct lifecycle times;
+    double us;
+    int r = contender->open(contender, &run->world, &entrant->data, err);
 
-    if (file) {
-        if (!fgets(text, sizeof(text), file))
-            text[0] = '\0';
-        fclose(file);
+    for (int stays = 0; r == 0 && stays < 2; stays++) {
+        r = container_open(&place, &run->world, contender, entrant->data, 0, stays, err);
+        if (r == 0 && !stays)
+            r = container_cycle(&place, contender, entrant->data, &times, err);
+        if (r == 0 && stays)
+            r = container_start(&place, contender, entrant->data, err);
+        if (r == 0 && stays)
+            r = container_stop(&place, contender, entrant->data, &us, err);
+        container_close(&place, contender, entrant->data);
     }
-    *ret_stamp_ns = strtoull(text, NULL, 10);
-    return *ret_stamp_ns ? 0
-                         : err_set(err, -EPROTO, "the payload did not run (%s says nothing)", path);
-}
-
-static int sample_take(
-    struct launch_world *world, struct entrant *entrant, bool keep, struct err *err)
-{
-    uint64_t stamp = 0;
-    const uint64_t start = launch_now_ns();
-    int r = entrant->contender->run(world, entrant->data, &stamp, err);
-    const uint64_t end = launch_now_ns();
-
-    if (r < 0)
-        return err_wrap(err, r, "%s", entrant->contender->name);
-    if (stamp < start || stamp > end)
-        return err_set(
-            err, -EPROTO, "%s: the payload told a time outside its run", entrant->contender->name);
-    if (keep) {
-        entrant->launch_us[entrant->count] = (double)(stamp - start) / 1e3;
-        entrant->lifecycle_us[entrant->count++] = (double)(end - start) / 1e3;
-    }
-    return 0;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double percentile(const double *samples, size_t count, double p)
-{
-    double *sorted = mem_dup(samples, count * sizeof(*samples));
-    size_t index = (size_t)ceil(p / 100 * (double)count);
-    double value;
-
-    qsort(sorted, count, sizeof(*sorted), by_value);
-    value = sorted[index > 0 ? index - 1 : 0];
-    free(sorted);
-    return value;
-}
-
-/* The ratio of medians with its 95 % bootstrap interval (percentile method). */
-struct ratio {
-    double value;
-    double low;
-    double high;
-};
-
-static double resampled_median(const struct entrant *entrant, struct rng *rng)
-{
-    double *drawn = mem_alloc(entrant->count * sizeof(*drawn));
-    double median;
-
-    for (size_t i = 0; i < entrant->count; i++)
-        drawn[i] = entrant->lifecycle_us[rng_below(rng, "bootstrap", entrant->count)];
-    median = bench_median(drawn, entrant->count);
-    free(drawn);
-    return median;
-}
-
-static struct ratio ratio_of(const struct entrant *a, const struct entrant *b)
-{
-    double ratios[RESAMPLES];
-    struct ratio ratio;
-    struct rng rng;
-
-    rng_init(&rng, 1);
-    for (size_t i = 0; i < RESAMPLES; i++)
-        ratios[i] = resampled_median(a, &rng) / resampled_median(b, &rng);
-    rng_release(&rng);
-    ratio.value =
-        percentile(a->lifecycle_us, a->count, 50) / percentile(b->lifecycle_us, b->count, 50);
-    ratio.low = percentile(ratios, RESAMPLES, 2.5);
-    ratio.high = percentile(ratios, RESAMPLES, 97.5);
-    return ratio;
-}
-
-static json_t *distribution(const double *samples, size_t count)
-{
-    static const struct {
-        const char *name;
-        double p;
-    } rows[] = {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p999", 99.9}, {"max", 100}};
-    json_t *object = json_object();
-
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-        json_object_set_new(object, rows[i].name, json_real(percentile(samples, count, rows[i].p)));
-    json_object_set_new(object, "samples", json_integer((json_int_t)count));
-    return object;
-}
-
-static json_t *environment(void)
-{
-    struct utsname name;
-
-    uname(&name);
-    return json_pack("{s:s,s:s,s:i}", "kernel", name.release, "machine", name.machine, "cpus",
-        (int)sysconf(_SC_NPROCESSORS_ONLN));
-}
-
-/* What is compared with what: the reference with the floor of the same container, others with the
- * reference. */
-static const char *const pairs[][2] = {{"linux", "floor"}, {"linux-ns", "floor-ns"},
-    {"crun", "linux-ns"}, {"runc", "linux-ns"}, {"bwrap", "linux-ns"}};
-
-static const struct entrant *entrant_find(
-    const struct entrant *entrants, size_t count, const char *name)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (str_equal(entrants[i].contender->name, name) && entrants[i].count > 0)
-            return &entrants[i];
-    }
-    return NULL;
-}
-
-static void json_report(const struct entrant *entrants, size_t count)
-{
-    json_t *report = json_object(), *list = json_object(), *ratios = json_object();
-    json_t *missing = json_object();
-
-    for (size_t i = 0; i < count; i++) {
-        if (entrants[i].missing)
-            json_object_set_new(
-                missing, entrants[i].contender->name, json_string(entrants[i].missing));
-        else
-            json_object_set_new(list, entrants[i].contender->name,
-                json_pack("{s:o,s:o}", "launch_us",
-                    distribution(entrants[i].launch_us, entrants[i].count), "lifecycle_us",
-                    distribution(entrants[i].lifecycle_us, entrants[i].count)));
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
-        const struct entrant *a = entrant_find(entrants, count, pairs[i][0]);
-        const struct entrant *b = entrant_find(entrants, count, pairs[i][1]);
-        _cleanup_free_ char *name = str_printf("%s/%s", pairs[i][0], pairs[i][1]);
-        struct ratio ratio;
-
-        if (!a || !b)
-            continue;
-        ratio = ratio_of(a, b);
-        json_object_set_new(ratios, name,
-            json_pack(
-                "{s:f,s:f,s:f}", "median", ratio.value, "low", ratio.low, "high", ratio.high));
-    }
-    json_object_set_new(report, "contenders", list);
-    json_object_set_new(report, "ratios", ratios);
-    json_object_set_new(report, "missing", missing);
-    json_object_set_new(report, "environment", environment());
-    json_dumpf(report, stdout, JSON_INDENT(2));
-    printf("\n");
-    json_decref(report);
-}
-
-static void table_report(const struct entrant *entrants, size_t count)
-{
-    printf("%-10s %28s   %36s\n", "", "launch, us", "lifecycle, us");
-    printf("%-10s %9s %9s %8s   %9s %9s %9s %6s\n", "contender", "p50", "p90", "p99", "p50", "p90",
-        "p99", "n");
-    for (size_t i = 0; i < count; i++) {
-        const struct entrant *e = &entrants[i];
-
-        if (e->missing)
-            printf("%-10s not run: %s\n", e->contender->name, e->missing);
-        else
-            printf("%-10s %9.0f %9.0f %8.0f   %9.0f %9.0f %9.0f %6zu\n", e->contender->name,
-                percentile(e->launch_us, e->count, 50), percentile(e->launch_us, e->count, 90),
-                percentile(e->launch_us, e->count, 99), percentile(e->lifecycle_us, e->count, 50),
-                percentile(e->lifecycle_us, e->count, 90),
-                percentile(e->lifecycle_us, e->count, 99), e->count);
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
-        const struct entrant *a = entrant_find(entrants, count, pairs[i][0]);
-        const struct entrant *b = entrant_find(entrants, count, pairs[i][1]);
-        struct ratio ratio;
-
-        if (!a || !b)
-            continue;
-        ratio = ratio_of(a, b);
-        printf("%s / %s: %.2f (95 %%: %.2f to %.2f)%s\n", pairs[i][0], pairs[i][1], ratio.value,
-            ratio.low, ratio.high,
-            ratio.low <= 1 && ratio.high >= 1 ? ", no difference beyond the noise" : "");
-    }
-}
-
-static int measure(struct launch_world *world, struct entrant *entrants, size_t count,
-    const struct settings *settings, struct err *err)
-{
-    struct rng rng;
-    int r = 0;
-
-    rng_init(&rng, 7);
-    for (size_t round = 0; r == 0 && round < settings->warmup + settings->samples; round++) {
-        const size_t first = rng_below(&rng, "order", count);
-
-        /* Interleaved, from another contender on in each round. */
-        for (size_t i = 0; r == 0 && i < count; i++) {
-            struct entrant *entrant = &entrants[(first + i) % count];
-
-            if (!entrant->missing)
-                r = sample_take(world, entrant, round >= settings->warmup, err);
-        }
-    }
-    rng_release(&rng);
     return r;
 }
 
-/* crun refuses hybrid layouts: all contenders run where the unified hierarchy is out of sight. */
-static int cgroup2_hide(struct err *err)
+static int entrants_open(struct run *run, struct err *err)
 {
-    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
-        return err_errno(err, -errno, "a mount namespace of its own");
-    if (umount2("/sys/fs/cgroup/unified", MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT)
-        return err_errno(err, -errno, "hide the unified hierarchy");
-    return 0;
-}
+    size_t good = 0;
 
-static int world_open(struct launch_world *world, struct err *err)
-{
-    char template[] = "/tmp/seatrial-bench-XXXXXX";
+    for (; contenders[run->count]; run->count++) {
+        _cleanup_err_ struct err problem = ERR_INIT;
+        struct entrant *entrant = &run->entrants[run->count];
 
-    if (!mkdtemp(template))
-        return err_errno(err, -errno, "make a directory below /tmp");
-    world->directory = str_dup(template);
-    world->payload = kernel_program_path("seatrial-payload");
-    world->init_helper = kernel_program_path("seatrial-init");
-    world->cgroup = str_printf("seatrial-bench-%d", (int)getpid());
-    return cgroup2_hide(err);
-}
-
-/* What is left in our cgroups is a leak of somebody; the rest of it is removed. */
-static int world_close(struct launch_world *world)
-{
-    static const char *const hierarchies[] = {"freezer", "cpu", "cpuacct", "memory", "pids",
-        "devices", "cpuset", "blkio", "systemd"};
-    _cleanup_free_ char *command = str_printf("umount -R %s/work-linux-* 2>/dev/null; rm -rf %s",
-        world->directory ? world->directory : "/nonexistent",
-        world->directory ? world->directory : "");
-    int leaks = 0;
-
-    for (size_t i = 0; i < ARRAY_SIZE(hierarchies); i++) {
-        _cleanup_free_ char *path =
-            str_printf("/sys/fs/cgroup/%s/%s", hierarchies[i], world->cgroup);
-
-        if (rmdir(path) < 0 && errno != ENOENT) {
-            fprintf(stderr, "seatrial bench launch: left behind: %s\n", path);
-            leaks++;
-        }
+        entrant->contender = contenders[run->count];
+        if (!is_asked_for(run->settings, entrant->contender->name))
+            continue;
+        progress(&run->settings->output, "trying %s", entrant->contender->name);
+        entrant->takes_part = entrant_try(run, entrant, &problem) == 0;
+        if (!entrant->takes_part)
+            report_missing(run->report, entrant->contender->name, err_text(&problem));
+        good += entrant->takes_part;
     }
-    if (world->directory && system(command) != 0)
-        leaks++;
-    free(world->directory);
-    free(world->payload);
-    free(world->init_helper);
-    free(world->cgroup);
-    return leaks;
+    return good > 0 ? 0 : err_set(err, -ENOENT, "no contender runs here");
 }
 
-static int settings_read(struct settings *settings, char **argv)
+static void entrants_close(struct run *run)
 {
-    for (; *argv; argv++) {
-        char *end = NULL;
-
-        if (str_equal(*argv, "--json")) {
-            settings->json = true;
-        } else if (str_equal(*argv, "--samples") && argv[1]) {
-            settings->samples = strtoul(*++argv, &end, 10);
-            if (*end || settings->samples < 2 || settings->samples > 1000000) {
-                fprintf(stderr,
-                    "seatrial bench launch: --samples: expected a number from 2 to 1000000, got "
-                    "\"%s\"\n",
-                    *argv);
-                return EXIT_USAGE;
-            }
-        } else {
-            fprintf(stderr,
-                "seatrial bench launch: unknown argument \"%s\"\n"
-                "Usage: seatrial bench launch [--json] [--samples N]\n",
-                *argv);
-            return EXIT_USAGE;
-        }
+    for (size_t i = 0; i < run->count; i++) {
+        if (run->entrants[i].data)
+            run->entrants[i].contender->close(run->entrants[i].data);
     }
-    return 0;
 }
 
-static size_t entrants_open(struct launch_world *world, struct entrant *entrants, size_t samples)
+/* "0", "2-3" */
+static int pin(char *const *words, struct err *err)
 {
-    size_t count = 0;
+    cpu_set_t set;
 
-    for (; contenders[count]; count++) {
-        _cleanup_err_ struct err err = ERR_INIT;
-        struct entrant *entrant = &entrants[count];
-        uint64_t stamp;
+    CPU_ZERO(&set);
+    for (; words && *words; words++) {
+        unsigned first, last;
+        char rest;
+        const int fields = sscanf(*words, "%u-%u%c", &first, &last, &rest);
 
-        entrant->contender = contenders[count];
-        entrant->launch_us = mem_alloc(samples * sizeof(double));
-        entrant->lifecycle_us = mem_alloc(samples * sizeof(double));
-        /* One container before anything is measured: who can't run it does not take part. */
-        if (entrant->contender->open(world, &entrant->data, &err) < 0 ||
-            entrant->contender->run(world, entrant->data, &stamp, &err) < 0)
-            entrant->missing = str_dup(err_text(&err));
+        if (fields == 1)
+            last = first;
+        if (fields < 1 || fields > 2 || last < first || last >= CPU_SETSIZE ||
+            strspn(*words, "0123456789-") != strlen(*words))
+            return err_set(err, -EINVAL, "--pin: expected CPUs like 0,2-3, got \"%s\"", *words);
+        for (unsigned cpu = first; cpu <= last; cpu++)
+            CPU_SET(cpu, &set);
     }
-    return count;
+    return sched_setaffinity(0, sizeof(set), &set) < 0
+               ? err_errno(err, -EINVAL, "--pin: this machine lacks these CPUs")
+               : 0;
+}
+
+static int prepare(struct run *run, struct err *err)
+{
+    struct rlimit files;
+    int r = output_check(&run->settings->output, err);
+
+    if (r == 0 && run->settings->pin)
+        r = pin(run->settings->pin, err);
+    if (r < 0)
+        return r;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+    run->world.docker = run->settings->docker;
+    return world_open(&run->world, err);
+}
+
+static int measure(struct run *run, struct err *err)
+{
+    int r = entrants_open(run, err);
+
+    for (const struct scene *scene = scenes; r == 0 && scene->name && !interrupted(); scene++) {
+        if (!run->settings->scenes || strv_contains(run->settings->scenes, scene->name))
+            r = scene->measure(run, err);
+    }
+    return r;
+}
+
+static void names_list(void)
+{
+    printf("Contenders:\n");
+    for (size_t i = 0; contenders[i]; i++)
+        printf("  %-14s %s\n", contenders[i]->name, contenders[i]->help);
+    printf("\nScenes:\n");
+    for (const struct scene *scene = scenes; scene->name; scene++)
+        printf("  %-14s %s\n", scene->name, scene->help);
+}
+
+/* What was measured before an error or a signal is told all the same, and marked. */
+static int finish(struct run *run, int result, struct err *err)
+{
+    struct report *report = run->report;
+    _cleanup_err_ struct err problem = ERR_INIT;
+
+    if (result < 0)
+        report->stopped = str_dup(err_text(err));
+    else if (interrupted())
+        report->stopped = str_dup("interrupted by a signal");
+    launch_analyse(report);
+    if (output_write(&run->settings->output, report, &problem) < 0) {
+        fprintf(stderr, "seatrial bench launch: %s\n", err_text(&problem));
+        return EXIT_USAGE;
+    }
+    if (report->stopped)
+        fprintf(stderr, "seatrial bench launch: %s\n", report->stopped);
+    return report->stopped ? EXIT_USAGE : report->leaks ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int launch_run(const struct launch_settings *settings)
+{
+    struct report report;
+    struct run run = {.settings = settings, .report = &report};
+    _cleanup_err_ struct err err = ERR_INIT;
+    int status = EXIT_USAGE;
+    int r;
+
+    report_init(&report, "launch");
+    r = prepare(&run, &err);
+    if (r < 0) {
+        fprintf(stderr, "seatrial bench launch: %s\n", err_text(&err));
+        world_close(&run.world, &report.leaks);
+    } else {
+        interrupt_catch();
+        json_decref(report.environment);
+        report.environment = environment_json();
+        json_decref(report.settings);
+        report.settings = launch_settings_json(settings);
+        r = measure(&run, &err);
+        entrants_close(&run);
+        world_close(&run.world, &report.leaks);
+        status = finish(&run, r, &err);
+    }
+    report_release(&report);
+    return status;
 }
 
 int bench_launch_main(int argc, char **argv)
 {
-    struct settings settings = {.samples = 200, .warmup = 10};
-    struct entrant entrants[CONTENDERS_MAX] = {{0}};
-    struct launch_world world = {0};
+    struct launch_settings settings;
     _cleanup_err_ struct err err = ERR_INIT;
-    size_t count = 0;
-    int r = settings_read(&settings, argv + 1);
+    int status = EXIT_USAGE;
 
-    (void)argc;
-    if (r != 0)
-        return r;
-    if (geteuid() != 0) {
-        fprintf(stderr, "seatrial bench launch: containers with cgroups need root\n");
-        return EXIT_USAGE;
-    }
-    r = world_open(&world, &err);
-    if (r == 0) {
-        count = entrants_open(&world, entrants, settings.samples);
-        r = measure(&world, entrants, count, &settings, &err);
-    }
-    if (r < 0)
+    if (launch_settings_read(argc, argv, &settings, &err) < 0) {
         fprintf(stderr, "seatrial bench launch: %s\n", err_text(&err));
-    else if (settings.json)
-        json_report(entrants, count);
-    else
-        table_report(entrants, count);
-    for (size_t i = 0; i < count; i++) {
-        entrants[i].contender->close(&world, entrants[i].data);
-        free(entrants[i].launch_us);
-        free(entrants[i].lifecycle_us);
-        free(entrants[i].missing);
+    } else if (settings.help) {
+        bench_options_help(launch_options, "seatrial bench launch [OPTION...]");
+        status = EXIT_SUCCESS;
+    } else if (settings.list) {
+        names_list();
+        status = EXIT_SUCCESS;
+    } else {
+        status = launch_run(&settings);
     }
-    return world_close(&world) || r < 0 ? 1 : 0;
+    launch_settings_release(&settings);
+    return status;
 }

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ctrl-C: measuring ends at the next container, and what was measured is kept. */
+#pragma once
+
+#include <stdbool.h>
+
+/* From now on SIGINT, SIGTERM and SIGHUP are remembered; a second SIGINT kills. */
+void interrupt_catch(void);
+bool interrupted(void);
