@@ -88,6 +88,14 @@ static struct sim_mount *mount_at(const struct sim_mounts *mounts, const char *t
     return NULL;
 }
 
+/* "/proc/PID/ns/…", which the file system in memory does not hold. */
+static bool is_namespace(const struct sim_world *world, const char *path)
+{
+    char *rest = NULL;
+    long pid = str_starts(path, "/proc/") ? strtol(path + strlen("/proc/"), &rest, 10) : 0;
+    return pid > 0 && str_starts(rest, "/ns/") && process_find(world->kernel, (pid_t)pid);
+}
+
 int sim_mounts_add(
     struct sim_world *world, struct sim_mounts *mounts, const struct mount_entry *entry)
 {
@@ -102,7 +110,7 @@ int sim_mounts_add(
     }
     struct vfs_info info;
     int r = vfs_info(world->kernel->vfs, entry->target, true, &info);
-    if (r == 0 && (entry->flags & MS_BIND))
+    if (r == 0 && (entry->flags & MS_BIND) && !is_namespace(world, entry->source))
         r = vfs_info(world->kernel->vfs, entry->source, true, &info);
     if (r < 0)
         return r;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fakes/kernel/cgroup.h"
+#include "fakes/sim_cni.h"
 #include "fakes/sim_host_internal.h"
 #include "reference/base/strbuf.h"
 
@@ -114,9 +115,16 @@ bool sim_proc_read(struct host *host, const char *path, char **ret_text)
         return true;
     }
     long pid = strtol(path + sizeof(prefix) - 1, &rest, 10);
+    const struct process *process = process_find(sim_host_of(host)->kernel, (pid_t)pid);
+    if (str_equal(rest, "/net/dev")) {
+        bool alive = process && process->state != PROCESS_ZOMBIE;
+        *ret_text = alive ? sim_cni_devices(sim_host_of(host)->world->cni,
+                                process->namespaces[NS_NET]->inode)
+                          : NULL;
+        return true;
+    }
     if (!str_equal(rest, "/cgroup"))
         return false;
-    const struct process *process = process_find(sim_host_of(host)->kernel, (pid_t)pid);
     *ret_text = process ? cgroup_lines(process) : NULL;
     return true;
 }

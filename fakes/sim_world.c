@@ -9,6 +9,7 @@
 
 #include "fakes/kernel/process.h"
 #include "fakes/kernel/workload.h"
+#include "fakes/sim_cni.h"
 #include "fakes/sim_du.h"
 #include "reference/base/map.h"
 
@@ -58,6 +59,7 @@ static void world_close(struct sim_world *world)
 
 static void world_free(struct sim_world *world)
 {
+    sim_cni_free(world->cni);
     free(world->program_output);
     free(world->program_errors);
     map_drop(world->programs);

@@ -2,8 +2,8 @@
 /*
  * network/ports: looks now and then at what containers listen to, and limits those that listen to a
  * port they were not given (isolators.md 12). It takes the sockets of the processes in a
- * container's freezer cgroup, so it needs v1 and the linux launcher; containers on networks of their
- * own are left alone.
+ * container's freezer cgroup, so it needs v1 and the linux launcher; containers on networks of
+ * their own are left alone.
  */
 #include <errno.h>
 #include <stdio.h>

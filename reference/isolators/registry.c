@@ -36,6 +36,7 @@ const struct isolator_entry isolator_registry[] = {
         ISOLATOR_NEEDS_LINUX_LAUNCHER | ISOLATOR_NEEDS_FILESYSTEM_LINUX,
         isolator_volume_secret_create},
     {"disk/du", true, true, 0, isolator_disk_du_create},
+    {"network/cni", true, false, 0, isolator_network_cni_create},
     {"network/ports", true, false, ISOLATOR_NEEDS_LINUX_LAUNCHER, isolator_network_ports_create},
     {"environment_secret", true, true, 0, isolator_environment_secret_create},
 };
@@ -200,6 +201,11 @@ static bool is_wanted(
     if (str_starts(entry->name, "volume/") && strv_contains(names, "filesystem/linux") &&
         strv_contains((char *const *)implied_by_linux, entry->name))
         return true;
+    /* It does nothing without root file systems and networks, and then nobody misses it. */
+    if (str_equal(entry->name, "network/cni") &&
+        count_prefixed(names, "network/", "network/ports") == 0)
+        return strv_contains(names, "filesystem/linux") ||
+               flags_other(context->flags, "network_cni_config_dir");
     if (str_equal(entry->name, "filesystem/posix"))
         return count_prefixed(names, "filesystem/", NULL) == 0 || strv_contains(names, entry->name);
     return strv_contains(names, entry->name);

@@ -248,7 +248,8 @@ int kernel_world_make(const struct world_options *options, const struct backend 
                      : err_set(err, -ENOENT, "the workload program %s is missing", world->workload);
     if (result == 0) {
         world->observer = new_host(kernel, NULL, err);
-        result = world->observer ? 0 : err->code;
+        result = world->observer ? host_mkdir(world->observer, world->work_dir, 0755, true, err)
+                                 : err->code;
     }
     if (result < 0) {
         kernel_free_world(world);
@@ -288,6 +289,7 @@ bool kernel_has(enum capability capability, const char **ret_reason)
     static const uint64_t root_only = NEED(CAPABILITY_ROOT) | NEED(CAPABILITY_IMAGES) |
                                       NEED(CAPABILITY_LINUX_LAUNCHER) |
                                       NEED(CAPABILITY_NAMESPACES) | NEED(CAPABILITY_MOUNTS) |
+                                      NEED(CAPABILITY_CNI) |
                                       NEED(CAPABILITY_CGROUPS_V1) | NEED(CAPABILITY_CGROUPS_V2) |
                                       NEED(CAPABILITY_CGROUPS_HYBRID);
     static const uint64_t on_cgroups = NEED(CAPABILITY_LINUX_LAUNCHER) |
@@ -300,6 +302,9 @@ bool kernel_has(enum capability capability, const char **ret_reason)
         *ret_reason = "only root can";
     else if ((on_cgroups & NEED(capability)) && !has_cgroups(capability))
         *ret_reason = "the machine has no such cgroups mounted";
+    else if (capability == CAPABILITY_CNI && (access("/usr/lib/cni/ptp", X_OK) < 0 ||
+                                                 access("/usr/sbin/ip", X_OK) < 0))
+        *ret_reason = "containernetworking-plugins or iproute2 is not installed";
     return !*ret_reason;
 }
 

@@ -12,8 +12,10 @@
 #include "fakes/fetcher/sim_fetcher.h"
 #include "fakes/kernel/cgroup.h"
 #include "fakes/kernel/process.h"
+#include "fakes/sim_cni.h"
 #include "fakes/sim_host.h"
 #include "fakes/sim_loop.h"
+#include "fakes/sim_world.h"
 #include "fakes/vfs.h"
 #include "reference/base/map.h"
 #include "reference/base/mem.h"
@@ -108,6 +110,14 @@ static void audit_links(struct world *world, char ***lines)
     }
 }
 
+static void audit_attachments(struct world *world, char ***lines)
+{
+    const struct sim_world *machine = sim_world_get(sim_of(world)->kernel);
+    _cleanup_strv_ char **attached = sim_cni_attached(machine->cni);
+    for (size_t i = 0; attached[i]; i++)
+        strv_add_owned(lines, str_printf("network interface %s", attached[i]));
+}
+
 static char **sim_audit(struct world *world, bool final)
 {
     (void) final;
@@ -116,6 +126,7 @@ static char **sim_audit(struct world *world, bool final)
     audit_cgroups(world, &lines);
     audit_mounts(world, &lines);
     audit_links(world, &lines);
+    audit_attachments(world, &lines);
     audit_runtime(world, &lines);
     return lines;
 }
@@ -400,8 +411,10 @@ static int sim_world_new(
     }
     make_docker(sim, options->agent);
     world->observer = sim_new_host(sim, NULL);
+    host_mkdir(world->observer, world->work_dir, 0755, true, NULL);
     sim_executors_install(world->observer, LAUNCHER_DIR);
     sim_fetcher_install(world->observer);
+    sim_cni_install(world->observer);
     world->observer_pid = sim_host_process(world->observer)->pid;
     if (options->fold_world)
         trace_set_digest(world->trace, sim_digest, sim);
