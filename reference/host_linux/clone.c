@@ -7,43 +7,52 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define STACK_BYTES (64 * 1024)
+#include "reference/launchers/raw_call.h"
+
 #define TEMPORARY_FD 256 /* above all that is passed */
 
-static int fail(struct clone_request *request, const char *stage)
+/* Where libc's calls would write to the errno of the agent, which runs meanwhile, the agent waits. */
+#define CLONE_FLAGS (CLONE_VM | CLONE_CHILD_CLEARTID | (HAS_RAW_CALL ? 0 : CLONE_VFORK))
+
+static long call(long number, long a, long b, long c)
 {
-    request->error = errno;
-    request->stage = stage;
-    syscall(SYS_exit_group, 127);
-    return 127;
+    return raw_call(number, a, b, c, 0, 0, 0);
 }
 
-/* Out of the way first, so that no descriptor is overwritten before it has its place. */
-static int place_descriptors(struct clone_request *request)
+static _Noreturn void fail(struct clone_request *request, long result, const char *stage)
 {
-    int moved[CLONE_FDS_MAX];
+    request->error = (int)-result;
+    request->stage = stage;
+    for (;;)
+        call(SYS_exit_group, 127, 0, 0);
+}
+
+/* Those that stand where others belong go out of the way first, so that no descriptor is
+ * overwritten before it has its place. */
+static long place_descriptors(struct clone_request *request)
+{
+    int *fds = request->fds;
     for (unsigned i = 0; i < request->fds_count; i++) {
-        moved[i] = -1;
-        if (request->fds[i] < 0)
+        if (fds[i] < 0 || fds[i] >= (int)request->fds_count)
             continue;
-        moved[i] = (int)syscall(SYS_fcntl, request->fds[i], F_DUPFD_CLOEXEC, TEMPORARY_FD);
-        if (moved[i] < 0)
-            return -1;
+        fds[i] = (int)call(SYS_fcntl, fds[i], F_DUPFD_CLOEXEC, TEMPORARY_FD);
+        if (fds[i] < 0)
+            return fds[i];
     }
     for (unsigned i = 0; i < request->fds_count; i++) {
-        if (moved[i] < 0)
-            syscall(SYS_close, (int)i);
-        else if (syscall(SYS_dup3, moved[i], (int)i, 0) < 0)
-            return -1;
+        long result = fds[i] < 0 ? 0 : call(SYS_dup3, fds[i], i, 0);
+        if (result < 0)
+            return result;
+        if (fds[i] < 0)
+            call(SYS_close, i, 0, 0);
     }
     return 0;
 }
@@ -51,17 +60,24 @@ static int place_descriptors(struct clone_request *request)
 static int child_main(void *arg)
 {
     struct clone_request *request = arg;
-    if (syscall(SYS_setsid) < 0)
-        return fail(request, "make a session");
-    int helper = (int)syscall(SYS_fcntl, request->helper, F_DUPFD_CLOEXEC, TEMPORARY_FD);
-    if (helper < 0 || place_descriptors(request) < 0)
-        return fail(request, "place descriptors");
-    /* Everything else is closed by the exec; close_range spares us from relying on it. */
-    syscall(SYS_close_range, request->fds_count, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */);
     static char name[] = "seatrial-init";
-    char *const arguments[] = {name, NULL};
-    syscall(SYS_execveat, helper, "", arguments, request->environment, AT_EMPTY_PATH);
-    return fail(request, "execute the init helper");
+    char *arguments[2];
+    arguments[0] = name;
+    arguments[1] = NULL;
+    long result = call(SYS_setsid, 0, 0, 0);
+    if (result < 0)
+        fail(request, result, "make a session");
+    long helper = request->helper;
+    if (helper < (long)request->fds_count)
+        helper = call(SYS_fcntl, helper, F_DUPFD_CLOEXEC, TEMPORARY_FD);
+    result = helper < 0 ? helper : place_descriptors(request);
+    if (result < 0)
+        fail(request, result, "place descriptors");
+    /* Everything else is closed by the exec; close_range spares us from relying on it. */
+    call(SYS_close_range, request->fds_count, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */);
+    result = raw_call(SYS_execveat, helper, (long)"", (long)arguments, (long)request->environment,
+        AT_EMPTY_PATH, 0);
+    fail(request, result, "execute the init helper");
 }
 
 #if defined(__x86_64__)
@@ -112,14 +128,15 @@ static long clone3_call(const struct clone_args *args, int (*fn)(void *), void *
 #endif
 
 #if HAS_CLONE3
-static pid_t clone_into(struct clone_request *request, char *stack)
+static pid_t clone_into(struct clone_request *request)
 {
     struct clone_args args;
     memset(&args, 0, sizeof(args));
-    args.flags = request->flags | CLONE_VM | CLONE_VFORK | CLONE_INTO_CGROUP;
+    args.flags = request->flags | CLONE_FLAGS | CLONE_INTO_CGROUP;
     args.exit_signal = SIGCHLD;
-    args.stack = (uint64_t)(uintptr_t)stack;
-    args.stack_size = STACK_BYTES;
+    args.stack = (uint64_t)(uintptr_t)request->stack;
+    args.stack_size = sizeof(request->stack);
+    args.child_tid = (uint64_t)(uintptr_t)&request->under_way;
     args.cgroup = (uint64_t)request->cgroup;
     return (pid_t)clone3_call(&args, child_main, request);
 }
@@ -136,10 +153,9 @@ int linux_clone3_works(void)
     return syscall(SYS_clone3, &args, sizeof(args)) < 0 && errno == EBADF;
 }
 #else
-static pid_t clone_into(struct clone_request *request, char *stack)
+static pid_t clone_into(struct clone_request *request)
 {
     (void)request;
-    (void)stack;
     return -ENOSYS;
 }
 
@@ -151,14 +167,9 @@ int linux_clone3_works(void)
 
 pid_t linux_clone(struct clone_request *request)
 {
-    char *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
-        MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-    if (stack == MAP_FAILED) {
-        request->stage = "allocate a stack";
-        return -errno;
-    }
     request->error = 0;
     request->stage = "clone";
+    request->under_way = 1;
     /* The helper unblocks them when its handlers stand: none may run in our memory before. */
     sigset_t all;
     sigset_t saved;
@@ -166,19 +177,24 @@ pid_t linux_clone(struct clone_request *request)
     sigprocmask(SIG_SETMASK, &all, &saved);
     pid_t pid;
     if (request->cgroup >= 0) {
-        pid = clone_into(request, stack);
+        pid = clone_into(request);
     } else {
-        pid = clone(child_main, stack + STACK_BYTES,
-            (int)(request->flags | CLONE_VM | CLONE_VFORK | SIGCHLD), request);
+        pid = clone(child_main, request->stack + sizeof(request->stack),
+            (int)(request->flags | CLONE_FLAGS | SIGCHLD), request, NULL, NULL,
+            &request->under_way);
         if (pid < 0)
             pid = -errno;
     }
     sigprocmask(SIG_SETMASK, &saved, NULL);
-    munmap(stack, STACK_BYTES);
-    if (pid > 0 && request->error) {
-        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-            continue;
-        return -request->error;
-    }
+    if (pid < 0)
+        request->under_way = 0;
     return pid;
+}
+
+int linux_clone_wait(struct clone_request *request)
+{
+    /* The kernel clears it when the process leaves our memory, and wakes who waits. */
+    while (__atomic_load_n(&request->under_way, __ATOMIC_ACQUIRE))
+        syscall(SYS_futex, &request->under_way, FUTEX_WAIT, 1, NULL, NULL, 0);
+    return -request->error;
 }

@@ -38,6 +38,7 @@ static void linux_random(struct host *host, const char *stream, void *bytes, siz
 static void linux_free(struct host *base)
 {
     struct host_linux *host = host_linux_of(base);
+    linux_flights_free(host);
     linux_exits_free(host);
     if (host->init_helper >= 0)
         close(host->init_helper);
@@ -162,6 +163,7 @@ int host_linux_new(struct loop *loop, struct trace *trace, const struct host_lin
     struct host_linux *host = mem_alloc(sizeof(*host));
     host_init(&host->base, &linux_ops, loop, trace);
     host->init_helper = -1;
+    list_init(&host->flights);
     host->watched = u64map_new();
     host->children = u64map_new();
     host->has_pidfd = !options->without_pidfd && pidfd_works();

@@ -2,6 +2,7 @@
 /* What the files of the Linux host share. */
 #pragma once
 
+#include "reference/base/list.h"
 #include "reference/base/map.h"
 #include "reference/base/mem.h"
 #include "reference/host.h"
@@ -14,6 +15,8 @@ struct host_linux {
     bool has_clone3;
     struct u64map *watched;      /* pid -> struct watched_process * */
     struct u64map *children;     /* pids of children that are not watched */
+    struct list flights;         /* new processes that still use our memory: spawn.c */
+    struct flight *spare_flight;
 };
 
 static inline struct host_linux *host_linux_of(struct host *host)
@@ -44,6 +47,8 @@ int linux_spawn(
     struct host *host, const struct plan *plan, pid_t *ret_pid, int *ret_gate, struct err *err);
 int linux_gate_release(struct host *host, int gate, struct err *err);
 void linux_gate_close(struct host *host, int gate);
+
+void linux_flights_free(struct host_linux *host);
 
 /* plan.c: a sealed memory file with the plan as the helper reads it. */
 int linux_plan_file(struct host *host, const struct plan *plan, int *ret_fd, struct err *err);

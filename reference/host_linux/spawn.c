@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Spawning a plan: descriptors for its stdio, its gate and its plan, namespaces to be entered, then
- * the clone (host_linux_clone.h). A nested container's process is made by the helper itself, inside
+ * the clone (clone.h). A nested container's process is made by the helper itself, inside
  * the namespaces that it entered, and reports its pid (launchers/child_enter.c).
  */
 #include "reference/host_linux/internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -212,6 +214,98 @@ static int await_report(const struct spawn *spawn, pid_t helper, pid_t *ret_pid,
     return 0;
 }
 
+/* A new process on its way to the helper, while the agent goes on: who opens or closes its gate
+ * looks what became of it. One request is kept for the next. */
+struct flight {
+    struct list node; /* in the host's flights */
+    int gate;
+    struct clone_request request;
+};
+
+static struct flight *flight_new(struct host_linux *host, const struct spawn *spawn)
+{
+    const struct plan *plan = spawn->plan;
+    struct flight *flight = TAKE_PTR(host->spare_flight);
+    /* Not mem_alloc: its stack need not be zero. */
+    if (!flight)
+        flight = aligned_alloc(_Alignof(struct flight), sizeof(*flight));
+    assert(flight);
+    list_init(&flight->node);
+    flight->gate = -1;
+    struct clone_request *request = &flight->request;
+    request->flags = plan->enter_and_clone ? 0 : linux_clone_flags(plan->clone_namespaces);
+    request->cgroup = spawn->cgroup;
+    request->helper = host->init_helper;
+    request->fds_count = spawn->count;
+    request->environment = environ;
+    memcpy(request->fds, spawn->fds, sizeof(request->fds));
+    return flight;
+}
+
+static void flight_free(struct host_linux *host, struct flight *flight)
+{
+    list_remove(&flight->node);
+    if (host->spare_flight)
+        free(flight);
+    else
+        host->spare_flight = flight;
+}
+
+static int flight_wait(struct host_linux *host, struct flight *flight, struct err *err)
+{
+    int result = linux_clone_wait(&flight->request);
+    if (result < 0)
+        err_errno(err, result, "%s", flight->request.stage);
+    flight_free(host, flight);
+    return result;
+}
+
+/* Of the process behind a gate. */
+static int gate_wait(struct host_linux *host, int gate, struct err *err)
+{
+    list_for_each_safe(node, following, &host->flights)
+    {
+        struct flight *flight = list_entry(node, struct flight, node);
+        if (flight->gate == gate)
+            return flight_wait(host, flight, err);
+    }
+    return 0;
+}
+
+void linux_flights_free(struct host_linux *host)
+{
+    list_for_each_safe(node, following, &host->flights)
+        flight_wait(host, list_entry(node, struct flight, node), NULL);
+    free(host->spare_flight);
+}
+
+/* The process of a nested container is another than that which was cloned. */
+static int fly(struct host_linux *host, struct spawn *spawn, pid_t *ret_pid, struct err *err)
+{
+    struct flight *flight = flight_new(host, spawn);
+    pid_t pid = linux_clone(&flight->request);
+    *ret_pid = pid;
+    if (pid < 0) {
+        err_errno(err, pid, "%s", flight->request.stage);
+        flight_free(host, flight);
+        return pid;
+    }
+    if (!spawn->plan->enter_and_clone) {
+        flight->gate = spawn->gate;
+        list_append(&host->flights, &flight->node);
+        return 0;
+    }
+    int result = flight_wait(host, flight, err);
+    if (result < 0) {
+        reap(pid);
+        return result;
+    }
+    /* Our copy of the helper's end must go, or its death would not be seen. */
+    close(spawn->fds[CHILD_FD_REPORT]);
+    spawn->fds[CHILD_FD_REPORT] = -1;
+    return await_report(spawn, pid, ret_pid, err);
+}
+
 int linux_spawn(
     struct host *host, const struct plan *plan, pid_t *ret_pid, int *ret_gate, struct err *err)
 {
@@ -220,30 +314,10 @@ int linux_spawn(
     for (size_t i = 0; i < ARRAY_SIZE(spawn.fds); i++)
         spawn.fds[i] = -1;
     int result = prepare(host, &spawn, err);
-    if (result < 0) {
-        spawn_close(&spawn);
-        return result;
-    }
-    struct clone_request request = {
-        .flags = plan->enter_and_clone ? 0 : linux_clone_flags(plan->clone_namespaces),
-        .cgroup = spawn.cgroup,
-        .helper = host_linux_of(host)->init_helper,
-        .fds_count = spawn.count,
-        .environment = environ,
-    };
-    memcpy(request.fds, spawn.fds, sizeof(request.fds));
-    pid_t pid = linux_clone(&request);
-    if (pid < 0) {
-        result = err_errno(err, pid, "%s", request.stage);
-    } else if (plan->enter_and_clone) {
-        /* Our copy of the helper's end must go, or its death would not be seen. */
-        close(spawn.fds[CHILD_FD_REPORT]);
-        spawn.fds[CHILD_FD_REPORT] = -1;
-        result = await_report(&spawn, pid, &pid, err);
-    }
+    if (result == 0)
+        result = fly(host_linux_of(host), &spawn, ret_pid, err);
     if (result == 0) {
-        u64map_set(host_linux_of(host)->children, (uint64_t)pid, host);
-        *ret_pid = pid;
+        u64map_set(host_linux_of(host)->children, (uint64_t)*ret_pid, host);
         *ret_gate = TAKE_FD(spawn.gate);
     }
     spawn_close(&spawn);
@@ -252,7 +326,9 @@ int linux_spawn(
 
 int linux_gate_release(struct host *host, int gate, struct err *err)
 {
-    (void)host;
+    int waited = gate_wait(host_linux_of(host), gate, err);
+    if (waited < 0)
+        return waited;
     /* Its other end may be closed: then the process has gone, which its watch will tell. */
     sigset_t pipe_signal;
     sigset_t saved;
@@ -269,7 +345,8 @@ int linux_gate_release(struct host *host, int gate, struct err *err)
 
 void linux_gate_close(struct host *host, int gate)
 {
-    (void)host;
-    if (gate >= 0)
-        close(gate);
+    if (gate < 0)
+        return;
+    gate_wait(host_linux_of(host), gate, NULL);
+    close(gate);
 }

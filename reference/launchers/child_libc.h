@@ -11,6 +11,3 @@
 #pragma once
 
 #define CHILD_LIBC_SIGNAL_BYTES 8 /* the kernel's sigset_t */
-
-/* One system call, with its result as the kernel gives it: negative errno on an error. */
-long child_call(long number, long a, long b, long c, long d, long e, long f);

@@ -26,6 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "reference/launchers/raw_call.h"
+
 static int last_error;
 
 int *__errno_location(void)
@@ -43,7 +45,7 @@ static long result_of(long result)
 }
 
 #define CALL6(number, a, b, c, d, e, f)                                                          \
-    result_of(child_call(                                                                        \
+    result_of(raw_call(                                                                        \
         (number), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f)))
 #define CALL5(number, a, b, c, d, e) CALL6(number, a, b, c, d, e, 0)
 #define CALL4(number, a, b, c, d) CALL6(number, a, b, c, d, 0, 0)
@@ -219,7 +221,7 @@ void *mmap(void *at, size_t length, int protection, int flags, int fd, off_t off
 void _exit(int status)
 {
     for (;;)
-        child_call(SYS_exit_group, status, 0, 0, 0, 0, 0);
+        raw_call(SYS_exit_group, status, 0, 0, 0, 0, 0);
 }
 
 pid_t fork(void)

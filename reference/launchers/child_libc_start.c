@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What needs assembly: the entry, the call of the kernel, a new process on a stack of its own, and
- * the return from a signal's handler. */
-#include "reference/launchers/child_libc.h"
-
+/* What needs assembly: the entry, a new process on a stack of its own, and the return from a
+ * signal's handler. */
 #include <errno.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -27,18 +25,6 @@ __asm__(".text\n"
         "movl $15, %eax\n\t" /* rt_sigreturn */
         "syscall\n");
 
-long child_call(long number, long a, long b, long c, long d, long e, long f)
-{
-    long result;
-    register long r10 __asm__("r10") = d;
-    register long r8 __asm__("r8") = e;
-    register long r9 __asm__("r9") = f;
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-    return result;
-}
 
 static long clone_call(unsigned long flags, void *stack, int (*fn)(void *), void *arg)
 {
@@ -76,21 +62,6 @@ __asm__(".text\n"
         "mov x8, #139\n\t" /* rt_sigreturn */
         "svc #0\n");
 
-long child_call(long number, long a, long b, long c, long d, long e, long f)
-{
-    register long x8 __asm__("x8") = number;
-    register long x0 __asm__("x0") = a;
-    register long x1 __asm__("x1") = b;
-    register long x2 __asm__("x2") = c;
-    register long x3 __asm__("x3") = d;
-    register long x4 __asm__("x4") = e;
-    register long x5 __asm__("x5") = f;
-    __asm__ volatile("svc #0"
-                     : "+r"(x0)
-                     : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
-                     : "memory");
-    return x0;
-}
 
 static long clone_call(unsigned long flags, void *stack, int (*fn)(void *), void *arg)
 {

@@ -428,6 +428,31 @@ static void facts_are_there(void **state)
     free(uuid);
 }
 
+/* The agent goes on while the new process executes the helper; who opens its gate hears of it. */
+static void helper_that_is_no_program(void **state)
+{
+    struct world *world = *state;
+    struct plan plan;
+    struct host *host = NULL;
+    _cleanup_err_ struct err err = ERR_INIT;
+    _cleanup_free_ char *helper = str_printf("%s/helper", world->directory);
+    const struct host_linux_options options = {.init_helper = helper};
+    pid_t pid = 0;
+    int gate = -1;
+    assert_int_equal(host_file_write(world->host, helper, "no program", 10, 0755, NULL), 0);
+    assert_int_equal(host_linux_new(world->loop, NULL, &options, &host, NULL), 0);
+    world_plan(world, &plan, "text", "true");
+    assert_int_equal(host_spawn(host, &plan, &pid, &gate, NULL), 0);
+    assert_int_equal(host_gate_release(host, gate, &err), -ENOEXEC);
+    assert_non_null(strstr(err_text(&err), "execute the init helper"));
+    assert_int_equal(host_spawn(host, &plan, &pid, &gate, NULL), 0);
+    host_gate_close(host, gate); /* asks for nothing, and leaves nothing */
+    plan_release(&plan);
+    host_crash(host);
+    host_gone(host);
+    host_free(host);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 #define TEST_OLD(name)                                                                             \
     {                                                                                              \
@@ -446,6 +471,7 @@ int main(void)
         TEST(init_forwards_reaps_and_waits),
         TEST(killed_init_leaves_status_empty),
         TEST(stdio_follows_no_symlink),
+        TEST(helper_that_is_no_program),
         TEST(several_watch_one_end),
         TEST(run_gives_output_and_status),
         TEST(run_is_bounded),
