@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -17,21 +19,26 @@
 #define AGAIN 2 /* a difference must come so many times more */
 #define STEP_NS (20 * NS_PER_US)
 #define SETTLE_NS (40 * NS_PER_MS)
-#define ROOT_DIRECTORY "/sys/fs/cgroup"
 
 static const char usage[] =
     "usage: seatrial cgroupfs-fuzz [OPTION...]\n"
-    "Random operations on the cgroup model and on this machine's v1 hierarchies, side by side; in\n"
+    "Random operations on the cgroup model and on this machine's hierarchies, side by side; in\n"
     "cgroups named seatrial-fuzz-PID, with processes of its own.\n"
-    "  --controller NAME  only this one (default: cpu, cpuacct, cpuset, memory, devices, freezer,\n"
-    "                     blkio and pids, those that are mounted)\n"
+    "  --hierarchy H      v1 (default) or v2\n"
+    "  --directory DIR    where the hierarchies of v1 are, or that of v2 (default: as found in\n"
+    "                     /sys/fs/cgroup)\n"
+    "  --controller NAME  only this one; default: all that are mounted, of v2 all that the root\n"
+    "                     has enabled, and \"core\"\n"
     "  --operations N     per controller, default 1000\n"
     "  --seed S           default 1\n"
     "  --mismatches N     stops a controller after so many, default 5\n"
-    "  --device MAJ:MIN   a disk of this machine, for blkio; default: the first\n"
+    "  --device MAJ:MIN   a disk of this machine, for blkio and io; default: the first\n"
     "exit status: 0 no mismatch, 1 mismatches, 2 bad usage, 77 nothing to compare with\n";
 
 struct fuzz {
+    bool v2;
+    const char *directory;
+    char *enabled;          /* v2: the real root's subtree_control, as to be written; owned */
     const char *controller; /* NULL: all */
     const char *device;
     uint64_t operations;
@@ -52,7 +59,9 @@ static const char *const volatile_files[] = {"cpuacct.usage", "cpuacct.stat", "c
     "memory.usage_in_bytes", "memory.max_usage_in_bytes", "memory.memsw.usage_in_bytes",
     "memory.memsw.max_usage_in_bytes", "memory.kmem.", "memory.stat", "memory.numa_stat",
     "memory.failcnt", "memory.shown_ram", "memory.oom_control", "blkio.throttle.io_serv",
-    "blkio.bfq.io_serv", "cpuset.memory_pressure", NULL};
+    "blkio.bfq.io_serv", "cpuset.memory_pressure", "memory.current", "memory.peak",
+    "memory.swap.current", "memory.swap.peak", "memory.events", "memory.swap.events",
+    "memory.pressure", "cpu.pressure", "io.pressure", "io.stat", "cgroup.stat", NULL};
 
 static bool is_volatile(const char *path)
 {
@@ -80,8 +89,11 @@ static int pair_start(const struct fuzz *fuzz, struct pair *pair, struct err *er
         return result;
     result = replay_world_start(&pair->kernel, &fuzz->header, err);
     if (!result)
-        result = replay_real_start(&pair->real, &pair->kernel, ROOT_DIRECTORY, "fuzz", err);
+        result = replay_real_start(&pair->real, &pair->kernel, fuzz->directory, "fuzz", err);
     pair->real.files.stay = true;
+    if (fuzz->enabled && !result)
+        result = cgroup_file_write(cgroup_root_find(pair->model.kernel, ""), "",
+            "cgroup.subtree_control", fuzz->enabled, strlen(fuzz->enabled), &cgroup_caller_root);
     return result;
 }
 
@@ -123,6 +135,26 @@ static void record(json_t *line, struct replay_op *op, const struct replay_outco
     op->out_length = json_string_length(json_object_get(line, "out"));
 }
 
+/*
+ * What the kernel does when it has the time: a removed cgroup, and what it is charged with, goes;
+ * tasks freeze and die.
+ */
+static bool takes_time(const struct replay_op *op, const char *path)
+{
+    static const char *const files[] = {"cgroup.kill", "cgroup.freeze", "cgroup.procs",
+        "cgroup.threads"};
+    if (!strcmp(op->op, "signal"))
+        return true;
+    if (!path)
+        return false;
+    if (!strcmp(op->op, "rmdir"))
+        return str_starts(path, "memory/") || str_starts(path, "devices/");
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+        if (str_ends(path, files[i]) && (!strcmp(op->op, "wr") || strstr(op->op, "write")))
+            return true;
+    return false;
+}
+
 /* NULL: the same; otherwise what differs. */
 static const char *play(
     struct pair *pair, json_t *line, json_t *opened, struct replay_outcome *model)
@@ -148,9 +180,7 @@ static const char *play(
         op.volatile_result = true; /* a length */
     replay_execute(&pair->model, &op, model);
     replay_world_advance(&pair->model, STEP_NS);
-    bool lingers = path && (str_starts(path, "memory/") || str_starts(path, "devices/"));
-    if (!strcmp(op.op, "rmdir") && !kernel.result && lingers) {
-        /* A removed cgroup, and what it is charged with, goes when the kernel has the time. */
+    if (!kernel.result && takes_time(&op, path)) {
         replay_world_advance(&pair->kernel, SETTLE_NS);
         replay_world_advance(&pair->model, SETTLE_NS);
     }
@@ -278,11 +308,27 @@ static json_t *draw_sequence(struct fuzz_generator *generator)
     return lines;
 }
 
-/* Control files of a fresh cgroup; NULL with an error. */
-static char **list_files(const char *controller, struct err *err)
+static bool is_core(const char *file)
 {
-    _cleanup_free_ char *path =
-        str_printf("%s/%s/seatrial-files-%d", ROOT_DIRECTORY, controller, (int)getpid());
+    return str_starts(file, "cgroup.") || str_ends(file, ".pressure");
+}
+
+/* Of v1 a hierarchy has one controller; of v2 "core" stands for what every cgroup has. */
+static bool is_file_of(const struct fuzz *fuzz, const char *controller, const char *file)
+{
+    if (!fuzz->v2)
+        return strcmp(file, "cgroup.event_control") != 0;
+    if (is_core(file) || !strcmp(controller, "core"))
+        return is_core(file) && !strcmp(controller, "core");
+    size_t length = strlen(controller);
+    return !strncmp(file, controller, length) && file[length] == '.';
+}
+
+/* Control files of a fresh cgroup; NULL with an error. */
+static char **list_files(const struct fuzz *fuzz, const char *controller, struct err *err)
+{
+    _cleanup_free_ char *path = str_printf("%s/%s/seatrial-files-%d", fuzz->directory,
+        fuzz->v2 ? "" : controller, (int)getpid());
     char **files = NULL;
     if (mkdir(path, 0755) < 0) {
         err_errno(err, -errno, "%s", path);
@@ -290,14 +336,27 @@ static char **list_files(const char *controller, struct err *err)
     }
     DIR *directory = opendir(path);
     for (const struct dirent *entry; directory && (entry = readdir(directory));)
-        if (entry->d_type == DT_REG && strcmp(entry->d_name, "cgroup.event_control"))
+        if (entry->d_type == DT_REG && is_file_of(fuzz, controller, entry->d_name))
             strv_add(&files, entry->d_name);
     if (directory)
         closedir(directory);
     rmdir(path);
     if (files)
         strv_sort(files);
+    else
+        err_set(err, -ENOENT, "%s has no files of %s", path, controller);
     return files;
+}
+
+/* Whether we have CAP_SYS_RESOURCE, and whether controllers are bound to v1. */
+static json_t *flags_of_v2(const struct fuzz *fuzz)
+{
+    json_t *flags = json_array();
+    _cleanup_free_ char *unified = str_printf("%s/../systemd", fuzz->directory);
+    if (prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE, 0, 0, 0) == 1)
+        json_array_append_new(flags, json_string("qemu"));
+    json_array_append_new(flags, json_string(access(unified, F_OK) == 0 ? "hybrid" : "ctl"));
+    return flags;
 }
 
 static int header_make(struct fuzz *fuzz, const char *controller)
@@ -305,10 +364,12 @@ static int header_make(struct fuzz *fuzz, const char *controller)
     struct utsname machine;
     uname(&machine);
     json_decref(fuzz->header_json);
-    fuzz->header_json = json_pack("{s:s, s:[s], s:{s:s}}", "kernel", machine.release, "flags",
-        controller, "defs", "DEV", fuzz->device);
+    fuzz->header_json = json_pack("{s:s, s:o, s:{s:s}}", "kernel", machine.release, "flags",
+        fuzz->v2 ? flags_of_v2(fuzz) : json_pack("[s]", controller), "defs", "DEV",
+        fuzz->device);
     fuzz->header = (struct replay_header){
         .kernel = json_string_value(json_object_get(fuzz->header_json, "kernel")),
+        .v2 = fuzz->v2,
         .cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
         .flags = json_object_get(fuzz->header_json, "flags"),
         .defs = json_object_get(fuzz->header_json, "defs"),
@@ -319,14 +380,17 @@ static int header_make(struct fuzz *fuzz, const char *controller)
 static int fuzz_controller(
     struct fuzz *fuzz, const char *controller, struct tally *tally, struct err *err)
 {
-    _cleanup_strv_ char **files = list_files(controller, err);
+    _cleanup_strv_ char **files = list_files(fuzz, controller, err);
+    _cleanup_strv_ char **core_files = fuzz->v2 ? list_files(fuzz, "core", err) : NULL;
     struct rng rng;
-    if (!files)
+    if (err->code)
         return err->code;
     header_make(fuzz, controller);
     rng_init(&rng, fuzz->seed);
     struct fuzz_generator generator = {
         .controller = controller,
+        .v2 = fuzz->v2,
+        .core_files = core_files,
         .stream = rng_stream(&rng, controller),
         .files = files,
     };
@@ -352,41 +416,70 @@ static int fuzz_controller(
     return err->code;
 }
 
-static bool is_mounted(const char *controller)
+static const char *const names_v1[] = {
+    "cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", NULL};
+static const char *const names_v2[] = {
+    "core", "cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma", "misc", NULL};
+
+static bool is_there(const struct fuzz *fuzz, const char *controller)
 {
-    _cleanup_free_ char *path = str_printf("%s/%s/cgroup.procs", ROOT_DIRECTORY, controller);
+    if (fuzz->v2) {
+        _cleanup_free_ char *name = str_printf("+%s ", controller);
+        return fuzz->enabled && (!strcmp(controller, "core") || strstr(fuzz->enabled, name));
+    }
+    _cleanup_free_ char *path = str_printf("%s/%s/cgroup.procs", fuzz->directory, controller);
     return access(path, W_OK) == 0;
+}
+
+/* What the real root has enabled, as "+cpu +memory ", so that the model's can be given the same. */
+static char *enabled_in_root(const struct fuzz *fuzz)
+{
+    _cleanup_free_ char *path = str_printf("%s/cgroup.subtree_control", fuzz->directory);
+    char name[64];
+    struct strbuf all = STRBUF_INIT;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return NULL;
+    while (fscanf(file, "%63s", name) == 1)
+        strbuf_addf(&all, "+%s ", name);
+    fclose(file);
+    char *enabled = str_dup(strbuf_text(&all));
+    strbuf_release(&all);
+    return enabled;
+}
+
+static void print_tally(const char *controller, const struct tally *tally)
+{
+    printf("%s: %llu operations, %llu mismatches", controller,
+        (unsigned long long)tally->operations, (unsigned long long)tally->mismatches);
+    if (tally->unsteady)
+        printf(" (%llu differences did not come again)", (unsigned long long)tally->unsteady);
+    printf("\n");
+    fflush(stdout);
 }
 
 static int fuzz_all(struct fuzz *fuzz)
 {
-    static const char *const controllers[] = {
-        "cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"};
     struct tally total = {0};
     bool compared = false;
-    for (size_t i = 0; i < ARRAY_SIZE(controllers); i++) {
+    fuzz->enabled = fuzz->v2 ? enabled_in_root(fuzz) : NULL;
+    for (const char *const *name = fuzz->v2 ? names_v2 : names_v1; *name; name++) {
         _cleanup_err_ struct err err = ERR_INIT;
         struct tally tally = {0};
-        if ((fuzz->controller && strcmp(fuzz->controller, controllers[i])) ||
-            !is_mounted(controllers[i]))
+        if ((fuzz->controller && strcmp(fuzz->controller, *name)) || !is_there(fuzz, *name))
             continue;
         compared = true;
-        if (fuzz_controller(fuzz, controllers[i], &tally, &err)) {
-            fprintf(stderr, "seatrial cgroupfs-fuzz: %s: %s\n", controllers[i], err_text(&err));
+        if (fuzz_controller(fuzz, *name, &tally, &err)) {
+            fprintf(stderr, "seatrial cgroupfs-fuzz: %s: %s\n", *name, err_text(&err));
             return 2;
         }
-        printf("%s: %llu operations, %llu mismatches", controllers[i],
-            (unsigned long long)tally.operations, (unsigned long long)tally.mismatches);
-        if (tally.unsteady)
-            printf(" (%llu differences did not come again)", (unsigned long long)tally.unsteady);
-        printf("\n");
-        fflush(stdout);
+        print_tally(*name, &tally);
         total.operations += tally.operations;
         total.mismatches += tally.mismatches;
     }
     if (!compared) {
-        printf("skipped: %s is not mounted below %s, or not ours to write\n",
-            fuzz->controller ? fuzz->controller : "v1", ROOT_DIRECTORY);
+        printf("skipped: %s is not to be had below %s, or not ours to write\n",
+            fuzz->controller ? fuzz->controller : fuzz->v2 ? "v2" : "v1", fuzz->directory);
         return 77;
     }
     printf("%llu operations, %llu mismatches\n", (unsigned long long)total.operations,
@@ -417,10 +510,15 @@ static bool take_number(const char *text, uint64_t *ret_number)
     return *text >= '0' && *text <= '9' && !*end && !errno;
 }
 
+static bool is_known(const char *const *names, const char *name)
+{
+    while (*names && strcmp(*names, name))
+        names++;
+    return *names != NULL;
+}
+
 static bool take_option(struct fuzz *fuzz, const char *name, const char *value)
 {
-    static const char *const known[] = {
-        "cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"};
     if (!strcmp(name, "--operations"))
         return take_number(value, &fuzz->operations);
     if (!strcmp(name, "--seed"))
@@ -431,11 +529,24 @@ static bool take_option(struct fuzz *fuzz, const char *name, const char *value)
         fuzz->device = value;
         return strchr(value, ':') != NULL;
     }
+    if (!strcmp(name, "--hierarchy")) {
+        fuzz->v2 = !strcmp(value, "v2");
+        return fuzz->v2 || !strcmp(value, "v1");
+    }
+    if (!strcmp(name, "--directory")) {
+        fuzz->directory = value;
+        return *value != '\0';
+    }
     fuzz->controller = value;
-    for (size_t i = 0; !strcmp(name, "--controller") && i < ARRAY_SIZE(known); i++)
-        if (!strcmp(known[i], value))
-            return true;
-    return false;
+    return !strcmp(name, "--controller") &&
+           (is_known(names_v1, value) || is_known(names_v2, value));
+}
+
+/* Of v2 also the part of a hybrid machine. */
+static const char *default_directory(const struct fuzz *fuzz)
+{
+    static const char unified[] = "/sys/fs/cgroup/unified";
+    return fuzz->v2 && access(unified, F_OK) == 0 ? unified : "/sys/fs/cgroup";
 }
 
 int cgroupfs_fuzz_main(int argc, char **argv)
@@ -454,7 +565,10 @@ int cgroupfs_fuzz_main(int argc, char **argv)
             return 2;
         }
     }
+    if (!fuzz.directory)
+        fuzz.directory = default_directory(&fuzz);
     int status = fuzz_all(&fuzz);
+    free(fuzz.enabled);
     json_decref(fuzz.header_json);
     return status;
 }

@@ -111,6 +111,7 @@ void replay_world_stop(struct replay_world *world)
         free(at->name);
         free(at);
     }
+    world->handles = NULL; /* whose events the end of processes still raises */
     for (struct replay_actor *at = world->actors, *next; at; at = next) {
         next = at->next;
         replay_actor_free(at);

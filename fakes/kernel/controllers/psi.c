@@ -102,7 +102,7 @@ static int pressure_read(const struct cgroup_io *io, struct strbuf *out)
     return 0;
 }
 
-/* As sscanf("<word> %u %u"). */
+/* As sscanf("<word> %u %u"), to which a blank stands for any number of them, also none. */
 static bool scan_trigger(
     const char *text, const char *word, uint32_t *threshold_us, uint32_t *window_us)
 {
@@ -118,9 +118,9 @@ static int pressure_write(const struct cgroup_io *io, char *text)
     if (io->open && io->open->trigger)
         return -EBUSY;
     bool full = false;
-    if (!scan_trigger(text, "some ", &threshold_us, &window_us)) {
+    if (!scan_trigger(text, "some", &threshold_us, &window_us)) {
         full = true;
-        if (!scan_trigger(text, "full ", &threshold_us, &window_us))
+        if (!scan_trigger(text, "full", &threshold_us, &window_us))
             return -EINVAL;
     }
     if (io->file->argument == PSI_IRQ && !full)
