@@ -134,14 +134,14 @@ static enum partition_error check_partition(const struct cpuset_css *set)
 {
     const struct cpuset_css *parent = cpuset_parent(set);
     bool remote = cgroup_since(set->css.cgroup, KERNEL_6_12);
+    if (cpu_mask_empty(&set->cpus) && cpu_mask_empty(&set->exclusive))
+        return PARTITION_CPUS_EMPTY;
     if (!is_partition(parent)) {
         if (remote)
             return check_remote(set);
         return parent->partition == PARTITION_MEMBER ? PARTITION_NO_PARENT
                                                      : PARTITION_INVALID_PARENT;
     }
-    if (cpu_mask_empty(&set->cpus) && cpu_mask_empty(&set->exclusive))
-        return PARTITION_CPUS_EMPTY;
     struct cpu_mask wanted = claim(set);
     if (cpu_mask_empty(&wanted))
         return PARTITION_INVALID_CPUS;
@@ -268,9 +268,12 @@ static int isolated_read(const struct cgroup_io *io, struct strbuf *out)
 static int partition_read(const struct cgroup_io *io, struct strbuf *out)
 {
     const struct cpuset_css *set = cpuset(io);
+    const char *reason = partition_errors[set->partition_error];
+    if (set->partition_error == PARTITION_CPUS_EMPTY && !cgroup_since(io->cgroup, KERNEL_6_12))
+        reason = "cpuset.cpus is empty";
     strbuf_add(out, partition_names[set->partition]);
     if (set->partition != PARTITION_MEMBER && set->partition_error)
-        strbuf_addf(out, " invalid (%s)", partition_errors[set->partition_error]);
+        strbuf_addf(out, " invalid (%s)", reason);
     strbuf_add(out, "\n");
     return 0;
 }

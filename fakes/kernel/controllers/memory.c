@@ -10,35 +10,59 @@
 #define SWAPPINESS_DEFAULT 60
 #define SWAPPINESS_MAX 200
 
-/* Of a child in its parent, in bytes: measured on 6.18 with 2 CPUs, where 1, 2 and 3 children make
- * 3, 5 and 8 pages. */
-#define CHILD_KERNEL_BYTES 9900
+/*
+ * What a child costs in its parent, in bytes, by version. Measured with 2 CPUs: on 6.1 and 6.12 as
+ * the limits at which one, two and three children fit, on 6.18 from 1, 2 and 3 children that make
+ * 3, 5 and 8 pages.
+ */
+static const uint64_t child_kernel_bytes[] = {
+    [KERNEL_6_1] = 8192,
+    [KERNEL_6_12] = 12288,
+    [KERNEL_6_18] = 9900,
+};
+/* How often the kernel tries before it gives up, each counted as an event. */
+#define CHILD_TRIES 18
 
-uint64_t memory_kernel_bytes(const struct memory_css *memory)
+static uint64_t kernel_bytes(const struct memory_css *memory)
 {
     struct cgroup *top = memory->css.cgroup;
+    uint64_t child = child_kernel_bytes[cgroup_profile(top)->version];
     uint64_t bytes = 0;
-    if (!cgroup_profile(top)->kernel_memory)
-        return 0;
     for (struct cgroup *at = cgroup_next(top, NULL); at; at = cgroup_next(top, at))
-        bytes += whole_pages(
-            (at->children_count + at->dying_children) * (uint64_t)CHILD_KERNEL_BYTES);
+        if (at->css[SUBSYS_MEMORY])
+            bytes += whole_pages((at->children_count + at->dying_children) * child);
     return bytes;
 }
 
-bool memory_child_fits(const struct cgroup_css *css)
+uint64_t memory_kernel_bytes(const struct memory_css *memory)
 {
-    for (const struct memory_css *at = (const struct memory_css *)css; at; at = memory_parent(at)) {
+    return cgroup_profile(memory->css.cgroup)->kernel_memory ? kernel_bytes(memory) : 0;
+}
+
+static void count_child_failure(struct memory_css *memory)
+{
+    if (!memory->css.cgroup->root->v2)
+        return;
+    for (int i = 0; i < CHILD_TRIES; i++)
+        memory_event_count(memory, MEMORY_MAX);
+    memory_event_count(memory, MEMORY_OOM);
+}
+
+bool memory_child_fits(struct cgroup_css *css)
+{
+    for (struct memory_css *at = memory_of(css); at; at = memory_parent(at)) {
         const struct cgroup *cgroup = at->css.cgroup;
-        if (!cgroup_profile(cgroup)->kernel_memory)
-            return true;
+        if (at->max == PAGES_MAX)
+            continue;
+        uint64_t child = child_kernel_bytes[cgroup_profile(cgroup)->version];
         uint64_t children = css == &at->css ? cgroup->children_count + cgroup->dying_children : 0;
         uint64_t more = css == &at->css
-                            ? whole_pages((children + 1) * CHILD_KERNEL_BYTES) -
-                                  whole_pages(children * CHILD_KERNEL_BYTES)
-                            : CHILD_KERNEL_BYTES;
-        if (memory_kernel_bytes(at) + memory_usage(at) + more > limit_bytes(at->max))
+                            ? whole_pages((children + 1) * child) - whole_pages(children * child)
+                            : child;
+        if (kernel_bytes(at) + memory_usage(at) + more > limit_bytes(at->max)) {
+            count_child_failure(at);
             return false;
+        }
     }
     return true;
 }
