@@ -20,8 +20,8 @@ static const char *const device_values[] = {"a", "a *:* rwm", "b 8:0 r", "c 1:3 
     "c 1:3", "c 1:3 x", "c 1 r", "c 1:3 rr", "c  1:3 r", "c 1:3 r\n", "c 1:3  r", " c 1:3 r",
     "c -1:3 r", "c 4294967296:0 r", "c 1:3 rwmr", "all", "A", "c 1:3 rw extra", "b 8:0 rwm\n",
     "c 1:3:4 r", "c 99999999999:1 r", "c 0x1:3 r", "c 01:3 r", "", "c", "c ", "c *:*", NULL};
-static const char *const freezer_values[] = {"FROZEN", "THAWED", "FROZEN\n", "THAWED\n", "FREEZING",
-    "frozen", "FROZEN ", " THAWED", "1", "", "\n", "FROZENX", NULL};
+static const char *const freezer_values[] = {"FROZEN", "THAWED", "FROZEN\n", "THAWED\n",
+    "FREEZING", "frozen", "FROZEN ", " THAWED", "1", "", "\n", "FROZENX", NULL};
 static const char *const throttle_values[] = {"$DEV 1048576", "$DEV 0", "$DEV max", "$DEV 1M",
     "$DEV -1", "$DEV", "$DEV ", "$DEV x", "254:1 5", "1:3 100", "999:0 1", "8 5", ":0 1",
     "$DEV 4294967296", "$DEV 4294967295", "$DEV 18446744073709551615", "$DEV  7", " $DEV 9",
@@ -29,15 +29,16 @@ static const char *const throttle_values[] = {"$DEV 1048576", "$DEV 0", "$DEV ma
 static const char *const pid_values[] = {"$P0", "$P1", "$P2", "$P0", "$P1", "$P0\n", " $P1", "$T0",
     "$T1", "-1", "abc", "", "\n", "999999999", "4294967297", "$P0 $P1", "2147483648", "0x", NULL};
 
-static const char *const subtree_values[] = {"+cpu", "-cpu", "+memory", "-memory", "+pids", "-pids",
-    "+io", "-io", "+cpuset", "-cpuset", "+hugetlb", "-hugetlb", "+misc", "+rdma", "+cpu +memory",
-    "+cpu -cpu", "-cpu +cpu", "+cpu  +pids", " +cpu ", "+cpu\n", "+cpu\n+pids", "+cpu,+pids", "cpu",
-    "+", "-", "+bogus", "+perf_event", "+devices", "+cpu +bogus", "+freezer", "", "\n", " ", "+CPU",
-    "++cpu", "+ cpu", "\t+cpu", "-cpu -memory -pids -io -cpuset -hugetlb -misc -rdma", NULL};
+static const char *const subtree_values[] = {"+cpu", "-cpu", "+memory", "-memory", "+pids",
+    "-pids", "+io", "-io", "+cpuset", "-cpuset", "+hugetlb", "-hugetlb", "+misc", "+rdma",
+    "+cpu +memory", "+cpu -cpu", "-cpu +cpu", "+cpu  +pids", " +cpu ", "+cpu\n", "+cpu\n+pids",
+    "+cpu,+pids", "cpu", "+", "-", "+bogus", "+perf_event", "+devices", "+cpu +bogus", "+freezer",
+    "", "\n", " ", "+CPU", "++cpu", "+ cpu", "\t+cpu",
+    "-cpu -memory -pids -io -cpuset -hugetlb -misc -rdma", NULL};
 static const char *const type_values[] = {"threaded", "threaded", "threaded\n", " threaded ",
     "domain", "domain threaded", "Threaded", "", "\n", "threadedx", NULL};
-static const char *const switch_values[] = {"0", "1", "1", "0\n", "1\n", "2", "-1", "01", "+1", "0x1",
-    "", "\n", "x", "1 ", " 1", "1 1", "4294967297", "18446744073709551616", "true", NULL};
+static const char *const switch_values[] = {"0", "1", "1", "0\n", "1\n", "2", "-1", "01", "+1",
+    "0x1", "", "\n", "x", "1 ", " 1", "1 1", "4294967297", "18446744073709551616", "true", NULL};
 static const char *const trigger_values[] = {"some 150000 2000000", "full 150000 2000000",
     "some 150000 1000000", "some 0 2000000", "some 2000001 2000000", "some 2000000 2000000",
     "some 1 2000000", "some 150000 10000000", "some 150000 10000001", "some 150000 12000000",
@@ -47,12 +48,13 @@ static const char *const trigger_values[] = {"some 150000 2000000", "full 150000
     "SOME 150000 2000000", "some150000 2000000", "", "\n", "some 1 2000000x", NULL};
 static const char *const bandwidth_values[] = {"max", "max 100000", "50000", "50000 100000",
     "1000", "999", "0", "-1", "max 1000", "max 999", "max 1000000", "max 1000001", "50000 x",
-    "50000 100000 7", "70000.5 100000", "0x2000", "17592186044415", "17592186044416", "MAX", "maxx",
-    "", "\n", " ", " 50000", "50000 ", "50000\n", "50000 -1", "max -1", "50000 0", "1e5",
+    "50000 100000 7", "70000.5 100000", "0x2000", "17592186044415", "17592186044416", "MAX",
+    "maxx", "", "\n", " ", " 50000", "50000 ", "50000\n", "50000 -1", "max -1", "50000 0", "1e5",
     "18446744073709551615", "18446744073709551616 100000", "max 18446744073709551617",
     "50000\t20000", "50000\n20000", "+50000", "50000 +20000", NULL};
-static const char *const nice_values[] = {"-20", "19", "0", "5", "-21", "20", "-1", "19\n", " 5", "5 ",
-    "x", "", "0x5", "010", "-0", "+3", "2147483648", "-2147483649", "9223372036854775808", NULL};
+static const char *const nice_values[] = {"-20", "19", "0", "5", "-21", "20", "-1", "19\n", " 5",
+    "5 ", "x", "", "0x5", "010", "-0", "+3", "2147483648", "-2147483649", "9223372036854775808",
+    NULL};
 static const char *const percent_values[] = {"0", "50", "50.5", "100", "100.00", "100.01", "max",
     "50.555", "-1", "1.", ".5", "", "x", "99.99\n", NULL};
 static const char *const partition_values[] = {"root", "member", "isolated", "root\n", " member ",
@@ -69,13 +71,15 @@ static const char *const io_max_values[] = {"$DEV rbps=1048576", "$DEV wbps=1048
 static const char *const io_weight_values[] = {"default 100", "default 1", "default 10000",
     "default 0", "default 10001", "100", "1", "0", "10001", "default", "default x", "default 50x",
     "Default 50", "$DEV 100", "$DEV default", "$DEV 0", "$DEV", "999:0 100", "default 50\n", " 50",
-    "50 ", "50 60", "default  50", "-5", "+5", "0x10", "010", "", "\n", "$DEV x", "$DEV max", NULL};
+    "50 ", "50 60", "default  50", "-5", "+5", "0x10", "010", "", "\n", "$DEV x", "$DEV max",
+    NULL};
 static const char *const reclaim_values[] = {"0", "", "\n", "max", "x", "-1", "1 swappiness=60",
     "0 swappiness=60", "0 swappiness=201", "0 swappiness=", "0 swappiness", "0 bogus=1", "0 0",
     "0 swappiness=-1", "0 swappiness=60 swappiness=70", "swappiness=60", " 0", "0 ", "0\n",
     "0  swappiness=60", "0 swappiness=max", "0 swappiness=0x10", NULL};
-static const char *const resource_values[] = {"res_a 1", "sev 0", "sev_es max", "tdx 1", "mlx5_0 hca_handle=2",
-    "mlx5_0 hca_handle=max hca_object=3", "mlx5_0", "max", "0", "1", "", "\n", " ", "a=1", "a b", NULL};
+static const char *const resource_values[] = {"res_a 1", "sev 0", "sev_es max", "tdx 1",
+    "mlx5_0 hca_handle=2", "mlx5_0 hca_handle=max hca_object=3", "mlx5_0", "max", "0", "1", "",
+    "\n", " ", "a=1", "a b", NULL};
 
 static const struct {
     const char *part; /* of a file's name; the first that fits */

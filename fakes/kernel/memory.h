@@ -103,8 +103,8 @@ static inline uint64_t whole_pages(uint64_t bytes)
 
 /* Kernel memory of the subtree; 0 unless the profile counts it. */
 uint64_t memory_kernel_bytes(const struct memory_css *memory);
-/* Whether what another child of the cgroup costs is within the limits; counts events when it is not.
- * NULL is fine. */
+/* Whether what another child of the cgroup costs is within the limits; counts events when not. NULL
+ * is fine. */
 bool memory_child_fits(struct cgroup_css *css);
 /* Page cache of a file that the process read or wrote; as cgroup_charge, for the control. */
 int memory_charge_file(struct process *process, uint64_t bytes);
