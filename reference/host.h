@@ -229,6 +229,9 @@ struct host_ops {
         struct host *host, const struct run_request *request, struct done done);
 
     int (*mkdir)(struct host *host, const char *path, mode_t mode, bool parents, struct err *err);
+    /* NULL where nobody makes links behind our back: the front looks for them first then. */
+    int (*mkdir_below)(
+        struct host *host, const char *base, const char *path, mode_t mode, struct err *err);
     int (*file_write)(struct host *host, const char *path, const void *data, size_t length,
         mode_t mode, struct err *err);
     int (*file_read)(
@@ -252,6 +255,8 @@ struct host_ops {
     int (*device_program)(struct host *host, struct cgroup_fs *fs, const char *cgroup,
         const struct bpf_insn *instructions, size_t count, struct err *err);
     int (*mount)(struct host *host, const struct mount_entry *mount, struct err *err);
+    int (*mount_below)(struct host *host, const char *base, const struct mount_entry *mount,
+        struct err *err); /* NULL: as for mkdir_below */
     int (*unmount)(struct host *host, const char *target, int flags, struct err *err);
     int (*mounts)(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count,
         struct err *err);
@@ -354,6 +359,16 @@ struct host_request *host_run(
 
 /* Files. Paths are absolute host paths. Reads of missing files: -ENOENT. */
 int host_mkdir(struct host *host, const char *path, mode_t mode, bool parents, struct err *err);
+/*
+ * Makes BASE/PATH and what is missing on the way, but leads over no symbolic link below the base
+ * (-ELOOP, or -ENOTDIR): what is there may be a container's, which would choose where the agent
+ * writes. A directory that is there is fine.
+ */
+int host_mkdir_below(
+    struct host *host, const char *base, const char *path, mode_t mode, struct err *err);
+/* True when a component of `path` below the directory `base` is a symbolic link. Whoever owns the
+ * place may make one right after: for a message, or where nothing else will do. */
+bool host_path_links(struct host *host, const char *base, const char *path);
 int host_file_write(struct host *host, const char *path, const void *data, size_t length,
     mode_t mode, struct err *err);
 int host_file_read(
@@ -389,6 +404,10 @@ int host_device_program(struct host *host, struct cgroup_fs *fs, const char *cgr
 
 /* Mounts. pid 0: the agent's own mount namespace. */
 int host_mount(struct host *host, const struct mount_entry *mount, struct err *err);
+/* The target is BASE/..., and no symbolic link on the way is followed (-ELOOP, or -ENOTDIR). A bind
+ * mount is made read-only by a second call, with MS_REMOUNT. */
+int host_mount_below(
+    struct host *host, const char *base, const struct mount_entry *mount, struct err *err);
 int host_unmount(struct host *host, const char *target, int flags, struct err *err);
 int host_mounts(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count,
     struct err *err);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The front of the host: files and mounts. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "reference/host_front.h"
 
@@ -25,6 +27,45 @@ int host_mkdir(struct host *host, const char *path, mode_t mode, bool parents, s
 {
     return EFFECT(
         host, EFFECT_MKDIR, path, NULL, err, host->ops->mkdir(host, path, mode, parents, err));
+}
+
+bool host_path_links(struct host *host, const char *base, const char *path)
+{
+    _cleanup_strv_ char **parts = strv_split(path, "/");
+    _cleanup_free_ char *at = str_dup(base);
+    struct file_info info;
+
+    for (size_t i = 0; parts && parts[i]; i++) {
+        char *next = str_printf("%s/%s", at, parts[i]);
+
+        free(at);
+        at = next;
+        if (host_file_info(host, at, false, &info) < 0)
+            return false;
+        if (info.type == 'l')
+            return true;
+    }
+    return false;
+}
+
+static int look_and_mkdir(struct host *host, const char *base, const char *path,
+    const char *joined, mode_t mode, struct err *err)
+{
+    if (host_path_links(host, base, path))
+        return err_set(err, -ELOOP, "mkdir %s: it leads over a symbolic link", joined);
+    _cleanup_free_ char *above = str_ndup(joined, (size_t)(strrchr(joined, '/') - joined));
+    int r = host->ops->mkdir(host, above, 0755, true, err);
+    return r < 0 ? r : host->ops->mkdir(host, joined, mode, true, err);
+}
+
+int host_mkdir_below(
+    struct host *host, const char *base, const char *path, mode_t mode, struct err *err)
+{
+    _cleanup_free_ char *joined = str_printf("%s/%s", base, path);
+
+    return EFFECT(host, EFFECT_MKDIR, joined, NULL, err,
+        host->ops->mkdir_below ? host->ops->mkdir_below(host, base, path, mode, err)
+                               : look_and_mkdir(host, base, path, joined, mode, err));
 }
 
 int host_file_write(struct host *host, const char *path, const void *data, size_t length,
@@ -70,6 +111,23 @@ int host_mount(struct host *host, const struct mount_entry *mount, struct err *e
 {
     return EFFECT(host, EFFECT_MOUNT, mount->target, mount->type, err,
         host->ops->mount(host, mount, err));
+}
+
+static int look_and_mount(
+    struct host *host, const char *base, const struct mount_entry *mount, struct err *err)
+{
+    if (host_path_links(host, base, mount->target + strlen(base)))
+        return err_set(err, -ELOOP, "mount at %s: it leads over a symbolic link", mount->target);
+    return host->ops->mount(host, mount, err);
+}
+
+int host_mount_below(
+    struct host *host, const char *base, const struct mount_entry *mount, struct err *err)
+{
+    assert(str_starts(mount->target, base));
+    return EFFECT(host, EFFECT_MOUNT, mount->target, mount->type, err,
+        host->ops->mount_below ? host->ops->mount_below(host, base, mount, err)
+                               : look_and_mount(host, base, mount, err));
 }
 
 int host_unmount(struct host *host, const char *target, int flags, struct err *err)

@@ -17,6 +17,7 @@
 #include "reference/host_linux.h"
 
 #define EXIT_USAGE 2
+#define FAREWELL_NS (200 * NS_PER_MS)
 
 /* What is not a flag of Mesos. */
 struct settings {
@@ -39,6 +40,7 @@ struct process {
     struct loop_watch *signals_watch;
     bool stopping;
     int failed; /* recovery */
+    struct loop_timer *farewell;
 };
 
 static void help_print(void)
@@ -85,6 +87,14 @@ static char **settings_take(struct settings *settings, char **argv)
     return rest;
 }
 
+static void farewell(void *arg)
+{
+    struct process *process = arg;
+
+    process->farewell = NULL;
+    process->stopping = true;
+}
+
 static void recovered(void *arg, int result, const void *value, const struct err *err)
 {
     struct process *process = arg;
@@ -93,10 +103,14 @@ static void recovered(void *arg, int result, const void *value, const struct err
     if (result == -ESHUTDOWN)
         return;
     process->failed = result;
-    if (result < 0)
+    if (result < 0) {
         log_error("recovery failed: %s", err_text(err));
-    else
+        /* Who has just connected is to learn why. */
+        process->farewell =
+            loop_timer_start(process->loop, FAREWELL_NS, farewell, process);
+    } else {
         log_info("recovered");
+    }
     agent_server_recovered(process->server, result, err);
 }
 
@@ -180,6 +194,7 @@ static void process_end(struct process *process)
     }
     agent_free(process->agent);
     agent_server_free(process->server);
+    loop_timer_stop(process->loop, process->farewell);
     loop_fd_stop(process->loop, process->signals_watch);
     if (process->signals >= 0)
         close(process->signals);
@@ -215,7 +230,7 @@ int agent_main_with(int argc, char **argv, statistics_source_new_fn statistics_n
         process.loop = loop_uv_new();
         r = process_start(&process, &err);
     }
-    while (r == 0 && !process.stopping && process.failed == 0)
+    while (r == 0 && !process.stopping)
         loop_step(process.loop);
     if (r < 0)
         fprintf(stderr, "seatrial agent: %s\n", err_text(&err));

@@ -57,16 +57,16 @@ static int mount_one(
     if (!used_by_another(container, volume))
         r = host_chown(host, source, owner.uid, owner.gid, false, err);
     if (r == 0)
-        r = host_mkdir(host, target, 0755, true, err);
+        r = host_mkdir_below(host, sandbox, volume->disk->container_path, 0755, err);
     struct mount_entry entry = {
         .target = target, .source = source, .flags = MS_BIND | MS_REC};
     if (r == 0)
-        r = host_mount(host, &entry, err);
+        r = host_mount_below(host, sandbox, &entry, err);
     if (r == 0)
         container->mounted = true;
     entry.flags |= MS_REMOUNT | MS_RDONLY;
     if (r == 0 && str_equal(volume->disk->volume_mode, "RO"))
-        r = host_mount(host, &entry, err);
+        r = host_mount_below(host, sandbox, &entry, err);
     return r;
 }
 

@@ -42,6 +42,37 @@ int linux_mkdir(struct host *host, const char *path, mode_t mode, bool parents, 
     return err_errno(err, result, "mkdir %s", path);
 }
 
+/* One component at a time, so that each is looked at without following it: openat2's
+ * RESOLVE_NO_SYMLINKS for kernels that lack it. */
+int linux_open_below(const char *base, const char *path, bool make, mode_t mode)
+{
+    const int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+    _cleanup_strv_ char **parts = strv_split(path, "/");
+    _cleanup_close_ int at = open(base, flags);
+    if (at < 0)
+        return -errno;
+    for (char **part = parts; part && *part; part++) {
+        if (str_equal(*part, "..") || str_equal(*part, "."))
+            return -EINVAL;
+        if (make && mkdirat(at, *part, part[1] ? 0755 : mode) < 0 && errno != EEXIST)
+            return -errno;
+        int next = openat(at, *part, flags | O_NOFOLLOW);
+        if (next < 0)
+            return -errno;
+        close(at);
+        at = next;
+    }
+    return TAKE_FD(at);
+}
+
+int linux_mkdir_below(
+    struct host *host, const char *base, const char *path, mode_t mode, struct err *err)
+{
+    (void)host;
+    _cleanup_close_ int fd = linux_open_below(base, path, true, mode);
+    return fd < 0 ? err_errno(err, fd, "mkdir %s/%s", base, path) : 0;
+}
+
 static int write_all(int fd, const char *data, size_t length)
 {
     while (length > 0) {

@@ -67,6 +67,11 @@ extern const struct host_stream_ops linux_streams;
 
 /* files.c */
 int linux_mkdir(struct host *host, const char *path, mode_t mode, bool parents, struct err *err);
+int linux_mkdir_below(
+    struct host *host, const char *base, const char *path, mode_t mode, struct err *err);
+/* Opens the directory BASE/PATH as O_PATH, following no link below the base; with `make`, what is
+ * missing is made: the last component with that mode, others with 0755. */
+int linux_open_below(const char *base, const char *path, bool make, mode_t mode);
 int linux_file_write(struct host *host, const char *path, const void *data, size_t length,
     mode_t mode, struct err *err);
 int linux_file_read(
@@ -89,6 +94,8 @@ int linux_chown(
 
 /* mounts.c */
 int linux_mount(struct host *host, const struct mount_entry *entry, struct err *err);
+int linux_mount_below(
+    struct host *host, const char *base, const struct mount_entry *entry, struct err *err);
 int linux_unmount(struct host *host, const char *target, int flags, struct err *err);
 int linux_mounts(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count,
     struct err *err);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 
@@ -26,6 +27,21 @@ int linux_mount(struct host *host, const struct mount_entry *entry, struct err *
         }
     }
     if (result < 0)
+        return err_errno(err, -errno, "mount %s at %s", entry->source ? entry->source : "",
+            entry->target);
+    return 0;
+}
+
+int linux_mount_below(
+    struct host *host, const char *base, const struct mount_entry *entry, struct err *err)
+{
+    (void)host;
+    char name[sizeof("/proc/self/fd/") + 10];
+    _cleanup_close_ int fd = linux_open_below(base, entry->target + strlen(base), false, 0);
+    if (fd < 0)
+        return err_errno(err, fd, "mount at %s", entry->target);
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    if (mount(entry->source, name, entry->type, (unsigned long)entry->flags, entry->options) < 0)
         return err_errno(err, -errno, "mount %s at %s", entry->source ? entry->source : "",
             entry->target);
     return 0;

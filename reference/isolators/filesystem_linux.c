@@ -158,8 +158,6 @@ static int rootfs_prepare(struct filesystem_linux *linux_fs, const char *id,
 
     special_mounts(linux_fs, rootfs, info);
     r = devices_make(linux_fs, id, config, info, err);
-    if (r == 0)
-        r = host_mkdir(linux_fs->base.host, sandbox, 0755, true, err);
     if (r < 0)
         return r;
     device_links_add(rootfs, info);
@@ -197,12 +195,13 @@ static int volume_mount(struct filesystem_linux *linux_fs, const char *id,
     (void)id;
     r = persistent_volume_give(host, container->directory, source, err);
     if (r == 0)
-        r = host_mkdir(host, target, 0755, true, err);
+        r = host_mkdir_below(
+            host, container->directory, resource->disk->container_path, 0755, err);
     if (r == 0)
-        r = host_mount(host, &mount, err);
+        r = host_mount_below(host, container->directory, &mount, err);
     if (r == 0 && str_equal(resource->disk->volume_mode, "RO")) {
         mount.flags |= MS_RDONLY | MS_REMOUNT;
-        r = host_mount(host, &mount, err);
+        r = host_mount_below(host, container->directory, &mount, err);
     }
     return r;
 }

@@ -53,7 +53,7 @@ static int source_of(struct host *host, const char *directory, const struct volu
         return 0;
     }
     source = str_printf("%s/%s", directory, volume->host_path);
-    if (volume_path_links(host, directory, volume->host_path))
+    if (host_path_links(host, directory, volume->host_path))
         return err_set(
             err, -ELOOP, "volume.host_path: \"%s\" leads over a link", volume->host_path);
     int r = source_make(host, source, covered, err);

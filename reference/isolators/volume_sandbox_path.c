@@ -83,7 +83,7 @@ static int source_ready(struct sandbox_path *sandbox_path, const char *id,
     if (!sandbox)
         return err_set(err, -ENOENT, "the sandbox of the parent container %s is unknown", parent);
     *ret_source = str_printf("%s/%s", sandbox, request->path);
-    if (sandbox_path->binds && volume_path_links(host, sandbox, request->path))
+    if (sandbox_path->binds && host_path_links(host, sandbox, request->path))
         return err_set(err, -ELOOP, "the sandbox path \"%s\" leads over a symbolic link",
             request->path);
     if (host_file_exists(host, *ret_source))
@@ -91,7 +91,7 @@ static int source_ready(struct sandbox_path *sandbox_path, const char *id,
     r = host_file_info(host, sandbox, true, &owner);
     if (r < 0)
         return err_errno(err, r, "sandbox %s", sandbox);
-    r = host_mkdir(host, *ret_source, 0755, true, err);
+    r = host_mkdir_below(host, sandbox, request->path, 0755, err);
     /* What is made belongs to whom the sandbox belongs (MESOS-5187, 7830). */
     return r < 0 ? r : host_chown(host, *ret_source, owner.uid, owner.gid, false, err);
 }

@@ -19,37 +19,23 @@ bool volume_path_escapes(const char *path)
     return strv_contains(parts, "..");
 }
 
-bool volume_path_links(struct host *host, const char *base, const char *path)
+/* The sandbox may be somebody else's already: one of a nested container lies in its parent's. */
+static int point_make(struct host *host, const char *sandbox, const char *path, bool directory,
+    struct err *err)
 {
-    _cleanup_strv_ char **parts = strv_split(path, "/");
-    _cleanup_free_ char *at = str_dup(base);
-    struct file_info info;
-
-    for (size_t i = 0; parts && parts[i]; i++) {
-        char *next = str_printf("%s/%s", at, parts[i]);
-
-        free(at);
-        at = next;
-        if (host_file_info(host, at, false, &info) < 0)
-            return false;
-        if (info.type == 'l')
-            return true;
-    }
-    return false;
-}
-
-int volume_make(struct host *host, const char *path, bool directory, struct err *err)
-{
+    _cleanup_free_ char *point = str_printf("%s/%s", sandbox, path);
     const char *slash = strrchr(path, '/');
-    _cleanup_free_ char *parent = slash ? str_ndup(path, (size_t)(slash - path)) : NULL;
+    _cleanup_free_ char *above = slash ? str_ndup(path, (size_t)(slash - path)) : NULL;
     int r;
 
-    if (host_file_exists(host, path))
-        return 0;
     if (directory)
-        return host_mkdir(host, path, 0755, true, err);
-    r = parent && *parent ? host_mkdir(host, parent, 0755, true, err) : 0;
-    return r < 0 ? r : host_file_write(host, path, "", 0, 0644, err);
+        return host_mkdir_below(host, sandbox, path, 0755, err);
+    if (host_path_links(host, sandbox, path))
+        return err_set(err, -ELOOP, "container_path: \"%s\" leads over a symbolic link", path);
+    if (host_file_exists(host, point))
+        return 0;
+    r = above && *above ? host_mkdir_below(host, sandbox, above, 0755, err) : 0;
+    return r < 0 ? r : host_file_write(host, point, "", 0, 0644, err);
 }
 
 int volume_target(struct host *host, const struct flags *flags,
@@ -57,7 +43,6 @@ int volume_target(struct host *host, const struct flags *flags,
     char **ret_target, struct err *err)
 {
     _cleanup_free_ char *target = NULL;
-    _cleanup_free_ char *point = NULL;
     int r;
 
     if (volume_path_escapes(container_path))
@@ -71,19 +56,15 @@ int volume_target(struct host *host, const struct flags *flags,
         return 0;
     }
     if (*container_path == '/') {
-        target = str_printf("%s%s", config->rootfs, container_path);
-        /* By a link of the image, only the init finds the place: it looks things up in the root,
-         * and makes what is missing there. */
-        r = volume_path_links(host, config->rootfs, container_path)
-                ? 0
-                : volume_make(host, target, directory, err);
-    } else {
-        point = str_printf("%s/%s", config->directory, container_path);
-        target = config->rootfs ? str_printf("%s%s/%s", config->rootfs, flags->sandbox_directory,
-                                      container_path)
-                                : str_dup(point);
-        r = volume_make(host, point, directory, err);
+        /* What is missing there is made by the init, which looks things up in the root: the image,
+         * or another container of it, may have links that would lead the agent to the host. */
+        *ret_target = str_printf("%s%s", config->rootfs, container_path);
+        return 0;
     }
+    target = config->rootfs ? str_printf("%s%s/%s", config->rootfs, flags->sandbox_directory,
+                                  container_path)
+                            : str_printf("%s/%s", config->directory, container_path);
+    r = point_make(host, config->directory, container_path, directory, err);
     if (r == 0)
         *ret_target = TAKE_PTR(target);
     return r;

@@ -6,7 +6,7 @@
 #include "reference/isolators/isolator.h"
 
 /*
- * absolute + rootfs: <rootfs>/<path>, created. absolute, no rootfs: must exist on the host.
+ * absolute + rootfs: <rootfs>/<path>, created by the init. absolute, no rootfs: must exist on the host.
  * relative: a mount point is made in the sandbox; the target is below the in-container sandbox with
  * a rootfs, else below the sandbox. directory: whether a directory or a file is to be made.
  * ret_target: owned.
@@ -19,11 +19,6 @@ int volume_target(struct host *host, const struct flags *flags,
 void volume_bind(
     struct launch_info *info, const struct volume *volume, const char *source, const char *target);
 
-/* Makes `path` with its parents: a directory, or an empty file. Existing is fine. */
-int volume_make(struct host *host, const char *path, bool directory, struct err *err);
 bool volume_is_read_only(const struct volume *volume);
-/* True when a component of `path` below the directory `base` is a symbolic link: whoever made it,
- * an image or another container, chooses where it leads, and the agent must not follow it. */
-bool volume_path_links(struct host *host, const char *base, const char *path);
 /* True when the path has a component "..". */
 bool volume_path_escapes(const char *path);

@@ -149,16 +149,16 @@ static void unmake(struct container *container, const struct made *made)
         log_warning("launch %s: %s", container->id, err_text(&err));
 }
 
-/* The directory above is for every user to pass through; the sandbox is its owner's. */
-static int make_sandbox(struct container *container, struct made *made, struct err *err)
+/* The directory above is for every user to pass through; the sandbox is its owner's. All lies in
+ * the sandbox of the root, whose processes may make links there at any time. */
+static int make_sandbox(
+    struct container *container, struct container *parent, struct made *made, struct err *err)
 {
     struct host *host = container->mesos->host;
     made->sandbox = !host_file_exists(host, container->directory);
-    size_t above = (size_t)(strrchr(container->directory, '/') - container->directory);
-    _cleanup_free_ char *parent = str_ndup(container->directory, above);
-    int r = host_mkdir(host, parent, 0755, true, err);
-    if (r == 0)
-        r = host_mkdir(host, container->directory, 0750, true, err);
+    const char *root = container_root_of(parent)->directory;
+    int r = host_mkdir_below(
+        host, root, container->directory + strlen(root) + 1, 0750, err);
     if (r < 0 || !container->config->user)
         return r;
     struct user_info user = {0};
@@ -193,10 +193,11 @@ static int make_runtime_directory(struct container *container, struct made *made
     return r;
 }
 
-static int make_directories(struct container *container, struct err *err)
+static int make_directories(
+    struct container *container, struct container *parent, struct err *err)
 {
     struct made made = {0};
-    int r = container->nested ? make_sandbox(container, &made, err) : 0;
+    int r = parent ? make_sandbox(container, parent, &made, err) : 0;
     if (r == 0)
         r = make_runtime_directory(container, &made, err);
     if (r < 0)
@@ -250,7 +251,7 @@ static struct container *accept(struct mesos *mesos, const char *id,
     if (parent)
         inherit(container, parent);
     container->directory = str_dup(container->config->directory);
-    *ret_code = make_directories(container, err);
+    *ret_code = make_directories(container, parent, err);
     if (*ret_code < 0) {
         container_erase(container);
         return NULL;

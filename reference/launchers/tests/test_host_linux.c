@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -389,6 +390,48 @@ static void children_of_a_gone_agent_are_reaped(void **state)
     plan_release(&plan);
 }
 
+/* A container's directory may hold links by which the agent would make and cover things on the
+ * host. */
+static void below_a_base_no_link_is_followed(void **state)
+{
+    static const struct {
+        const char *path;
+        int result;
+    } cases[] = {{"plain/deep", 0}, {"plain/deep", 0}, {"trap/made", -ENOTDIR}, {"trap", -ENOTDIR},
+        {"plain/../../out", -EINVAL}, {"file", -ENOTDIR}};
+    struct world *world = *state;
+    _cleanup_free_ char *base = str_printf("%s/base", world->directory);
+    _cleanup_free_ char *victim = str_printf("%s/victim", world->directory);
+    _cleanup_free_ char *trap = str_printf("%s/trap", base);
+    _cleanup_free_ char *made = str_printf("%s/made", victim);
+    _cleanup_free_ char *file = str_printf("%s/file", base);
+    assert_int_equal(host_mkdir(world->host, base, 0755, true, NULL), 0);
+    assert_int_equal(host_mkdir(world->host, victim, 0755, true, NULL), 0);
+    assert_int_equal(host_symlink(world->host, victim, trap, NULL), 0);
+    assert_int_equal(host_file_write(world->host, file, "", 0, 0644, NULL), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        assert_int_equal(
+            host_mkdir_below(world->host, base, cases[i].path, 0750, NULL), cases[i].result);
+    assert_false(host_file_exists(world->host, made));
+    assert_true(host_path_links(world->host, base, "trap/made"));
+    assert_false(host_path_links(world->host, base, "plain/deep"));
+    struct mount_entry entry = {.target = trap, .source = base, .flags = MS_BIND};
+    assert_int_equal(host_mount_below(world->host, base, &entry, NULL), -ENOTDIR);
+    assert_false(host_is_mounted(world->host, victim));
+    _cleanup_free_ char *plain = str_printf("%s/plain", base);
+    entry.target = plain;
+    if (geteuid() == 0) {
+        assert_int_equal(host_mount_below(world->host, base, &entry, NULL), 0);
+        assert_true(host_is_mounted(world->host, plain));
+        entry.flags |= MS_REMOUNT | MS_RDONLY;
+        assert_int_equal(host_mount_below(world->host, base, &entry, NULL), 0);
+        assert_int_equal(host_mkdir_below(world->host, base, "plain/x", 0755, NULL), -EROFS);
+        assert_int_equal(host_unmount(world->host, plain, 0, NULL), 0);
+    }
+    host_tree_remove(world->host, base, NULL);
+    host_tree_remove(world->host, victim, NULL);
+}
+
 static void nothing_leaks(void **state)
 {
     struct world *world = *state;
@@ -478,6 +521,7 @@ int main(void)
         TEST(run_does_not_wait_for_end_of_file),
         TEST(helper_cannot_be_overwritten),
         TEST(children_of_a_gone_agent_are_reaped),
+        TEST(below_a_base_no_link_is_followed),
         TEST(nothing_leaks),
         TEST(facts_are_there),
         TEST_OLD(status_is_in_the_file),
