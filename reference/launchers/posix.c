@@ -168,12 +168,13 @@ static int by_pid(const void *a, const void *b)
 }
 
 /*
- * Marks (in `ours`) what belongs to the record: the init, all below it, and its session and group.
- * A number is not given to a new process while it is that of a session or group; so when the init
+ * What belongs to the record: the init, all below it, and its session and group. Each gets its
+ * generation in `ours`, which is that of its parent and one where it is found by that alone; 0 for
+ * those of others. A number is not given to a new process while it is that of a session or group; so when the init
  * has ended and there is a process of its pid, nothing is left of the old session.
  */
 static void mark_tree(
-    const struct posix_record *record, const struct process_info *list, size_t count, bool *ours)
+    const struct posix_record *record, const struct process_info *list, size_t count, size_t *ours)
 {
     if (record->ended) {
         const struct process_info key = {.pid = record->pid};
@@ -192,10 +193,28 @@ static void mark_tree(
             const struct process_info key = {.pid = list[i].ppid};
             const struct process_info *parent =
                 list[i].ppid > 0 ? bsearch(&key, list, count, sizeof(*list), by_pid) : NULL;
-            if (parent && ours[parent - list])
-                changed = ours[i] = true;
+            if (parent && ours[parent - list]) {
+                ours[i] = ours[parent - list] + 1;
+                changed = true;
+            }
         }
     }
+}
+
+/* The next to be killed, the youngest generation first and the init last: whatever the agent did
+ * not come to when it crashed can still be found by its parent. `count`: nobody is left. */
+static size_t take_youngest(const struct posix_record *record, const struct process_info *list,
+    size_t count, size_t *ours)
+{
+    size_t best = count;
+    for (size_t i = 0; i < count; i++) {
+        if (ours[i] && (best == count || ours[i] > ours[best] ||
+                           (ours[i] == ours[best] && list[best].pid == record->pid)))
+            best = i;
+    }
+    if (best < count)
+        ours[best] = 0;
+    return best;
 }
 
 /* Kills what is alive of the record; yields how many were. */
@@ -207,11 +226,11 @@ static int kill_scan(struct posix_record *record, size_t *ret_alive, struct err 
     int result = host_process_list(host, &list, &count, err);
     if (result < 0)
         return result;
-    _cleanup_free_ bool *ours = mem_alloc(count + 1);
+    _cleanup_free_ size_t *ours = mem_alloc((count + 1) * sizeof(*ours));
     mark_tree(record, list, count, ours);
     *ret_alive = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!ours[i] || list[i].state == 'Z' || list[i].state == 'X')
+    for (size_t i; (i = take_youngest(record, list, count, ours)) < count;) {
+        if (list[i].state == 'Z' || list[i].state == 'X')
             continue;
         (*ret_alive)++;
         result = host_signal(host, list[i].pid, SIGKILL, err);
