@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <ctype.h>
 #include <signal.h>
 #include <string.h>
 
 #include "fakes/docker/fake_docker.h"
 #include "reference/base/mem.h"
 #include "reference/cgroups/cgroup_fs.h"
+#include "reference/docker/names.h"
 #include "scenarios/engine/run/run.h"
 
 void outside_note_cgroup(struct run *run, struct cgroup_fs *fs, const char *path)
@@ -41,26 +41,19 @@ static void remove_cgroup(struct run *run, struct cgroup_fs *fs, const char *pat
     }
 }
 
-/* The docker containerizer takes only names with a UUID for its own (docker.md): the others are an
- * operator's to remove. */
-static bool is_uuid(const char *text)
+/* What the docker containerizer does not take for its own (docker.md 3), or is told to leave alone
+ * when it does not know it, is an operator's to end. */
+static void end_docker_strangers(struct run *run)
 {
-    static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-    for (size_t i = 0; i < sizeof(form); i++) {
-        bool fits = form[i] == 'x' ? isxdigit((unsigned char)text[i]) != 0 : text[i] == form[i];
-        if (!fits)
-            return false;
-    }
-    return true;
-}
-
-static void end_docker_container(struct run *run, const char *id)
-{
-    static const char *const ends[] = {"", ".executor"};
-    for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-        _cleanup_free_ char *name = str_printf("mesos-%s%s", id, ends[i]);
-        if (fake_docker_pid(run->world->docker, name) > 0)
-            fake_docker_exit(run->world->docker, name, SIGKILL);
+    struct fake_docker *engine = run->world->docker;
+    bool kills_orphans = str_equal(flags_other(&run->flags, "docker_kill_orphans"), "true");
+    _cleanup_strv_ char **names = fake_docker_names(engine, true);
+    for (size_t i = 0; names[i]; i++) {
+        struct docker_name name = {0};
+        bool ours = kills_orphans && docker_name_parse(names[i], &name);
+        free(name.id);
+        if (!ours)
+            fake_docker_exit(engine, names[i], SIGKILL);
     }
 }
 
@@ -71,11 +64,8 @@ void outside_undo(struct run *run)
     void *value;
     while (strmap_next(run->spawned, &cursor, &name, &value))
         host_signal(run->world->observer, (pid_t)(intptr_t)value, SIGKILL, NULL);
-    cursor = 0;
-    while (run->world->docker && strmap_next(run->known, &cursor, &name, &value)) {
-        if (!is_uuid(name))
-            end_docker_container(run, name);
-    }
+    if (run->world->docker)
+        end_docker_strangers(run);
     run_settle(run, 100 * NS_PER_MS, NS_PER_SEC);
     for (size_t i = run->outside_cgroups_count; i > 0; i--)
         remove_cgroup(run, run->outside_cgroups[i - 1].fs, run->outside_cgroups[i - 1].path);

@@ -208,6 +208,9 @@ static bool may_be_left(const struct run *run, const char *line)
 
 /* What ends by itself when its agent is gone (a child that waits at its gate) gets so much time. */
 #define BACKGROUND_QUIET_NS (300 * NS_PER_MS)
+/* With docker: the longest pause after which it looks again for what a `docker run` of an agent that
+ * has crashed may still make (removal.c). */
+#define DOCKER_QUIET_NS (33 * NS_PER_SEC)
 #define BACKGROUND_LIMIT_NS (120 * NS_PER_SEC)
 #define GRACE_NS (10 * NS_PER_MS)
 #define GRACE_REAL_NS (2 * NS_PER_SEC)
@@ -245,8 +248,9 @@ static int audit(struct run *run, struct err *err)
  * knows) comes to its end before it stops. */
 static void settle_background(struct run *run)
 {
+    uint64_t quiet_ns = run->world->docker ? DOCKER_QUIET_NS : BACKGROUND_QUIET_NS;
     if (run->lenient && run->world->virtual_time && instance_alive(run))
-        run_settle(run, BACKGROUND_QUIET_NS, BACKGROUND_LIMIT_NS);
+        run_settle(run, quiet_ns, BACKGROUND_LIMIT_NS);
 }
 
 /* After a fault some things are only logged, and left for the next agent to find. */
