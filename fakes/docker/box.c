@@ -90,6 +90,8 @@ static void apply_limits(const struct box *box, struct cgroup_root *root, const 
     write_number(root, path, "cpu.cfs_quota_us", &options->cpu_quota);
     write_number(root, path, "memory.soft_limit_in_bytes", &options->memory_reservation);
     write_number(root, path, "memory.limit_in_bytes", &options->memory);
+    const struct opt_u64 with_swap = {options->memory.set, 2 * options->memory.value};
+    write_number(root, path, "memory.memsw.limit_in_bytes", &with_swap);
     if (!cgroup_root_is_v2(root))
         return;
     write_number(root, path, "memory.low", &options->memory_reservation);

@@ -16,6 +16,7 @@ struct docker_removal {
     struct docker_running *running; /* may still make what is to be removed; NULL: it can't */
     unsigned attempts;              /* that are left, whoever may make it */
     uint64_t pause_ns;              /* before the next of them */
+    bool removed;                   /* docker has said so at last */
     struct host_request *request;   /* a delay, or the removal of one name */
 };
 
@@ -71,8 +72,12 @@ static void removal_due(void *arg, int result)
 {
     struct docker_removal *removal = arg;
     removal->request = NULL;
-    if (result == 0)
-        removal_next(removal);
+    if (result < 0)
+        return;
+    if (removal->removed && !removal->running && removal->attempts == 0)
+        removal->next++;
+    removal->removed = false;
+    removal_next(removal);
 }
 
 static void removed(void *arg, int result, const void *value, const struct err *err)
@@ -82,9 +87,10 @@ static void removed(void *arg, int result, const void *value, const struct err *
     removal->request = NULL;
     if (result == -ESHUTDOWN)
         return;
-    bool again = removal->running || removal->attempts > 1;
-    if (result < 0 && again) {
-        /* docker run has not made it yet */
+    if (removal->running || removal->attempts > 1) {
+        /* docker run has perhaps not made it yet: newer CLIs say of what is not there that it was
+         * removed, when it is by force */
+        removal->removed = result == 0;
         removal->attempts -= removal->attempts > 0;
         removal->request =
             host_timer(removal->docker->host, removal->pause_ns, removal_due, removal);

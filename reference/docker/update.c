@@ -88,6 +88,22 @@ static int write_cpu(
         : cgroup_write_u64(fs, path, "cpu.cfs_quota_us", docker_cpu_quota_us(quota), err);
 }
 
+/*
+ * `docker run --memory` has limited memory and swap together, to twice as much, and the kernel lets
+ * no limit of memory rise above that (EINVAL): it rises first, to what docker would have made it.
+ * Not in docker.md 9, by which such an update would fail. wanted UINT64_MAX: no limit.
+ */
+static int raise_swap(
+    struct cgroup_fs *fs, const char *path, uint64_t wanted_bytes, struct err *err)
+{
+    static const char file[] = "memory.memsw.limit_in_bytes";
+    uint64_t current = 0;
+    if (cgroup_read_u64(fs, path, file, &current, NULL) < 0 || current >= wanted_bytes)
+        return 0; /* swap is not counted here, or is no obstacle */
+    return wanted_bytes == UINT64_MAX ? cgroup_write(fs, path, file, "-1", err)
+                                      : cgroup_write_u64(fs, path, file, 2 * wanted_bytes, err);
+}
+
 /* The hard limit only grows: a lower one would kill what already uses more. */
 static int write_memory(
     const struct docker_container *container, struct cgroup_fs *fs, struct err *err)
@@ -102,14 +118,17 @@ static int write_memory(
             fs, path, "memory.soft_limit_in_bytes", docker_memory_bytes(mem), err);
     if (r < 0 || (!limit->set && !requested))
         return r;
-    if (limit->set && isinf(limit->value))
-        return cgroup_write(fs, path, "memory.limit_in_bytes", "-1", err);
+    if (limit->set && isinf(limit->value)) {
+        r = raise_swap(fs, path, UINT64_MAX, err);
+        return r < 0 ? r : cgroup_write(fs, path, "memory.limit_in_bytes", "-1", err);
+    }
     uint64_t wanted = docker_memory_bytes(limit->set ? limit->value : mem);
     uint64_t current = 0;
     r = cgroup_read_u64(fs, path, "memory.limit_in_bytes", &current, err);
     if (r < 0 || wanted <= current)
         return r;
-    return cgroup_write_u64(fs, path, "memory.limit_in_bytes", wanted, err);
+    r = raise_swap(fs, path, wanted, err);
+    return r < 0 ? r : cgroup_write_u64(fs, path, "memory.limit_in_bytes", wanted, err);
 }
 
 /* The file system of a v1 controller; NULL: there is none. */

@@ -15,6 +15,7 @@ struct agent;
 struct backend;
 struct world;
 struct docker;
+struct docker_control;
 struct fake_docker;
 
 struct world_options {
@@ -62,10 +63,12 @@ struct world {
     struct host *observer;      /* owned */
     pid_t observer_pid;         /* its process, in the namespaces of an agent */
     struct fake_docker *docker; /* the simulated engine, NULL: none; owned */
+    struct docker_control *docker_control; /* of that, or of a real one; NULL: none; owned */
     char *work_dir;
     char *runtime_dir;
     char *cgroups_root;
     char *workload; /* value of a workload's command */
+    const char *docker_workload; /* in a container of docker; NULL: the same */
     bool virtual_time;
 };
 

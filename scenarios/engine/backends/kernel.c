@@ -14,6 +14,7 @@
 #include "reference/cgroups/cgroup_fs.h"
 #include "reference/host_linux.h"
 #include "scenarios/engine/backends/audit.h"
+#include "scenarios/engine/backends/docker_control.h"
 #include "scenarios/engine/backends/kernel_clean.h"
 #include "scenarios/engine/backends/kernel_world.h"
 #include "scenarios/engine/backends/machine.h"
@@ -63,6 +64,8 @@ void kernel_flags(struct world *world, struct flags *flags)
     str_set(&flags->launcher_dir, programs);
     _cleanup_free_ char *cache = str_printf("%s/fetch", kernel_of(world)->directory);
     flags_set(flags, "fetcher_cache_dir", cache, NULL);
+    if (world->docker_control)
+        docker_real_flags(world->docker_control, flags);
 }
 
 /* Zombies are this process' own: an agent reaps those that it watches, init those of an agent that
@@ -105,6 +108,8 @@ char **kernel_audit(struct world *world, bool final)
     audit_cgroups(world, &lines);
     audit_mounts(kernel_of(world), &lines);
     audit_runtime(world, &lines);
+    if (world->docker_control)
+        docker_real_audit(world->docker_control, &lines);
     if (final)
         audit_descriptors(kernel_of(world), &lines);
     return lines;
@@ -174,6 +179,8 @@ char **kernel_describe(struct world *world)
 void kernel_free_world(struct world *world)
 {
     struct kernel_world *kernel = kernel_of(world);
+    if (world->docker_control)
+        world->docker_control->ops->free(world->docker_control);
     if (world->observer) {
         world_clean(world, kernel->directory);
         host_gone(world->observer);
@@ -229,6 +236,17 @@ static int make_directory(struct kernel_world *kernel, struct err *err)
     return 0;
 }
 
+static int take_docker(
+    struct kernel_world *kernel, const struct node *agent, struct err *err)
+{
+    if (!machine_has_docker(agent))
+        return 0;
+    _cleanup_free_ char *front = kernel_program_path("seatrial-docker");
+    kernel->base.docker_workload = DOCKER_WORKLOAD;
+    return docker_control_real(
+        kernel->directory, front, kernel->base.workload, &kernel->base.docker_control, err);
+}
+
 int kernel_world_make(const struct world_options *options, const struct backend *backend,
     const struct world_ops *ops, struct world **ret_world, struct err *err)
 {
@@ -251,12 +269,15 @@ int kernel_world_make(const struct world_options *options, const struct backend 
         result = world->observer ? host_mkdir(world->observer, world->work_dir, 0755, true, err)
                                  : err->code;
     }
+    if (result == 0) {
+        world->observer_pid = getpid();
+        observer_set(world->observer);
+        result = take_docker(kernel, options->agent, err);
+    }
     if (result < 0) {
         kernel_free_world(world);
         return result;
     }
-    world->observer_pid = getpid();
-    observer_set(world->observer);
     kernel->descriptors = open_descriptors();
     *ret_world = world;
     return 0;
@@ -283,7 +304,6 @@ bool kernel_has(enum capability capability, const char **ret_reason)
     static const char *const lacks[CAPABILITY_COUNT] = {
         [CAPABILITY_VIRTUAL_TIME] = "time is real here",
         [CAPABILITY_KERNEL_KNOBS] = "a real kernel misbehaves only when it wants to",
-        [CAPABILITY_DOCKER] = "no docker engine is started here",
         [CAPABILITY_SIMULATION] = "this is no simulation",
     };
     static const uint64_t root_only = NEED(CAPABILITY_ROOT) | NEED(CAPABILITY_IMAGES) |
@@ -296,6 +316,8 @@ bool kernel_has(enum capability capability, const char **ret_reason)
                                        NEED(CAPABILITY_CGROUPS_V1) | NEED(CAPABILITY_CGROUPS_V2) |
                                        NEED(CAPABILITY_CGROUPS_HYBRID);
     *ret_reason = lacks[capability];
+    if (capability == CAPABILITY_DOCKER && !docker_real_socket())
+        *ret_reason = "no engine is given: ci/docker-engine run COMMAND starts one";
     if (*ret_reason)
         return false;
     if ((root_only & NEED(capability)) && geteuid() != 0)

@@ -25,10 +25,20 @@ const char *machine_cgroup2(void)
     return NULL;
 }
 
+bool machine_has_docker(const struct node *agent)
+{
+    size_t count;
+    struct node *const *names = node_list(agent, "containerizers", &count);
+    bool has = false;
+    for (size_t i = 0; i < count; i++)
+        has = has || strcmp(names[i]->text, "docker") == 0;
+    return has;
+}
+
 const char *machine_layout(const struct node *agent)
 {
     const char *asked = node_text(agent, "cgroups");
-    if (!str_equal(node_text(agent, "launcher"), "linux"))
+    if (!str_equal(node_text(agent, "launcher"), "linux") && !machine_has_docker(agent))
         return "none";
     if (asked)
         return strcmp(asked, "hybrid") == 0 ? NULL : asked;

@@ -10,6 +10,9 @@
 bool machine_has_v1(void);
 /* Where version 2 is mounted: the standard place, or beside version 1; NULL when nowhere. */
 const char *machine_cgroup2(void);
+/* Is docker among its containerizers? It reads and writes the cgroups of its containers, whoever
+ * launches those of others. */
+bool machine_has_docker(const struct node *agent);
 /* For host_linux_options.cgroups: the version that the agent asks for; without a wish that which
  * the machine stands on, as an agent refuses a hybrid layout. */
 const char *machine_layout(const struct node *agent);

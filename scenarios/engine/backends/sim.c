@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "fakes/cgroupfs/cgroupfs.h"
-#include "fakes/docker/fake_docker.h"
 #include "fakes/executors/sim_executors.h"
 #include "fakes/fetcher/sim_fetcher.h"
 #include "fakes/kernel/cgroup.h"
@@ -21,6 +20,7 @@
 #include "reference/base/mem.h"
 #include "reference/launchers/launcher.h"
 #include "reference/mesos/mesos.h"
+#include "scenarios/engine/backends/docker_control.h"
 #include "scenarios/engine/backends/audit.h"
 
 #define TRACE_KEPT 25
@@ -277,6 +277,8 @@ static void sim_free(struct world *world)
         host_gone(world->observer);
         host_free(world->observer);
     }
+    if (world->docker_control)
+        world->docker_control->ops->free(world->docker_control);
     fake_docker_free(world->docker);
     cgroups_unmount(sim);
     kernel_free(sim->kernel);
@@ -361,6 +363,7 @@ static void make_docker(struct sim_backend_world *sim, const struct node *agent)
         return;
     struct fake_docker *engine = fake_docker_new(sim->kernel);
     sim->base.docker = engine;
+    sim->base.docker_control = docker_control_sim(engine);
     sim->docker_cli = str_equal(node_text(docker, "client"), "cli");
     char *const none[] = {NULL};
     fake_docker_add_image(engine,

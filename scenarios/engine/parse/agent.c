@@ -41,7 +41,7 @@ static const struct schema image_schema = SCHEMA("an image", image_keys, "name")
 static const char *const clients[] = {"double", "cli", NULL};
 static const struct key docker_keys[] = {
     {"client", VALUE_ENUM, 0, clients, NULL, NULL,
-        "double (default): the agent calls the engine itself; cli: by the docker program"},
+        "double (default, only simulated): the agent calls the engine itself; cli: by its program"},
     {"images", VALUE_MAP, KEY_LIST, NULL, &image_schema, NULL,
         "images beyond busybox:latest (local) and far:latest (to be pulled)"},
     {"version", VALUE_TEXT, 0, NULL, NULL, NULL, "what `docker --version` says"},

@@ -154,6 +154,10 @@ static uint64_t agent_needs(const struct node *agent)
         if (str_equal(names[i]->text, "docker"))
             needs |= NEED(CAPABILITY_DOCKER);
     }
+    const struct node *docker = node_get(agent, "docker");
+    if (str_equal(node_text(docker, "client"), "double") || node_get(docker, "images") ||
+        node_get(docker, "version"))
+        needs |= NEED(CAPABILITY_SIMULATION);
     if (node_get(agent, "fakes") || str_equal(node_text(agent, "fetcher"), "fake") ||
         str_equal(node_text(agent, "provisioner"), "fake"))
         needs |= NEED(CAPABILITY_PARTS);

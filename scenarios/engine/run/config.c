@@ -130,7 +130,9 @@ static json_t *command_json(struct run *run, const struct node *args)
         for (size_t i = docker ? 1 : 0; arguments[i]; i++)
             json_array_append_new(list, json_string(arguments[i]));
         json_object_set_new(json, "shell", json_false());
-        json_object_set_new(json, "value", json_string(run->world->workload));
+        const char *program = docker && run->world->docker_workload ? run->world->docker_workload
+                                                                    : run->world->workload;
+        json_object_set_new(json, "value", json_string(program));
         json_object_set_new(json, "arguments", list);
     }
     const struct node *environment = node_get(args, "environment");

@@ -6,17 +6,17 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fakes/docker/fake_docker.h"
 #include "reference/base/mem.h"
 #include "reference/base/strbuf.h"
 #include "reference/model/container_id.h"
+#include "scenarios/engine/backends/docker_control.h"
 #include "scenarios/engine/run/operation.h"
 
 static void release_all(struct run *run)
 {
     struct instance *instance = &run->instance;
-    if (run->world->docker)
-        fake_docker_calm(run->world->docker);
+    if (run->world->docker_control)
+        run->world->docker_control->ops->calm(run->world->docker_control);
     fault_plan_release(&run->faults);
     run->faults = (struct fault_plan){0};
     if (run->world->ops->knobs_off)
@@ -208,8 +208,8 @@ static bool may_be_left(const struct run *run, const char *line)
 
 /* What ends by itself when its agent is gone (a child that waits at its gate) gets so much time. */
 #define BACKGROUND_QUIET_NS (300 * NS_PER_MS)
-/* With docker: the longest pause after which it looks again for what a `docker run` of an agent that
- * has crashed may still make (removal.c). */
+/* With docker: the longest pause after which it looks again for what a `docker run` of an agent
+ * that has crashed may still make (removal.c). */
 #define DOCKER_QUIET_NS (33 * NS_PER_SEC)
 #define BACKGROUND_LIMIT_NS (120 * NS_PER_SEC)
 #define GRACE_NS (10 * NS_PER_MS)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The simulated docker engine: what is to go wrong in it, and what it shows. */
+/* The docker engine: what is to go wrong in it, and what it shows. */
 #include "scenarios/engine/steps/docker.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "fakes/docker/fake_docker.h"
 #include "reference/base/mem.h"
+#include "scenarios/engine/backends/docker_control.h"
 #include "scenarios/engine/parse/check.h"
 #include "scenarios/engine/steps/steps.h"
 
@@ -27,7 +27,8 @@ static const struct key docker_keys[] = {
     {"garbage", VALUE_ENUM, 0, docker_verb_names, NULL, NULL,
         "the next call prints `text` instead of what it should"},
     {"delay", VALUE_ENUM, 0, docker_verb_names, NULL, NULL, "the next call takes `time` longer"},
-    {"exit", VALUE_ID, 0, NULL, NULL, NULL, "the main process of the container ends"},
+    {"exit", VALUE_ID, 0, NULL, NULL, NULL,
+        "the main process of the container ends (a real one by SIGKILL)"},
     {"refuse", VALUE_BOOL, 0, NULL, NULL, NULL, "nobody listens on the socket any more, or again"},
     {"restart", VALUE_BOOL, 0, NULL, NULL, NULL, "the engine restarts: its containers are killed"},
     {"version", VALUE_TEXT, 0, NULL, NULL, NULL, "what `docker --version` says from now on"},
@@ -63,7 +64,7 @@ static const char *name_of(const struct node *args)
     return of ? of : node_text(args, "name");
 }
 
-static bool add_rule(struct fake_docker *engine, const struct node *args)
+static bool add_rule(struct docker_control *control, const struct node *args)
 {
     for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
         if (!node_get(args, faults[i].key))
@@ -76,52 +77,50 @@ static bool add_rule(struct fake_docker *engine, const struct node *args)
             .text = node_text(args, "text"),
             .delay_ns = node_amount(args, "time", 0),
             .times = (unsigned)node_amount(args, "times", faults[i].times)};
-        fake_docker_add_rule(engine, &rule);
+        control->ops->add_rule(control, &rule);
         return true;
     }
     return false;
 }
 
 static int end_container(
-    struct fake_docker *engine, const char *name, const struct node *args, struct err *err)
+    struct docker_control *control, const char *name, const struct node *args, struct err *err)
 {
     int status = (int)node_number(args, "signal", 0);
-    if (fake_docker_pid(engine, name) == 0)
-        return err_set(err, -ESRCH, "%s does not run", name);
-    fake_docker_exit(engine, name, status ? status : (int)(node_amount(args, "status", 0) << 8));
-    return 0;
+    return control->ops->end(
+        control, name, status ? status : (int)(node_amount(args, "status", 0) << 8), err);
 }
 
 static int docker_step_run(struct run *run, const struct step *step, struct err *err)
 {
     const struct node *args = step->args;
-    struct fake_docker *engine = run->world->docker;
-    if (!engine)
+    struct docker_control *control = run->world->docker_control;
+    if (!control)
         return err_set(err, -ENOENT,
             "there is no docker engine, expected docker among the agent's containerizers");
     const char *ended = node_text(args, "exit");
-    if (add_rule(engine, args))
+    if (add_rule(control, args))
         return 0;
     if (node_get(args, "release")) {
         enum docker_verb verb = (enum docker_verb)node_amount(args, "release", 0);
-        return fake_docker_release(engine, verb, name_of(args))
+        return control->ops->release(control, verb, name_of(args))
                    ? 0
                    : err_set(err, -ENOENT, "expected something to be held there, but nothing was");
     }
     if (ended) {
         _cleanup_free_ char *name = str_printf("mesos-%s", ended);
-        return end_container(engine, name, args, err);
-    } else if (node_get(args, "end")) {
-        return end_container(engine, node_text(args, "end"), args, err);
-    } else if (node_get(args, "start")) {
-        return fake_docker_start(engine, node_text(args, "start"), err);
-    } else if (node_get(args, "version")) {
-        fake_docker_set_version(engine, node_text(args, "version"));
-    } else if (node_get(args, "refuse")) {
-        fake_docker_refuse(engine, node_bool(args, "refuse", true));
-    } else {
-        fake_docker_restart(engine);
+        return end_container(control, name, args, err);
     }
+    if (node_get(args, "end"))
+        return end_container(control, node_text(args, "end"), args, err);
+    if (node_get(args, "start"))
+        return control->ops->start(control, node_text(args, "start"), err);
+    if (node_get(args, "restart"))
+        return control->ops->restart(control, err);
+    if (node_get(args, "version"))
+        control->ops->set_version(control, node_text(args, "version"));
+    else
+        control->ops->refuse(control, node_bool(args, "refuse", true));
     return 0;
 }
 
@@ -137,7 +136,7 @@ static const struct key look_keys[] = {
 };
 const struct schema expect_docker_schema = SCHEMA("docker", look_keys, NULL);
 
-static char *look_container(struct fake_docker *engine, const struct node *args)
+static char *look_container(struct docker_control *control, const struct node *args)
 {
     const char *of = node_text(args, "of");
     _cleanup_free_ char *name =
@@ -145,8 +144,8 @@ static char *look_container(struct fake_docker *engine, const struct node *args)
            : str_dup(node_text(args, "name"));
     if (!name)
         return NULL;
-    bool exists = fake_docker_exists(engine, name);
-    bool running = exists && fake_docker_pid(engine, name) > 0;
+    bool exists, running;
+    control->ops->look(control, name, &exists, &running);
     if (node_bool(args, "exists", exists) != exists)
         return str_printf(
             "%s to %sexist, but it does%s", name, exists ? "not " : "", exists ? "" : " not");
@@ -156,11 +155,11 @@ static char *look_container(struct fake_docker *engine, const struct node *args)
     return NULL;
 }
 
-static char *look_called(struct fake_docker *engine, const struct node *args)
+static char *look_called(struct docker_control *control, const struct node *args)
 {
     const char *wanted = node_text(args, "called");
     const struct node *count = node_get(args, "count");
-    char *const *lines = fake_docker_lines(engine);
+    _cleanup_strv_ char **lines = control->ops->lines(control);
     struct check check = {.kind = CHECK_RANGE, .low = 1, .high = 1e18};
     double seen = 0;
     for (size_t i = 0; wanted && lines && lines[i]; i++)
@@ -175,13 +174,13 @@ static char *look_called(struct fake_docker *engine, const struct node *args)
 
 char *expect_look_docker(struct run *run, const struct node *args)
 {
-    struct fake_docker *engine = run->world->docker;
-    if (!engine)
+    struct docker_control *control = run->world->docker_control;
+    if (!control)
         return str_dup("a docker engine, but there is none");
-    char *seen = look_container(engine, args);
-    return seen ? seen : look_called(engine, args);
+    char *seen = look_container(control, args);
+    return seen ? seen : look_called(control, args);
 }
 
 const struct step_spec step_docker = {"docker", &docker_schema,
-    "tells the simulated docker engine what is to go wrong",
-    NEED(CAPABILITY_DOCKER) | NEED(CAPABILITY_SIMULATION), NULL, docker_step_run, true};
+    "tells the docker engine what is to go wrong; of a real one in front of its CLI",
+    NEED(CAPABILITY_DOCKER), NULL, docker_step_run, true};
