@@ -119,6 +119,8 @@ int isolator_docker_runtime_create(
 int isolator_linux_capabilities_create(
     const struct isolator_context *, struct isolator **, struct err *);
 int isolator_linux_nnp_create(const struct isolator_context *, struct isolator **, struct err *);
+int isolator_linux_seccomp_create(
+    const struct isolator_context *, struct isolator **, struct err *);
 int isolator_namespaces_ipc_create(
     const struct isolator_context *, struct isolator **, struct err *);
 int isolator_namespaces_pid_create(

@@ -38,6 +38,7 @@ const struct isolator_entry isolator_registry[] = {
     {"disk/du", true, true, 0, isolator_disk_du_create},
     {"network/cni", true, false, 0, isolator_network_cni_create},
     {"network/ports", true, false, ISOLATOR_NEEDS_LINUX_LAUNCHER, isolator_network_ports_create},
+    {"linux/seccomp", true, true, ISOLATOR_NEEDS_ROOT, isolator_linux_seccomp_create},
     {"environment_secret", true, true, 0, isolator_environment_secret_create},
 };
 const size_t isolator_registry_count = ARRAY_SIZE(isolator_registry);
