@@ -260,6 +260,7 @@ struct host_ops {
     int (*unmount)(struct host *host, const char *target, int flags, struct err *err);
     int (*mounts)(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count,
         struct err *err);
+    bool (*may_be_mounted)(struct host *host, const char *path); /* NULL: always true */
 
     /* Streams of bytes over Unix sockets. NULL: this world has none. */
     const struct host_stream_ops *streams;
@@ -415,6 +416,9 @@ int host_mounts(struct host *host, pid_t pid, struct mount_info **ret_mounts, si
  * be told. */
 bool host_is_mounted(struct host *host, const char *target);
 void mount_info_free(struct mount_info *mounts, size_t count);
+/* False only when nothing is mounted at or below the path, as the agent sees it: cheaper than the
+ * table, which grows with what is mounted. */
+bool host_may_be_mounted(struct host *host, const char *path);
 
 /*
  * Channels: lines of text to and from another process of the machine, over a Unix socket. A line

@@ -198,6 +198,11 @@ int host_mounts(struct host *host, pid_t pid, struct mount_info **ret_mounts, si
                       : host->ops->mounts(host, pid, ret_mounts, ret_count, err);
 }
 
+bool host_may_be_mounted(struct host *host, const char *path)
+{
+    return host->gone || !host->ops->may_be_mounted || host->ops->may_be_mounted(host, path);
+}
+
 void user_info_release(struct user_info *user)
 {
     free(user->groups);

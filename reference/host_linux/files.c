@@ -87,18 +87,38 @@ static int write_all(int fd, const char *data, size_t length)
     return 0;
 }
 
-/* A reader sees the old file or the new one, never a part: containerizer.md 6.1. */
+/* A file without content is whole as soon as it is there. */
+static bool make_empty(const char *path, mode_t mode)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd < 0)
+        return false;
+    bool made = fchmod(fd, mode) == 0;
+    close(fd);
+    return made;
+}
+
+/* A reader sees the old file or the new one, never a part: containerizer.md 6.1. The temporary
+ * file's name is this process' alone, and what an earlier one of its number has left is replaced. */
 int linux_file_write(struct host *host, const char *path, const void *data, size_t length,
     mode_t mode, struct err *err)
 {
     (void)host;
-    _cleanup_free_ char *temporary = str_printf("%s.XXXXXX", path);
-    _cleanup_close_ int fd = mkostemp(temporary, O_CLOEXEC);
+    if (length == 0 && make_empty(path, mode))
+        return 0;
+    _cleanup_free_ char *temporary = str_printf("%s.%d", path, (int)getpid());
+    unsigned tries = 0;
+    int fd;
+    do
+        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    while (fd < 0 && errno == EEXIST && tries++ == 0 && unlink(temporary) == 0);
     if (fd < 0)
         return err_errno(err, -errno, "write %s", path);
     int result = write_all(fd, data, length);
-    if (result == 0 && fchmod(fd, mode) < 0)
+    /* The umask leaves the owner's bits alone, and nothing else is in most modes. */
+    if (result == 0 && mode & 077 && fchmod(fd, mode) < 0)
         result = -errno;
+    close(fd);
     if (result == 0 && rename(temporary, path) < 0)
         result = -errno;
     if (result == 0)
@@ -107,11 +127,8 @@ int linux_file_write(struct host *host, const char *path, const void *data, size
     return err_errno(err, result, "write %s", path);
 }
 
-int linux_read_path(int directory, const char *path, char **ret_text, size_t *ret_length)
+int linux_read_open(int fd, char **ret_text, size_t *ret_length)
 {
-    _cleanup_close_ int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return -errno;
     struct stat info;
     size_t capacity = 4096;
     if (fstat(fd, &info) == 0 && info.st_size > 0)
@@ -138,6 +155,12 @@ int linux_read_path(int directory, const char *path, char **ret_text, size_t *re
     if (ret_length)
         *ret_length = length;
     return 0;
+}
+
+int linux_read_path(int directory, const char *path, char **ret_text, size_t *ret_length)
+{
+    _cleanup_close_ int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    return fd < 0 ? -errno : linux_read_open(fd, ret_text, ret_length);
 }
 
 int linux_file_read(

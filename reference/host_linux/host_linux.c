@@ -40,6 +40,7 @@ static void linux_free(struct host *base)
     struct host_linux *host = host_linux_of(base);
     linux_flights_free(host);
     linux_exits_free(host);
+    linux_mount_table_close(host);
     if (host->init_helper >= 0)
         close(host->init_helper);
     free(host);
@@ -78,6 +79,7 @@ static const struct host_ops linux_ops = {
     .mount_below = linux_mount_below,
     .unmount = linux_unmount,
     .mounts = linux_mounts,
+    .may_be_mounted = linux_may_be_mounted,
     .streams = &linux_streams,
     .agent_gone = linux_children_abandon,
     .free = linux_free,
@@ -165,6 +167,7 @@ int host_linux_new(struct loop *loop, struct trace *trace, const struct host_lin
     struct host_linux *host = mem_alloc(sizeof(*host));
     host_init(&host->base, &linux_ops, loop, trace);
     host->init_helper = -1;
+    linux_mount_table_open(host);
     list_init(&host->flights);
     host->watched = u64map_new();
     host->children = u64map_new();

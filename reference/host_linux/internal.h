@@ -15,6 +15,8 @@ struct host_linux {
     bool has_clone3;
     struct u64map *watched;      /* pid -> struct watched_process * */
     struct u64map *children;     /* pids of children that are not watched */
+    int mount_table;             /* open, to be told of changes; -1 when it can't be */
+    char *mount_text;            /* as it was read last */
     struct list flights;         /* new processes that still use our memory: spawn.c */
     struct flight *spare_flight;
 };
@@ -81,7 +83,8 @@ int linux_file_remove(struct host *host, const char *path, struct err *err);
 int linux_list(struct host *host, const char *path, char ***ret_names, struct err *err);
 int linux_symlink(struct host *host, const char *target, const char *path, struct err *err);
 int linux_real_path(struct host *host, const char *path, char **ret_path, struct err *err);
-/* The whole file; -errno. */
+/* The rest of an open file, and a whole file; -errno. */
+int linux_read_open(int fd, char **ret_text, size_t *ret_length);
 int linux_read_path(int directory, const char *path, char **ret_text, size_t *ret_length);
 
 /* tree.c: whole trees, never through a symlink. */
@@ -99,6 +102,10 @@ int linux_mount_below(
 int linux_unmount(struct host *host, const char *target, int flags, struct err *err);
 int linux_mounts(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count,
     struct err *err);
+
+bool linux_may_be_mounted(struct host *host, const char *path);
+void linux_mount_table_open(struct host_linux *host);
+void linux_mount_table_close(struct host_linux *host);
 
 /* devices.c */
 int linux_node_copy(

@@ -4,9 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <unistd.h>
+
+#include "reference/base/strbuf.h"
 
 int linux_mount(struct host *host, const struct mount_entry *entry, struct err *err)
 {
@@ -112,4 +117,45 @@ int linux_mounts(struct host *host, pid_t pid, struct mount_info **ret_mounts, s
     *ret_mounts = mounts;
     *ret_count = count;
     return 0;
+}
+
+/* The table's text, read again only when the kernel says that something was mounted or unmounted
+ * in our namespace since; NULL when it can't be read. */
+static const char *mount_text(struct host_linux *host)
+{
+    struct pollfd change = {.fd = host->mount_table, .events = POLLPRI};
+    if (host->mount_table < 0 || (host->mount_text && poll(&change, 1, 0) == 0))
+        return host->mount_text;
+    free(host->mount_text);
+    host->mount_text = NULL;
+    if (lseek(host->mount_table, 0, SEEK_SET) < 0 ||
+        linux_read_open(host->mount_table, &host->mount_text, NULL) < 0)
+        return NULL;
+    return host->mount_text;
+}
+
+bool linux_may_be_mounted(struct host *base, const char *path)
+{
+    _cleanup_strbuf_ struct strbuf shown = STRBUF_INIT;
+    const char *text = mount_text(host_linux_of(base));
+    strbuf_add(&shown, " ");
+    for (; *path; path++) { /* as the table has it: proc(5) */
+        if (strchr(" \t\n\\", *path))
+            strbuf_addf(&shown, "\\%03o", (unsigned)*path);
+        else
+            strbuf_addf(&shown, "%c", *path);
+    }
+    return !text || strstr(text, strbuf_text(&shown));
+}
+
+void linux_mount_table_open(struct host_linux *host)
+{
+    host->mount_table = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+}
+
+void linux_mount_table_close(struct host_linux *host)
+{
+    if (host->mount_table >= 0)
+        close(host->mount_table);
+    free(host->mount_text);
 }

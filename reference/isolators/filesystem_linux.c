@@ -321,8 +321,11 @@ static int sandbox_unmount(struct host *host, const char *directory, struct err 
     _cleanup_free_ char *below = str_printf("%s/", directory);
     struct mount_info *mounts = NULL;
     size_t count = 0;
-    int result = host_mounts(host, 0, &mounts, &count, err);
+    int result;
 
+    if (!host_may_be_mounted(host, directory))
+        return 0;
+    result = host_mounts(host, 0, &mounts, &count, err);
     for (size_t i = result < 0 ? 0 : count; i > 0; i--) {
         const char *target = mounts[i - 1].target;
         int r = 0;

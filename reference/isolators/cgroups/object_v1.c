@@ -100,13 +100,20 @@ int cgroups_v1_start(struct cgroups_object *object, struct err *err)
 static int hierarchy_create(struct cgroup_subsystem *subsystem, struct cgroup_container *container,
     const struct user_info *owner, struct err *err)
 {
-    int r;
+    const bool levels = strv_contains(subsystem->hierarchy->controllers, "cpuset");
+    int r = levels && cgroup_exists(subsystem->fs, container->path) ? -EEXIST : -ENOENT;
 
-    if (cgroup_exists(subsystem->fs, container->path))
+    /* Usually the cgroup above is there: then this is the only call. */
+    if (!levels)
+        r = cgroup_create(subsystem->fs, container->path, err);
+    if (r == -EEXIST)
         return err_set(err, -EEXIST, "the cgroup %s already exists in %s", container->path,
             subsystem->hierarchy->name);
     container->owned |= 1u << subsystem->index;
-    r = level_create(subsystem, container->path, err);
+    if (r == -ENOENT) {
+        err_clear(err);
+        r = level_create(subsystem, container->path, err);
+    }
     if (r == 0 && owner)
         r = cgroup_chown(subsystem->fs, container->path, NULL, owner->uid, owner->gid, err);
     return r;
