@@ -86,6 +86,8 @@ struct isolator_entry {
 };
 extern const struct isolator_entry isolator_registry[];
 extern const size_t isolator_registry_count;
+/* The names that "cgroups/" stands for; NULL-terminated. */
+extern const char *const isolator_cgroup_names[];
 
 struct isolator_list {
     struct isolator **items;

@@ -44,7 +44,7 @@ const struct isolator_entry isolator_registry[] = {
 const size_t isolator_registry_count = ARRAY_SIZE(isolator_registry);
 
 /* What the one object for cgroups/ understands; it checks them against the hierarchies itself. */
-static const char *const cgroup_names[] = {"cgroups/all", "cgroups/blkio", "cgroups/cpu",
+const char *const isolator_cgroup_names[] = {"cgroups/all", "cgroups/blkio", "cgroups/cpu",
     "cgroups/cpuset", "cgroups/devices", "cgroups/hugetlb", "cgroups/io", "cgroups/mem",
     "cgroups/net_cls", "cgroups/net_prio", "cgroups/pids", NULL};
 
@@ -81,8 +81,8 @@ static char **known_names(void)
         if (!str_ends(isolator_registry[i].name, "/"))
             strv_add(&names, isolator_registry[i].name);
     }
-    for (size_t i = 0; cgroup_names[i]; i++)
-        strv_add(&names, cgroup_names[i]);
+    for (size_t i = 0; isolator_cgroup_names[i]; i++)
+        strv_add(&names, isolator_cgroup_names[i]);
     for (size_t i = 0; i < ARRAY_SIZE(aliases); i++)
         strv_add(&names, aliases[i].name);
     return names;
@@ -94,7 +94,7 @@ static bool is_known(const char *name)
 
     if (!entry)
         return false;
-    return !str_ends(entry->name, "/") || strv_contains((char *const *)cgroup_names, name);
+    return !str_ends(entry->name, "/") || strv_contains((char *const *)isolator_cgroup_names, name);
 }
 
 static bool is_module(const char *name, struct isolator *const *extra, size_t count)

@@ -279,9 +279,58 @@ static void test_domain_socket(void **state)
     check_values(&cases[1], 2);
 }
 
+/* Flags of cgroups isolators beyond the contract. */
+static void test_beyond(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *value;
+        const char *message; /* NULL: it is good */
+    } cases[] = {
+        {"cgroups_pids_max", "1", NULL},
+        {"cgroups_pids_max", "0", "expected at least 1, got 0"},
+        {"cgroups_pids_max", "many", "expected a whole number"},
+        {"cgroups_cpuset_cpus", "0-3,8", NULL},
+        {"cgroups_cpuset_cpus", "3-1", "expected a list such as 0-3,8, got \"3-1\""},
+        {"cgroups_cpuset_cpus", "1-2x", "expected a list"},
+        {"cgroups_cpuset_cpus", "a", "expected a list"},
+        {"cgroups_cpuset_mems", "", "expected a list"},
+        {"cgroups_cpuset_mems", "-1", "expected a list"},
+        {"cgroups_io_max", "8:0 rbps=1048576 wiops=max;8:16 wbps=1", NULL},
+        {"cgroups_io_max", "sda rbps=1", "got \"sda rbps=1\""},
+        {"cgroups_io_max", "8:0", "expected MAJOR:MINOR and limits"},
+        {"cgroups_io_max", "8:0 rbps=fast", "expected MAJOR:MINOR and limits"},
+        {"cgroups_io_max", "8:0 rbps=", "expected MAJOR:MINOR and limits"},
+        {"cgroups_io_max", ";", "names no device"},
+        {"cgroups_memory_high_ratio", "0.9", NULL},
+        {"cgroups_memory_high_ratio", "1.5", "expected 0 to 1, got 1.5"},
+        {"cgroups_memory_min_ratio", "-1", "expected 0 to 1, got -1"},
+        {"cgroups_hugetlb_limits", "2MB=64MB;1GB=0B", NULL},
+        {"cgroups_hugetlb_limits", "2MB", "expected SIZE=LIMIT such as 2MB=64MB"},
+        {"cgroups_hugetlb_limits", "2MB=", "expected SIZE=LIMIT"},
+        {"cgroups_hugetlb_limits", "0MB=1MB", "expected SIZE=LIMIT"},
+        {"cgroups_hugetlb_limits", "", "names no size"},
+        {"cgroups_cpu_weight_clamp", "maybe", "expected true, 1, false or 0"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_err_ struct err err = ERR_INIT;
+        struct flags flags;
+        flags_init(&flags);
+        int result = flags_set(&flags, cases[i].name, cases[i].value, &err);
+        if (!cases[i].message && result < 0)
+            fail_msg("%s", err_text(&err));
+        if (cases[i].message && (result >= 0 || !strstr(err_text(&err), cases[i].message)))
+            fail_msg("%s=%s: expected \"%s\", got \"%s\"", cases[i].name, cases[i].value,
+                cases[i].message, err_text(&err));
+        flags_release(&flags);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_beyond),
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_kinds),

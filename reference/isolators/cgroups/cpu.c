@@ -17,9 +17,10 @@ struct cpu_scale {
     double per_cpu;
     double per_revocable_cpu;
     uint64_t least;
+    uint64_t most; /* what the kernel takes; only with cgroups_cpu_weight_clamp */
 };
-static const struct cpu_scale scale_v1 = {1024, 10, 2};
-static const struct cpu_scale scale_v2 = {100, 1, 1};
+static const struct cpu_scale scale_v1 = {1024, 10, 2, 262144};
+static const struct cpu_scale scale_v2 = {100, 1, 1, 10000};
 
 static int requested(const struct resources *requests, double *ret_cpus, struct err *err)
 {
@@ -36,6 +37,9 @@ static uint64_t weight_of(const struct cgroup_subsystem *subsystem, const struct
                      resources_scalar(requests, "cpus", RESOURCES_REVOCABLE, &revocable);
     const uint64_t weight = (uint64_t)((low ? scale->per_revocable_cpu : scale->per_cpu) * cpus);
 
+    if (weight > scale->most &&
+        flags_other_bool(&subsystem->object->flags, "cgroups_cpu_weight_clamp"))
+        return scale->most;
     return weight > scale->least ? weight : scale->least;
 }
 

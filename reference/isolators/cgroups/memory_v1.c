@@ -27,7 +27,13 @@ struct memory_container {
 
 static int memory_create(struct cgroup_subsystem *subsystem, struct err *err)
 {
+    static const char *const of_v2[] = {"cgroups_memory_high_ratio", "cgroups_memory_min_ratio"};
     uint64_t disabled = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(of_v2); i++) {
+        if (flags_other(&subsystem->object->flags, of_v2[i]))
+            return err_set(err, -ENOTSUP, "%s needs cgroups v2", of_v2[i]);
+    }
     int r = cgroup_read_key(
         subsystem->fs, "", "memory.oom_control", "oom_kill_disable", &disabled, err);
 

@@ -168,6 +168,42 @@ static int memory_recover(
     return 0;
 }
 
+/* A share of an amount by a flag beyond the contract; without the flag nothing is written. */
+static int share_write(struct cgroup_subsystem *subsystem, const char *path, const char *file,
+    const char *flag, uint64_t bytes, struct err *err)
+{
+    const char *ratio = flags_other(&subsystem->object->flags, flag);
+
+    if (!ratio)
+        return 0;
+    if (bytes == MEMORY_UNLIMITED)
+        return cgroup_write(subsystem->fs, path, file, "max", err);
+    return cgroup_write_u64(
+        subsystem->fs, path, file, (uint64_t)(strtod(ratio, NULL) * (double)bytes), err);
+}
+
+/* memory.high follows the hard limit that is in force, memory.min the request. */
+static int shares_write(
+    struct cgroup_subsystem *subsystem, const char *path, uint64_t soft, struct err *err)
+{
+    uint64_t hard = 0;
+    int r = max_read(subsystem, path, &hard, err);
+
+    if (r == 0)
+        r = share_write(subsystem, path, "memory.high", "cgroups_memory_high_ratio", hard, err);
+    return r < 0 ? r
+                 : share_write(
+                       subsystem, path, "memory.min", "cgroups_memory_min_ratio", soft, err);
+}
+
+static int hard_write(struct cgroup_subsystem *subsystem, const char *path, uint64_t hard,
+    struct err *err)
+{
+    return hard == MEMORY_UNLIMITED
+               ? cgroup_write(subsystem->fs, path, "memory.max", "max", err)
+               : cgroup_write_u64(subsystem->fs, path, "memory.max", hard, err);
+}
+
 static int memory_update(struct cgroup_subsystem *subsystem, struct cgroup_container *container,
     const struct resources *requests, const struct resource_limits *limits, struct err *err)
 {
@@ -179,14 +215,11 @@ static int memory_update(struct cgroup_subsystem *subsystem, struct cgroup_conta
         r = cgroup_write_u64(subsystem->fs, container->path, "memory.low", soft, err);
     if (r == 0)
         r = max_read(subsystem, container->path, &current, err);
-    if (r < 0 || !memory_hard_is_due(!memory->hard_written, hard, current))
-        return r;
-    if (hard == MEMORY_UNLIMITED)
-        r = cgroup_write(subsystem->fs, container->path, "memory.max", "max", err);
-    else
-        r = cgroup_write_u64(subsystem->fs, container->path, "memory.max", hard, err);
-    memory->hard_written = memory->hard_written || r == 0;
-    return r;
+    if (r == 0 && memory_hard_is_due(!memory->hard_written, hard, current)) {
+        r = hard_write(subsystem, container->path, hard, err);
+        memory->hard_written = memory->hard_written || r == 0;
+    }
+    return r < 0 ? r : shares_write(subsystem, container->path, soft, err);
 }
 
 static int memory_usage(struct cgroup_subsystem *subsystem, struct cgroup_container *container,
