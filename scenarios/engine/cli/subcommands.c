@@ -8,6 +8,7 @@ const struct subcommand subcommands[] = {
     {"agent", "runs the agent as a process, driven through its socket", stats_agent_main},
     {"replay", "plays recorded operations on the cgroup model and compares", replay_main},
     {"bench", "measures", bench_main},
+    {"isolators", "lists isolators, and what of them was checked where", isolators_main},
     {"lab", "plays scenarios on other kernels", lab_main},
     {"stats", "figures of containers, from the kernel", stats_main},
     {"cgroupfs", "mounts a fake cgroup file system", cgroupfs_main},
