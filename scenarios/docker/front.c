@@ -159,24 +159,42 @@ void front_wait(const char *directory, const struct docker_call *call)
         nanosleep(&pause, NULL);
 }
 
-/* Lets go on what waits; a call that was killed meanwhile does not count. */
-static unsigned release_held(
-    const char *directory, const char *file, const char *verb, const char *name)
+static bool is_held(const char *directory, const char *file, const char *verb, const char *name)
 {
     _cleanup_strv_ char **lines = file_lines(directory, file);
-    _cleanup_free_ char *path = front_path(directory, file);
-    bool matches = strv_length(lines) == 2 && str_equal(lines[0], verb) &&
-                   (!name || strstr(lines[1], name));
-    if (!matches)
-        return 0;
-    unlink(path);
-    return kill((pid_t)strtol(file + strlen(HELD), NULL, 10), 0) == 0;
+    return strv_length(lines) == 2 && str_equal(lines[0], verb) &&
+           (!name || strstr(lines[1], name));
+}
+
+/* The calls that wait, and still live; lets them go on when asked to. */
+static unsigned count_held(
+    const char *directory, enum docker_verb verb, const char *name, bool release)
+{
+    unsigned count = 0;
+    DIR *stream = opendir(directory);
+    const struct dirent *entry;
+    while (stream && (entry = readdir(stream))) {
+        if (!str_starts(entry->d_name, HELD) ||
+            !is_held(directory, entry->d_name, docker_verb_names[verb], name))
+            continue;
+        _cleanup_free_ char *path = front_path(directory, entry->d_name);
+        if (release)
+            unlink(path);
+        count += kill((pid_t)strtol(entry->d_name + strlen(HELD), NULL, 10), 0) == 0;
+    }
+    if (stream)
+        closedir(stream);
+    return count;
+}
+
+bool front_holds(const char *directory, enum docker_verb verb, const char *name)
+{
+    return count_held(directory, verb, name, false) > 0;
 }
 
 unsigned front_release(const char *directory, enum docker_verb verb, const char *name)
 {
     _cleanup_strbuf_ struct strbuf left = STRBUF_INIT;
-    unsigned count = 0;
     int lock = lock_rules(directory);
     _cleanup_strv_ char **lines = file_lines(directory, "rules");
     for (size_t i = 0; lines && lines[i]; i++) {
@@ -188,14 +206,7 @@ unsigned front_release(const char *directory, enum docker_verb verb, const char 
         json_type_release(&front_rule_json, &rule);
     }
     write_text(directory, "rules", O_TRUNC, strbuf_text(&left));
-    DIR *stream = opendir(directory);
-    const struct dirent *entry;
-    while (stream && (entry = readdir(stream))) {
-        if (str_starts(entry->d_name, HELD))
-            count += release_held(directory, entry->d_name, docker_verb_names[verb], name);
-    }
-    if (stream)
-        closedir(stream);
+    unsigned count = count_held(directory, verb, name, true);
     close(lock);
     return count;
 }

@@ -41,6 +41,8 @@ void front_add_rule(const char *directory, const struct front_rule *rule);
  * released by its table. */
 bool front_take_rule(
     const char *directory, const struct docker_call *call, struct front_rule *ret_rule);
+/* Does a call of that verb and name (NULL: any) wait? */
+bool front_holds(const char *directory, enum docker_verb verb, const char *name);
 /* Removes the holds of that verb and name (NULL: any), and lets go on what they hold. How many. */
 unsigned front_release(const char *directory, enum docker_verb verb, const char *name);
 /* Waits until somebody releases this call. */

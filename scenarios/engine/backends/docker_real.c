@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "reference/base/mem.h"
@@ -17,6 +18,8 @@
 
 #define IMAGE "busybox:latest"
 #define IMPORTED "seatrial-busybox:latest"
+#define HOLD_LOOK_NS 20000000L
+#define HOLD_LOOKS 100u
 #define FRESH "seatrial-image" /* the container from which the image is made */
 
 struct real_control {
@@ -98,7 +101,12 @@ static void real_add_rule(struct docker_control *control, const struct fake_dock
 static unsigned real_release(
     struct docker_control *control, enum docker_verb verb, const char *name)
 {
-    return front_release(real_of(control)->directory, verb, name);
+    const struct timespec pause = {0, HOLD_LOOK_NS};
+    const char *directory = real_of(control)->directory;
+    /* The agent may have asked a moment ago, and the program not have got there yet. */
+    for (unsigned i = 0; i < HOLD_LOOKS && !front_holds(directory, verb, name); i++)
+        nanosleep(&pause, NULL);
+    return front_release(directory, verb, name);
 }
 
 static void real_calm(struct docker_control *control)

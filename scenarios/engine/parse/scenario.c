@@ -170,10 +170,16 @@ static uint64_t agent_needs(const struct node *agent)
 static uint64_t step_needs(const struct step *step)
 {
     static const char *const waits[] = {"for", "quiet"};
-    static const char *const inner[] = {"calls", "order", "traced"};
+    static const char *const inner[] = {"calls", "order", "traced", "updates"};
+    /* A launch on its way to an agent that is a process is not asked about (remote.c). */
+    static const char *const launching[] = {"PULLING", "MOUNTING"};
     uint64_t needs = node_get(step->args, "command") ? NEED(CAPABILITY_SHELL) : 0;
     for (size_t i = 0; i < ARRAY_SIZE(inner); i++) {
         if (node_get(step->args, inner[i]))
+            needs |= NEED(CAPABILITY_PARTS);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(launching); i++) {
+        if (str_equal(node_text(step->args, "state"), launching[i]))
             needs |= NEED(CAPABILITY_PARTS);
     }
     for (size_t i = 0; i < ARRAY_SIZE(waits); i++) {

@@ -155,19 +155,28 @@ static char *look_container(struct docker_control *control, const struct node *a
     return NULL;
 }
 
-static char *look_called(struct docker_control *control, const struct node *args)
+static char *look_called(
+    struct run *run, struct docker_control *control, const struct node *args)
 {
     const char *wanted = node_text(args, "called");
     const struct node *count = node_get(args, "count");
     _cleanup_strv_ char **lines = control->ops->lines(control);
     struct check check = {.kind = CHECK_RANGE, .low = 1, .high = 1e18};
     double seen = 0;
-    for (size_t i = 0; wanted && lines && lines[i]; i++)
-        seen += match_text(wanted, lines[i]);
+    const char *first = NULL;
+    for (size_t i = 0; wanted && lines && lines[i]; i++) {
+        bool fits = match_text(wanted, lines[i]);
+        seen += fits;
+        first = fits && !first ? lines[i] : first;
+    }
     if (count)
         check_parse(count, &check);
-    if (!wanted || check_number_value(&check, seen))
+    if (!wanted || check_number_value(&check, seen)) {
+        if (first) /* for ci/docker-lines */
+            trace_event(run->world->trace, "engine", "docker.line", 0, "demanded=%s recorded=%s",
+                wanted, first);
         return NULL;
+    }
     return str_printf("%s calls of docker like %s, but there are %.0f",
         count ? count->text : ">= 1", wanted, seen);
 }
@@ -178,7 +187,7 @@ char *expect_look_docker(struct run *run, const struct node *args)
     if (!control)
         return str_dup("a docker engine, but there is none");
     char *seen = look_container(control, args);
-    return seen ? seen : look_called(control, args);
+    return seen ? seen : look_called(run, control, args);
 }
 
 const struct step_spec step_docker = {"docker", &docker_schema,
