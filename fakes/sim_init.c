@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "fakes/kernel/pipe.h"
 #include "fakes/sim_init.h"
 
 #include <errno.h>
@@ -163,7 +164,10 @@ void init_free(struct sim_init *init)
 {
     init_forget_plan(init);
     free(init->status_path);
+    pipe_closed(init->world->kernel, init->output_path);
+    pipe_closed(init->world->kernel, init->errors_path);
     free(init->errors_path);
+    free(init->input_path);
     free(init->output_path);
     free(init);
 }
@@ -200,8 +204,12 @@ void sim_init_start(struct sim_world *world, struct process *process, const stru
     init->state = INIT_STARTING;
     if (plan->runtime_directory)
         init->status_path = str_printf("%s/status", plan->runtime_directory);
-    init->output_path = inherited(plan, 1, outputs);
-    init->errors_path = inherited(plan, 2, outputs);
+    const char *tty = plan->info.tty_slave_path;
+    init->input_path = str_dup(tty ? tty : plan->stdio[0]);
+    init->output_path = tty ? str_dup(tty) : inherited(plan, 1, outputs);
+    init->errors_path = tty ? str_dup(tty) : inherited(plan, 2, outputs);
+    pipe_opened(world->kernel, init->output_path);
+    pipe_opened(world->kernel, init->errors_path);
     init_keep_plan(init, plan);
     init->gate = mem_alloc(sizeof(*init->gate));
     init->gate->init = init;

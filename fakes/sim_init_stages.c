@@ -321,6 +321,7 @@ static int workload_begin(const struct sim_init *init, struct process *process)
         .argv = init->argv,
         .environment = init->environment,
         .directory = init->working_directory,
+        .stdin_path = init->input_path,
         .stdout_path = init->output_path,
         .stderr_path = init->errors_path,
         .rootfs = init->info ? init->info->rootfs : NULL,

@@ -23,6 +23,7 @@ enum init_state state;
     struct sim_gate *gate;    /* NULL once closed */
     int signal;               /* that came before the workload */
     char *status_path;        /* NULL: no status, the process itself becomes the command */
+    char *input_path;
     char *output_path;
     char *errors_path;
 

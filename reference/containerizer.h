@@ -37,6 +37,7 @@ struct containerizer_ops {
     void (*launch)(struct containerizer *, const char *id, const struct container_config *config,
         const struct environment_variable *environment, size_t environment_count,
         const char *pid_checkpoint_path, struct done done);
+    /* value: const char *, path of the socket of its I/O switchboard. */
     void (*attach)(struct containerizer *, const char *id, struct done done);
     void (*update)(struct containerizer *, const char *id, const struct resources *requests,
         const struct resource_limits *limits, struct done done);

@@ -7,6 +7,7 @@
 
 #include "fakes/docker/engine.h"
 #include "fakes/executors/programs.h"
+#include "fakes/executors/sim_io.h"
 #include "fakes/kernel/process.h"
 #include "fakes/kernel/workload.h"
 #include "fakes/sim_host.h"
@@ -14,6 +15,7 @@
 #include "fakes/vfs.h"
 #include "reference/docker/docker_cli.h"
 #include "reference/executors/docker_executor.h"
+#include "reference/io_switchboard/server.h"
 
 struct sim_executor {
     struct sim_resident resident;
@@ -183,6 +185,32 @@ static void play_docker(void *arg, struct process *process, const struct workloa
         docker_executor_new(executor->host, &options, docker, executor_exits, executor);
 }
 
+static void io_free(void *server)
+{
+    io_server_free(server);
+}
+
+static void play_io(void *arg, struct process *process, const struct workload_start *start)
+{
+    struct io_options options = {0};
+    struct io_server *server = NULL;
+    _cleanup_err_ struct err err = ERR_INIT;
+    (void)arg;
+    if (io_options_parse(start->argv + 1, &options, &err) < 0) {
+        refuse(process, start, io_server_usage(), &err);
+        return;
+    }
+    struct sim_executor *executor = executor_new(process, start);
+    executor->free = io_free;
+    int r = io_server_new(executor->host, &options, sim_io_ports_new(process->kernel),
+        executor_exits, executor, &server, &err);
+    executor->executor = server;
+    if (r < 0) {
+        say(start, process->kernel, err_text(&err));
+        process_exit(process, 1 << 8);
+    }
+}
+
 void sim_docker_executor_install(struct host *host, struct fake_docker *engine)
 {
     sim_host_player(host, "mesos-docker-executor", play_docker, engine);
@@ -191,13 +219,16 @@ void sim_docker_executor_install(struct host *host, struct fake_docker *engine)
 void sim_executors_install(struct host *host, const char *launcher_dir)
 {
     static const char *const files[] = {
-        "mesos-executor", "mesos-docker-executor", "mesos-tcp-connect", "mesos-fetcher"};
+        "mesos-executor", "mesos-docker-executor", "mesos-tcp-connect", "mesos-fetcher",
+        "mesos-io-switchboard"};
     struct vfs *vfs = sim_host_process(host)->kernel->vfs;
     vfs_mkdir(vfs, launcher_dir, 0755, true);
+    vfs_mkdir(vfs, "/tmp", 01777, true);
     for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
         _cleanup_free_ char *path = str_printf("%s/%s", launcher_dir, files[i]);
         vfs_write(vfs, path, "", 0, 0755, false);
     }
     sim_host_player(host, "mesos-executor", play_command, NULL);
+    sim_host_player(host, "mesos-io-switchboard", play_io, NULL);
     sim_check_programs_install(host);
 }

@@ -46,6 +46,7 @@ enum action_kind {
     ACTION_APPEND, /* append:PATH=TEXT */
     ACTION_READ,   /* read:PATH  copies it to stdout; a failure ends with exit 1 and a message on
                       stderr */
+    ACTION_ECHO,  /* echo: copies its input to its output until the input ends */
     ACTION_PRINT,  /* print:TEXT a line to stdout; error:TEXT a line to stderr */
     ACTION_ERROR,
     /* forks:N tries to have N children that sleep for ever; prints "forks: COUNT" */

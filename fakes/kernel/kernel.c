@@ -3,6 +3,7 @@
 
 #include "fakes/kernel/cgroup.h"
 #include "fakes/kernel/process_internal.h"
+#include "fakes/kernel/pipe.h"
 #include "fakes/vfs.h"
 #include "reference/base/mem.h"
 
@@ -54,6 +55,7 @@ void kernel_free(struct kernel *kernel)
     sched_free(kernel->sched);
     cgroup_exit_kernel(kernel);
     u64map_free(kernel->tasks);
+    pipes_free(kernel);
     vfs_free(kernel->vfs);
     rng_release(&kernel->rng);
     free(kernel);

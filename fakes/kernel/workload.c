@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "fakes/kernel/pipe.h"
 #include "fakes/kernel/process_internal.h"
 #include "fakes/kernel/workload_internal.h"
 #include "reference/base/mem.h"
@@ -32,15 +33,23 @@ static void program_put(struct workload_program *program)
     free(program->limits);
     free(program->groups);
     free(program->directory);
+    pipe_closed(program->kernel, program->stdout_path);
+    pipe_closed(program->kernel, program->stderr_path);
+    free(program->stdin_path);
     free(program->stdout_path);
     free(program->stderr_path);
     free(program->rootfs);
     free(program);
 }
 
-static struct workload_program *program_new(const struct workload_start *start)
+static struct workload_program *program_new(
+    struct kernel *kernel, const struct workload_start *start)
 {
     struct workload_program *program = mem_alloc(sizeof(*program));
+    program->kernel = kernel;
+    program->stdin_path = str_dup(start->stdin_path);
+    pipe_opened(kernel, start->stdout_path);
+    pipe_opened(kernel, start->stderr_path);
     program->argv = strv_copy(start->argv);
     program->environment = start->environment ? strv_copy(start->environment) : NULL;
     program->directory = str_dup(start->directory ? start->directory : "/");
@@ -166,6 +175,18 @@ static void player_turn(void *arg)
     program_put(program);
 }
 
+void workload_readable(struct kernel *kernel, pid_t pid)
+{
+    struct process *process = process_find(kernel, pid);
+    if (!process || !process->workload)
+        return;
+    list_for_each (node, &process->workload->players) {
+        struct player *player = list_entry(node, struct player, node);
+        if (player->wait == PLAYER_READS)
+            player_wake_after(player, 0);
+    }
+}
+
 static void workload_child_ended(struct process *process, struct process *child)
 {
     struct workload *workload = process->workload;
@@ -251,7 +272,7 @@ int workload_start(struct process *process, const struct workload_start *start)
 {
     if (!start->argv || !start->argv[0])
         return -EINVAL;
-    struct workload_program *program = program_new(start);
+    struct workload_program *program = program_new(process->kernel, start);
     workload_translate(program);
     process_set_command(process, start->argv[0]);
     process->handled_signals = 0;

@@ -32,6 +32,7 @@ struct workload_start {
     char *const *argv;
     char *const *environment;  /* "NAME=value"; NULL: empty */
     const char *directory;     /* working directory, as seen inside; NULL: "/" */
+    const char *stdin_path;    /* a pipe (pipe.h); NULL, or another file: empty */
     const char *stdout_path;   /* in the vfs, appended to; NULL: dropped */
     const char *stderr_path;
     const char *rootfs;        /* in the vfs, where absolute paths start; NULL: "/" */
@@ -48,6 +49,9 @@ struct workload_start {
  * must be alive and without a behaviour; its command becomes argv[0]. -EINVAL when argv is empty.
  */
 int workload_start(struct process *process, const struct workload_start *start);
+
+/* There is something to read for the process of that pid, if it still waits for that. */
+void workload_readable(struct kernel *kernel, pid_t pid);
 
 /* The JSON of report:PATH, as in scenarios/workload/README.md. Owned. */
 char *workload_report(const struct process *process);

@@ -7,6 +7,7 @@
 
 #include "fakes/kernel/cgroup.h"
 #include "fakes/kernel/namespace.h"
+#include "fakes/kernel/pipe.h"
 #include "fakes/kernel/process_internal.h"
 #include "fakes/kernel/workload_internal.h"
 #include "reference/base/err.h"
@@ -380,6 +381,23 @@ static void act_expect(struct player *player, const struct action *action)
             action->text, value);
 }
 
+/* Copies what is there, and comes again, until the input has ended. */
+static void act_echo(struct player *player, const struct action *action)
+{
+    struct process *process = process_of(player);
+    _cleanup_free_ char *text = NULL;
+    int result =
+        pipe_read(process->kernel, player->workload->program->stdin_path, process->pid, &text);
+    (void)action;
+    if (result == 1)
+        print(player, text);
+    if (result != 1 && result != -EAGAIN)
+        return;
+    player->frames[player->depth - 1].next--;
+    if (result == -EAGAIN)
+        player->wait = PLAYER_READS;
+}
+
 static void act_loop(struct player *player, const struct action *action)
 {
     player_push(player, action->actions, action->count, action->amount);
@@ -423,6 +441,7 @@ static void (*const acts[ACTION_KIND_COUNT])(struct player *, const struct actio
     [ACTION_WRITE] = act_write,
     [ACTION_APPEND] = act_write,
     [ACTION_READ] = act_read,
+    [ACTION_ECHO] = act_echo,
     [ACTION_PRINT] = act_print,
     [ACTION_ERROR] = act_print,
     [ACTION_FORK_UNTIL] = act_forks,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fakes/kernel/cgroup.h"
+#include "fakes/kernel/pipe.h"
 #include "fakes/kernel/workload_internal.h"
 #include "fakes/vfs.h"
 #include "reference/base/mem.h"
@@ -58,7 +59,7 @@ char *workload_path(const struct workload_program *program, const char *path)
 static void workload_output(
     const char *path, struct kernel *kernel, const char *text, size_t length)
 {
-    if (path)
+    if (path && !pipe_write(kernel, path, text, length))
         vfs_write(kernel->vfs, path, text, length, FILE_MODE, true);
 }
 

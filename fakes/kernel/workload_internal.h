@@ -13,6 +13,8 @@ struct workload_program {
     char **argv;
     char **environment;
     char *directory;
+    struct kernel *kernel;
+    char *stdin_path;
     char *stdout_path;
     char *stderr_path;
     char *rootfs;
@@ -37,6 +39,7 @@ enum player_wait {
     PLAYER_SLEEPS, /* for the timer, or for ever */
     PLAYER_BURNS,  /* for its demand */
     PLAYER_WAITS,  /* for children */
+    PLAYER_READS,  /* its input */
     PLAYER_STARVES /* for memory, in a group whose OOM killer is disabled */
 };
 

@@ -129,6 +129,16 @@ static int choose_launcher(struct creation *creation, struct err *err)
 
 /* --- isolators --- */
 
+static bool is_module(
+    const struct agent_parts *given, size_t count, const struct isolator *isolator)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (given->isolators[i] == isolator)
+            return true;
+    }
+    return false;
+}
+
 static int create_isolators(struct creation *creation, struct err *err)
 {
     struct agent_parts *given = &creation->given;
@@ -146,8 +156,10 @@ static int create_isolators(struct creation *creation, struct err *err)
     given->isolators_count = 0; /* they are the list's now */
     struct isolator_list *list = &creation->isolators;
     assert(list->count >= modules);
-    for (size_t i = 0; given->wrap_isolator && i < list->count - modules; i++)
-        list->items[i] = given->wrap_isolator(given->wrap_arg, list->items[i]);
+    for (size_t i = 0; given->wrap_isolator && i < list->count; i++) {
+        if (!is_module(given, modules, list->items[i]))
+            list->items[i] = given->wrap_isolator(given->wrap_arg, list->items[i]);
+    }
     return 0;
 }
 

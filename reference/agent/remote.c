@@ -140,7 +140,11 @@ static void pending_answer(
     } else if (pending->call == AGENT_CALL_KILL) {
         decoded.kill = json_is_true(value);
     }
-    pending_end(remote, n, pending, r, none ? NULL : &decoded, &err);
+    pending_end(remote, n, pending, r,
+        none                                   ? NULL
+        : pending->call == AGENT_CALL_ATTACH ? (const void *)json_string_value(value)
+                                               : &decoded,
+        &err);
     if (type && !none)
         json_type_release(type, &decoded);
 }

@@ -78,6 +78,8 @@ json_t *agent_value_encode(enum agent_call call, const void *value)
     case AGENT_CALL_WAIT:
     case AGENT_CALL_DESTROY:
         return json_type_encode(&termination_json, value);
+    case AGENT_CALL_ATTACH:
+        return json_string(value);
     case AGENT_CALL_KILL:
         return json_boolean(*(const bool *)value);
     default:

@@ -140,6 +140,8 @@ int isolator_disk_du_create(const struct isolator_context *, struct isolator **,
 int isolator_network_cni_create(const struct isolator_context *, struct isolator **, struct err *);
 int isolator_network_ports_create(
     const struct isolator_context *, struct isolator **, struct err *);
+int isolator_io_switchboard_create(
+    const struct isolator_context *, struct isolator **, struct err *);
 int isolator_environment_secret_create(
     const struct isolator_context *, struct isolator **, struct err *);
 /* The one object for every "cgroups/..." name asked for, v1 or v2 by the host's hierarchies. */

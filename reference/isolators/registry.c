@@ -7,7 +7,11 @@
 #include <string.h>
 
 #include "reference/cgroups/cgroup_fs.h"
+#include "reference/isolators/io_switchboard.h"
 #include "reference/isolators/isolator.h"
+
+/* Behind the modules, too. */
+#define SWITCHBOARD "io/switchboard"
 
 const struct isolator_entry isolator_registry[] = {
     {"filesystem/posix", false, false, 0, isolator_filesystem_posix_create},
@@ -40,6 +44,7 @@ const struct isolator_entry isolator_registry[] = {
     {"network/ports", true, false, ISOLATOR_NEEDS_LINUX_LAUNCHER, isolator_network_ports_create},
     {"linux/seccomp", true, true, ISOLATOR_NEEDS_ROOT, isolator_linux_seccomp_create},
     {"environment_secret", true, true, 0, isolator_environment_secret_create},
+    {SWITCHBOARD, true, true, 0, isolator_io_switchboard_create},
 };
 const size_t isolator_registry_count = ARRAY_SIZE(isolator_registry);
 
@@ -189,11 +194,21 @@ static int names_check(char *const *names, const struct isolator_context *contex
     return 0;
 }
 
+static bool has_switchboard(const struct isolator_context *context)
+{
+    _cleanup_free_ char *program =
+        str_printf("%s/" IO_SWITCHBOARD_PROGRAM, context->flags->launcher_dir);
+
+    return host_file_exists(context->host, program);
+}
+
 static bool is_wanted(
     const struct isolator_entry *entry, char *const *names, const struct isolator_context *context)
 {
     if (str_equal(entry->name, "environment_secret"))
         return true; /* always on */
+    if (str_equal(entry->name, SWITCHBOARD))
+        return has_switchboard(context);
     if (str_equal(entry->name, "cgroups/"))
         /* v2: the launcher needs its leaf cgroups, which this object makes. */
         return count_prefixed(names, "cgroups/", NULL) > 0 ||
@@ -223,6 +238,7 @@ int isolator_list_create(const struct isolator_context *context, struct isolator
 {
     _cleanup_strv_ char **names = NULL;
     struct isolator_list list = {0};
+    struct isolator *last = NULL;
     int r = names_expand(context->flags->isolation, &names, err);
 
     if (r == 0)
@@ -246,8 +262,12 @@ int isolator_list_create(const struct isolator_context *context, struct isolator
         isolator_list_free(&list);
         return r;
     }
+    if (list.count > 0 && str_equal(list.items[list.count - 1]->name, SWITCHBOARD))
+        last = list.items[--list.count];
     for (size_t i = 0; i < extra_count; i++)
         list_add(&list, extra[i]);
+    if (last)
+        list_add(&list, last);
     *ret_list = list;
     return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The instance: its table of operations, the records of its containers, and the machine. */
+#include "reference/isolators/io_switchboard.h"
 #include "reference/mesos/container.h"
 
 #include <assert.h>
@@ -170,11 +171,19 @@ void container_ready(struct container *container)
 /* The I/O switchboard serves containers with a TTY and DEBUG ones (containerizer.md 1.10). */
 static void mesos_attach(struct containerizer *containerizer, const char *id, struct done done)
 {
-    if (!container_find(mesos_of(containerizer), id))
+    const struct mesos *mesos = mesos_of(containerizer);
+    _cleanup_err_ struct err err = ERR_INIT;
+    _cleanup_free_ char *socket = NULL;
+    int r;
+    if (!container_find(mesos_of(containerizer), id)) {
         operation_refuse(done, -ENOENT, "attach", id, "unknown container");
+        return;
+    }
+    r = io_switchboard_socket(mesos->host, mesos->flags.runtime_dir, id, &socket, &err);
+    if (r < 0)
+        operation_refuse(done, r, "attach", id, err_text(&err));
     else
-        operation_refuse(
-            done, -EOPNOTSUPP, "attach", id, "container has no I/O switchboard server");
+        done_ok(done, socket);
 }
 
 static char **mesos_containers(struct containerizer *containerizer)

@@ -4,6 +4,7 @@
  * and its pid checkpointed: first for the agent, then in the runtime directory, so that a pid in
  * the runtime directory alone means that the agent's metadata was wiped (containerizer.md 1.3).
  */
+#include "reference/isolators/io_switchboard.h"
 #include "reference/mesos/container.h"
 
 #include <errno.h>
@@ -111,10 +112,21 @@ static int plan_mount_namespace(struct container *container, struct plan *plan, 
 
 /* --- the plan --- */
 
-/* stdout and stderr of the sandbox, owned by the user of the container. */
+/* The pipes of its I/O switchboard. False: it has none. */
+static bool plan_pipes(const struct container *container, struct plan *plan)
+{
+    const struct mesos *mesos = container->mesos;
+    for (unsigned fd = 0; fd < ARRAY_SIZE(plan->stdio); fd++)
+        plan->stdio[fd] =
+            io_switchboard_pipe(mesos->host, mesos->flags.runtime_dir, container->id, fd);
+    return plan->stdio[0];
+}
+
+/* stdout and stderr of the sandbox, owned by the user of the container; those with a terminal get
+ * it in the init. */
 static int plan_stdio(struct container *container, struct plan *plan, struct err *err)
 {
-    if (!container->directory)
+    if (plan->info.tty_slave_path || plan_pipes(container, plan) || !container->directory)
         return 0;
     plan->stdio[1] = path_join(container->directory, "stdout");
     plan->stdio[2] = path_join(container->directory, "stderr");

@@ -275,6 +275,20 @@ static void act_read(const struct action *action)
     text_release(&text);
 }
 
+static void act_echo(const struct action *action)
+{
+    char buffer[4096];
+    ssize_t length;
+    (void)action;
+    while ((length = read(STDIN_FILENO, buffer, sizeof(buffer))) != 0) {
+        look_for_signals();
+        if (length > 0)
+            fd_write(STDOUT_FILENO, buffer, (size_t)length);
+        else if (errno != EINTR)
+            return; /* a terminal whose other end is gone */
+    }
+}
+
 static void act_print(const struct action *action)
 {
     play_say(action->kind == ACTION_PRINT ? STDOUT_FILENO : STDERR_FILENO, "%s", action->text);
@@ -410,6 +424,7 @@ static void (*const acts[ACTION_KIND_COUNT])(const struct action *action) = {
     [ACTION_WRITE] = act_write,
     [ACTION_APPEND] = act_write,
     [ACTION_READ] = act_read,
+    [ACTION_ECHO] = act_echo,
     [ACTION_PRINT] = act_print,
     [ACTION_ERROR] = act_print,
     [ACTION_FORK_UNTIL] = act_forks,

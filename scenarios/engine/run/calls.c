@@ -169,14 +169,6 @@ static int remove_start(
     return 0;
 }
 
-static int attach_start(
-    struct run *run, struct operation *operation, const struct node *args, struct err *err)
-{
-    (void)args, (void)err;
-    containerizer_attach(containerizer_of(run), operation->id, operation_done(operation));
-    return 0;
-}
-
 static int prune_start(
     struct run *run, struct operation *operation, const struct node *args, struct err *err)
 {
@@ -224,6 +216,11 @@ static json_t *status_value(const void *value)
     return json_type_encode(&container_status_json, value);
 }
 
+static json_t *attach_value(const void *value)
+{
+    return json_deep_copy(value);
+}
+
 const struct operation_kind operation_launch = {"launch", launch_start, launch_value, judge_result};
 const struct operation_kind operation_destroy = {
     "destroy", destroy_start, termination_value, judge_termination};
@@ -234,6 +231,7 @@ const struct operation_kind operation_update = {"update", update_start, NULL, ju
 const struct operation_kind operation_usage = {"usage", usage_start, usage_value, judge_values};
 const struct operation_kind operation_status = {"status", status_start, status_value, judge_values};
 const struct operation_kind operation_remove = {"remove", remove_start, NULL, judge_result};
-const struct operation_kind operation_attach = {"attach", attach_start, NULL, judge_result};
+const struct operation_kind operation_attach = {
+    "attach", attach_start, attach_value, judge_values};
 const struct operation_kind operation_prune = {"prune", prune_start, NULL, judge_result};
 const struct operation_kind operation_recover = {"recover", recover_start, NULL, judge_result};

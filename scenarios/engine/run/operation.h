@@ -18,6 +18,11 @@ struct operation_kind {
 };
 struct done operation_done(struct operation *operation);
 
+/* attach.c: the client of a container's I/O switchboard, as the start of an operation. */
+int attach_start(
+    struct run *run, struct operation *operation, const struct node *args, struct err *err);
+void attach_sessions_free(struct run *run);
+
 /* Makes and starts; the operation belongs to the run. `step` NULL: the engine's own. */
 struct operation *operation_start(struct run *run, const struct operation_kind *kind,
     const char *id, const struct node *args, const struct step *step, struct err *err);

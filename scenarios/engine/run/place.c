@@ -154,7 +154,12 @@ char *place_key_value(const char *text, const char *key)
 
 pid_t place_init(struct run *run, const char *id)
 {
-    _cleanup_free_ char *path = mesos_runtime_file(run->flags.runtime_dir, id, "pid");
+    return place_pid(run, id, "pid");
+}
+
+pid_t place_pid(struct run *run, const char *id, const char *file)
+{
+    _cleanup_free_ char *path = mesos_runtime_file(run->flags.runtime_dir, id, file);
     _cleanup_free_ char *text = NULL;
     size_t length;
     if (host_file_read(run->world->observer, path, &text, &length, NULL) < 0)

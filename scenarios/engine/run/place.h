@@ -38,5 +38,7 @@ int place_json(struct run *run, json_t *json, struct err *err);
 char *place_key_value(const char *text, const char *key);
 /* Pid of a container's init, from its runtime directory; 0 when there is none. */
 pid_t place_init(struct run *run, const char *id);
+/* The pid that another file there holds. */
+pid_t place_pid(struct run *run, const char *id, const char *file);
 /* Number of processes of a container, or (NULL) of all that came since the scenario began. */
 size_t place_processes(struct run *run, const char *id);

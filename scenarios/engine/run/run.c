@@ -58,6 +58,7 @@ int run_open(struct run *run, const struct scenario *scenario, const struct back
         .lifecycles = strmap_new(),
         .keep_trace = options->keep_trace || wants_trace(scenario)};
     list_init(&run->operations);
+    list_init(&run->sessions);
     flags_init(&run->flags);
     int result = backend->world_new(&world_options, &run->world, err);
     if (result < 0)
@@ -76,6 +77,7 @@ void effect_record_release(struct effect_record *record)
 void run_close(struct run *run)
 {
     instance_crash(run);
+    attach_sessions_free(run);
     if (run->world) {
         trace_set_sink(run->world->trace, NULL, NULL);
         run->world->ops->free(run->world);

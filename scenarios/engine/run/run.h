@@ -93,6 +93,7 @@ struct run {
     bool record_effects;
     bool lenient; /* under a fault of a sweep: outcomes are not judged */
     struct list operations;
+    struct list sessions; /* attach.c */
     struct strmap *known;      /* id -> struct known * */
     struct strmap *labels;     /* label -> struct operation * */
     struct strmap *ranks;      /* isolator -> its place in the agent's list, from 1 */

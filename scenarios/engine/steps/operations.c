@@ -158,7 +158,30 @@ static const struct key remove_keys[] = {
     OPERATION_KEYS(&done_expect),
 };
 static const struct schema remove_schema = SCHEMA("remove", remove_keys, "id");
-static const struct schema attach_schema = SCHEMA("attach", remove_keys, "id");
+
+static const struct key window_keys[] = {
+    {"rows", VALUE_INTEGER, 0, NULL, NULL, NULL, "default 24"},
+    {"columns", VALUE_INTEGER, 0, NULL, NULL, NULL, "default 80"},
+};
+static const struct schema window_schema = SCHEMA("a window", window_keys, NULL);
+static const struct key attach_keys[] = {
+    {"id", VALUE_ID, KEY_REQUIRED, NULL, NULL, NULL, "the container"},
+    {"output", VALUE_BOOL, 0, NULL, NULL, NULL,
+        "attach to the output until it ends (default true)"},
+    {"until", VALUE_MATCH, 0, NULL, NULL, NULL, "or until this has come of stdout"},
+    {"window", VALUE_MAP, 0, NULL, &window_schema, NULL, "the size of the terminal, sent first"},
+    {"input", VALUE_TEXT, KEY_LIST, NULL, NULL, NULL,
+        "attach to the input, and send these; an empty one is the end of stdin"},
+    {"raw", VALUE_TEXT, KEY_LIST, NULL, NULL, NULL, "lines to send there as they are"},
+    {"end", VALUE_BOOL, 0, NULL, NULL, NULL,
+        "say that this was all, and wait for the answer (default true)"},
+    {"expect", VALUE_CHECK_MAP, 0, NULL, NULL, NULL,
+        "`stdout` and `stderr` that came, `heartbeats`, and of the input's answer `status` and "
+        "`error`; or {failed: /…/}"},
+    {"async", VALUE_BOOL, 0, NULL, NULL, NULL, "go on without waiting for the outcome"},
+    {"as", VALUE_TEXT, 0, NULL, NULL, NULL, "a name for a later `await`"},
+};
+static const struct schema attach_schema = SCHEMA("attach", attach_keys, "id");
 
 static const struct key prune_keys[] = {
     {"keep", VALUE_TEXT, KEY_LIST, NULL, NULL, NULL, "images to keep"},

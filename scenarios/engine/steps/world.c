@@ -55,6 +55,8 @@ static const struct schema spawn_schema = SCHEMA("spawn", spawn_keys, NULL);
 static const struct key signal_keys[] = {
     {"of", VALUE_ID, 0, NULL, NULL, NULL, "the init of this container"},
     {"process", VALUE_TEXT, 0, NULL, NULL, NULL, "or a process that `spawn` named"},
+    {"switchboard", VALUE_ID, 0, NULL, NULL, NULL,
+        "or the I/O switchboard's server of this container"},
     {"signal", VALUE_SIGNAL, 0, NULL, NULL, NULL, "default KILL"},
 };
 static const struct schema signal_schema = SCHEMA("signal", signal_keys, "of");
@@ -217,10 +219,12 @@ static int spawn_run(struct run *run, const struct step *step, struct err *err)
 static int signal_run(struct run *run, const struct step *step, struct err *err)
 {
     const char *name = node_text(step->args, "process");
-    const char *of = node_text(step->args, "of");
-    pid_t pid = name ? (pid_t)(intptr_t)strmap_get(run->spawned, name)
-                : of ? place_init(run, of)
-                     : 0;
+    const char *served = node_text(step->args, "switchboard");
+    const char *of = served ? served : node_text(step->args, "of");
+    pid_t pid = name     ? (pid_t)(intptr_t)strmap_get(run->spawned, name)
+                : served ? place_pid(run, served, "io_switchboard/pid")
+                : of     ? place_pid(run, of, "pid")
+                         : 0;
     if (pid <= 0)
         return err_set(err, -ESRCH, "there is no process of %s", name ? name : of ? of : "nobody");
     return host_signal(
