@@ -333,6 +333,8 @@ const struct flag flag_table[] = {
         "that are remembered", NULL},
     {"http_heartbeat_interval", FLAG_DURATION, OTHER, "30secs", NULL,
         "of attach streams", NULL},
+    {"io_switchboard_grace", FLAG_DURATION, OTHER, "5secs", NULL,
+        "that the server of an ended container gets to say goodbye (ours)", NULL},
     {"firewall_rules", FLAG_JSON, OTHER, NULL, NULL,
         "endpoints that are disabled", NULL},
     {"authenticate_http_readonly", FLAG_BOOL, OTHER, "false", NULL,

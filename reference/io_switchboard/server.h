@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The I/O switchboard's server (isolators.md 14): one process for each container that somebody may
- * attach to. It outlives the agent. Between the container's output and whoever is attached it copies
- * what comes, and what they send to the container's input.
+ * attach to. It outlives the agent. It copies the container's output to whoever is attached, and
+ * what they send to the container's input.
  *
  * Who connects to its socket says {"attach": "output"} or {"attach": "input"} first. Output is then
  * a record of ProcessIO a line, with heartbeats, and {"status": 200} at the end. Input is such

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The I/O switchboard: a server beside each container that has a terminal or is for debugging, so
- * that clients can attach to its input and output (isolators.md 14). It is always the last isolator:
- * what it serves is complete then, and it goes first.
+ * that clients can attach to its input and output (isolators.md 14). It is always the last
+ * isolator: what it serves is complete then, and it goes first.
  */
 #include "reference/isolators/io_switchboard.h"
 
@@ -20,7 +20,6 @@
 #define SOCKET_PREFIX "/tmp/mesos-io-switchboard-"
 #define POLL_NS (10 * NS_PER_MS)
 #define READY_NS (30 * NS_PER_SEC)
-#define TERM_AFTER_NS (5 * NS_PER_SEC)
 #define KILL_AFTER_NS (60 * NS_PER_SEC) /* MESOS-9502 */
 
 struct io_switchboard {
@@ -28,6 +27,7 @@ struct io_switchboard {
     char *runtime_dir;
     char *program;
     char *heartbeat;          /* as the flag has it */
+    uint64_t grace_ns;        /* before a server that does not end is told to */
     struct strmap *servers;   /* id -> struct io_server_process * */
 };
 
@@ -436,7 +436,7 @@ static void switchboard_cleanup(struct isolator *isolator, const char *id, struc
     if (server->exited)
         server_bury(server, 0);
     else
-        server->timer = host_timer(isolator->host, TERM_AFTER_NS, term_due, server);
+        server->timer = host_timer(isolator->host, switchboard->grace_ns, term_due, server);
 }
 
 static void switchboard_free(struct isolator *isolator)
@@ -476,10 +476,13 @@ int isolator_io_switchboard_create(
     const struct isolator_context *context, struct isolator **ret_isolator, struct err *err)
 {
     uint64_t heartbeat_ns;
+    uint64_t grace_ns;
     struct io_switchboard *switchboard;
     int r = duration_parse(
         flags_other(context->flags, "http_heartbeat_interval"), &heartbeat_ns, err);
 
+    if (r == 0)
+        r = duration_parse(flags_other(context->flags, "io_switchboard_grace"), &grace_ns, err);
     if (r < 0)
         return r;
     switchboard = mem_alloc(sizeof(*switchboard));
@@ -489,6 +492,7 @@ int isolator_io_switchboard_create(
     switchboard->program =
         str_printf("%s/" IO_SWITCHBOARD_PROGRAM, context->flags->launcher_dir);
     switchboard->heartbeat = str_printf("%llu", (unsigned long long)heartbeat_ns);
+    switchboard->grace_ns = grace_ns;
     switchboard->servers = strmap_new();
     *ret_isolator = &switchboard->base;
     return 0;
