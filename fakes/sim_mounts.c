@@ -6,6 +6,7 @@
 #include <sys/mount.h>
 
 #include "fakes/fake_unpack.h"
+#include "fakes/kernel/cgroup.h"
 #include "fakes/kernel/process.h"
 #include "fakes/sim_world.h"
 #include "fakes/vfs.h"
@@ -96,6 +97,27 @@ static bool is_namespace(const struct sim_world *world, const char *path)
     return pid > 0 && str_starts(rest, "/ns/") && process_find(world->kernel, (pid_t)pid);
 }
 
+/* Cgroups are no files of this machine, unless somebody serves them. */
+static bool is_cgroup(const struct sim_world *world, const char *path)
+{
+    static const char place[] = "/sys/fs/cgroup/";
+    const struct kernel *kernel = world->kernel;
+    if (!str_starts(path, place))
+        return false;
+    const char *below = path + strlen(place);
+    for (unsigned i = 0; i < kernel->hierarchies_count; i++) {
+        struct cgroup_root *root = kernel->hierarchies[i];
+        const char *name = cgroup_root_name(root);
+        bool alone = kernel->layout == CGROUP_LAYOUT_V2;
+        size_t length = alone ? 0 : strlen(name) + 1;
+        if (!alone && !(str_starts(below, name) && below[length - 1] == '/'))
+            continue;
+        if (cgroup_lookup(root, below + length))
+            return true;
+    }
+    return false;
+}
+
 int sim_mounts_add(
     struct sim_world *world, struct sim_mounts *mounts, const struct mount_entry *entry)
 {
@@ -110,7 +132,8 @@ int sim_mounts_add(
     }
     struct vfs_info info;
     int r = vfs_info(world->kernel->vfs, entry->target, true, &info);
-    if (r == 0 && (entry->flags & MS_BIND) && !is_namespace(world, entry->source))
+    if (r == 0 && (entry->flags & MS_BIND) && !is_namespace(world, entry->source) &&
+        !is_cgroup(world, entry->source))
         r = vfs_info(world->kernel->vfs, entry->source, true, &info);
     if (r < 0)
         return r;

@@ -30,17 +30,22 @@ static struct network_cni *cni_of(struct isolator *isolator)
 
 /* Where the container has the file; owned. NULL: nowhere, or a link leads there, of which who made
  * it would choose what is covered. */
-static char *file_target(
-    struct host *host, const struct container_config *config, const char *source, const char *name)
+static char *file_target(const struct network_cni *cni, const struct container_config *config,
+    const char *source, const char *name)
 {
+    struct host *host = cni->base.host;
     _cleanup_free_ char *path =
         str_printf("%s/etc/%s", config->rootfs ? config->rootfs : "", name);
     char *target = NULL;
     struct file_info info;
 
     if (config->rootfs) {
-        if (host_file_info(host, path, false, &info) == 0 && info.type == 'l') {
-            log_warning("%s is a link, so %s does not appear there", path, source);
+        int r = host_file_info(host, path, false, &info);
+        bool link = r == 0 && info.type == 'l';
+
+        if (link || (r == -ENOENT && cni->fixed_roots)) {
+            log_warning("%s is %s, so %s does not appear there", path,
+                link ? "a link" : "not in the image", source);
             return NULL;
         }
         return TAKE_PTR(path);
@@ -61,7 +66,7 @@ static void files_bind(struct network_cni *cni, const struct container_config *c
 
         if (!directory && !host_file_exists(host, source))
             continue;
-        target = file_target(host, config, source, files[i]);
+        target = file_target(cni, config, source, files[i]);
         if (target)
             launch_add_mount(info, source, target, NULL,
                 directory ? MS_BIND : (unsigned long)(MS_BIND | MS_RDONLY), NULL);
@@ -436,6 +441,7 @@ int isolator_network_cni_create(
     cni->base = (struct isolator){.ops = &cni_ops, .name = "network/cni", .host = context->host};
     cni->configured = plugins && configs;
     cni->metrics = flags_other_bool(flags, "network_cni_metrics");
+    cni->fixed_roots = str_equal(flags_other(flags, "image_provisioner_backend"), "bind");
     cni->root = str_printf("%s/isolators/network/cni",
         flags_other_bool(flags, "network_cni_root_dir_persist") ? flags->work_dir
                                                                 : flags->runtime_dir);

@@ -8,6 +8,7 @@ struct network_cni {
     struct isolator base;
     bool configured; /* plugins and configurations are given */
     bool metrics;
+    bool fixed_roots; /* root file systems are read-only: nothing can be made in them */
     char *root;      /* state: <root>/<container>/<network>/<interface>/ */
     char *configs;
     char **plugins;

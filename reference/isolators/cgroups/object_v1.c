@@ -7,6 +7,7 @@
 #include "reference/base/log.h"
 #include "reference/cgroups/cgroup_removal.h"
 #include "reference/isolators/cgroups/subsystem.h"
+#include "reference/isolators/launch_build.h"
 
 /* Co-mounted subsystems share a hierarchy: work per hierarchy happens for the first of them only.
  */
@@ -144,6 +145,7 @@ static void v1_prepare(struct isolator *isolator, const char *id,
 {
     struct cgroups_object *object = container_of(isolator, struct cgroups_object, base);
     _cleanup_err_ struct err err = ERR_INIT;
+    struct launch_info info = {0};
     bool shared = false;
     int r = 0;
 
@@ -151,9 +153,17 @@ static void v1_prepare(struct isolator *isolator, const char *id,
         r = err_set(&err, -EEXIST, "container %s has already been prepared", id);
     if (r == 0)
         r = sharing(id, config, &shared, &err);
-    if (r == 0 && !shared)
-        r = v1_create(cgroup_container_new(object, id, config), config, &err);
-    done_result(done, r, &err);
+    if (r == 0 && !shared) {
+        struct cgroup_container *container = cgroup_container_new(object, id, config);
+
+        r = v1_create(container, config, &err);
+        if (r == 0)
+            cgroup_container_mounts(container, config, &info);
+    }
+    if (r < 0)
+        done_fail(done, r, &err);
+    else
+        launch_done(done, &info);
 }
 
 static int pid_place(

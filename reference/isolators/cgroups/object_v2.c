@@ -11,6 +11,7 @@
 #include "reference/base/strbuf.h"
 #include "reference/cgroups/cgroup_removal.h"
 #include "reference/isolators/cgroups/subsystem.h"
+#include "reference/isolators/launch_build.h"
 
 static struct cgroup_fs *object_fs(const struct cgroups_object *object)
 {
@@ -103,6 +104,7 @@ static void v2_prepare(struct isolator *isolator, const char *id,
 {
     struct cgroups_object *object = container_of(isolator, struct cgroups_object, base);
     _cleanup_err_ struct err err = ERR_INIT;
+    struct launch_info info = {0};
     int r;
 
     if (cgroup_container_find(object, id)) {
@@ -112,8 +114,13 @@ static void v2_prepare(struct isolator *isolator, const char *id,
 
         container->shared = container->nested && container_config_shares_cgroups(config);
         r = v2_create(container, config, &err);
+        if (r == 0)
+            cgroup_container_mounts(container, config, &info);
     }
-    done_result(done, r, &err);
+    if (r < 0)
+        done_fail(done, r, &err);
+    else
+        launch_done(done, &info);
 }
 
 static void v2_isolate(struct isolator *isolator, const char *id, pid_t pid, struct done done)

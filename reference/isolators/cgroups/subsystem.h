@@ -132,6 +132,11 @@ int cgroup_container_prepare(struct cgroup_container *container,
     struct err *err); /* prepare, then update, of every active subsystem */
 int cgroup_container_update(struct cgroup_container *container, const struct resources *requests,
     const struct resource_limits *limits, struct err *err);
+/* Adds to the launch info of a container with a root file system what it sees of its cgroups
+ * (mounts.c), and its cgroup namespace in v2. */
+struct launch_info;
+void cgroup_container_mounts(const struct cgroup_container *container,
+    const struct container_config *config, struct launch_info *info);
 void cgroups_object_watch(struct isolator *isolator, const char *id, struct done done);
 void cgroups_object_update(struct isolator *isolator, const char *id,
     const struct resources *requests, const struct resource_limits *limits, struct done done);
