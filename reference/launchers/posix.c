@@ -170,8 +170,8 @@ static int by_pid(const void *a, const void *b)
 /*
  * What belongs to the record: the init, all below it, and its session and group. Each gets its
  * generation in `ours`, which is that of its parent and one where it is found by that alone; 0 for
- * those of others. A number is not given to a new process while it is that of a session or group; so when the init
- * has ended and there is a process of its pid, nothing is left of the old session.
+ * those of others. A number is not given to a new process while it is that of a session or group;
+ * so when the init has ended and there is a process of its pid, nothing is left of the old session.
  */
 static void mark_tree(
     const struct posix_record *record, const struct process_info *list, size_t count, size_t *ours)
