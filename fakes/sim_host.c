@@ -86,6 +86,18 @@ static const struct host_ops sim_ops = {
     .free = sim_free,
 };
 
+static unsigned namespaces_of(const struct kernel_profile *profile)
+{
+    unsigned mask = NS_BIT(NS_COUNT) - 1;
+    if (profile->no_mount_namespaces)
+        mask &= ~NS_BIT(NS_MNT);
+    if (profile->no_pid_namespaces)
+        mask &= ~NS_BIT(NS_PID);
+    if (profile->no_ipc_namespaces)
+        mask &= ~NS_BIT(NS_IPC);
+    return mask;
+}
+
 struct host *sim_host_new(
     struct kernel *kernel, struct trace *trace, const struct sim_host_options *options)
 {
@@ -116,8 +128,8 @@ struct host *sim_host_new(
         .memory_bytes = kernel->memory_bytes,
         .page_bytes = kernel->page_bytes,
         .clock_ticks = 100,
-        .root = true,
-        .namespaces = NS_BIT(NS_COUNT) - 1,
+        .root = !kernel->profile->not_root,
+        .namespaces = namespaces_of(kernel->profile),
         .systemd = cgroup_root_find(kernel, "name=systemd") != NULL,
         .kernel = str_dup(kernel->profile->name),
     };

@@ -13,6 +13,8 @@
  *     irq-pressure                 irq.pressure (v2)
  *     nsdelegate, no-nsdelegate    mount option of v2; on unless hybrid
  *     separate                     v1: one hierarchy per controller
+ *     no-mount-namespaces, no-pid-namespaces, no-ipc-namespaces   likewise left out
+ *     not-root                     the agent is some other user
  *     v1=a+b, v2=a+b               hybrid: controllers of v1, all others in v2; or the reverse
  *     nodes-max=N, cpus-max=N      largest node and length of a cpu list (MAX_NUMNODES, NR_CPUS)
  */
@@ -59,6 +61,10 @@ struct kernel_profile {
     bool nsdelegate;
     bool nsdelegate_set;
     bool separate;
+    bool no_mount_namespaces;
+    bool no_pid_namespaces;
+    bool no_ipc_namespaces;
+    bool not_root;
     unsigned nodes_max; /* MAX_NUMNODES */
     unsigned cpus_max;  /* NR_CPUS: how long a cpu list may be */
 };

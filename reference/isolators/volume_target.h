@@ -8,8 +8,8 @@
 /*
  * absolute + rootfs: <rootfs>/<path>, created by the init. absolute, no rootfs: must exist on the
  * host. relative: a mount point is made in the sandbox; the target is below the in-container
- * sandbox with a rootfs, else below the sandbox. directory: whether a directory or a file is to be made.
- * ret_target: owned.
+ * sandbox with a rootfs, else below the sandbox. directory: whether a directory or a file is to
+ * be made. ret_target: owned.
  */
 int volume_target(struct host *host, const struct flags *flags,
     const struct container_config *config, const char *container_path, bool directory,
