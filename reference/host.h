@@ -261,6 +261,11 @@ struct host_ops {
     int (*mounts)(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count,
         struct err *err);
     bool (*may_be_mounted)(struct host *host, const char *path); /* NULL: always true */
+    /* NULL, or: a process that waits at its gate shall write "0" into that file of a cgroup
+     * before it goes on. False when it does not wait, or the file is not there. */
+    bool (*enter_at_gate)(struct host *host, pid_t pid, const char *tasks);
+    /* NULL, or: whether it has not gone on yet, nor ended, and was told to enter cgroups. */
+    bool (*enters_later)(struct host *host, pid_t pid);
 
     /* Streams of bytes over Unix sockets. NULL: this world has none. */
     const struct host_stream_ops *streams;
@@ -341,6 +346,9 @@ int host_spawn(
 int host_gate_release(struct host *host, int gate, struct err *err);
 void host_gate_close(struct host *host, int gate); /* -1 is fine */
 int host_signal(struct host *host, pid_t pid, int signal, struct err *err);
+/* Whether the process waits at its gate, and enters its cgroups when it goes on, although their
+ * files have been written: who kills what is in a cgroup does not find it there. */
+bool host_enters_later(struct host *host, pid_t pid);
 /* Writes to /proc/PID/FILE, such as oom_score_adj. */
 int host_process_write(
     struct host *host, pid_t pid, const char *file, const char *text, struct err *err);

@@ -112,6 +112,11 @@ int host_signal(struct host *host, pid_t pid, int signal, struct err *err)
     return host_effect_done(host, EFFECT_SIGNAL, subject, detail, &verdict, r, err);
 }
 
+bool host_enters_later(struct host *host, pid_t pid)
+{
+    return !host->gone && host->ops->enters_later && host->ops->enters_later(host, pid);
+}
+
 int host_process_write(
     struct host *host, pid_t pid, const char *file, const char *text, struct err *err)
 {

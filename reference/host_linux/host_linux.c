@@ -80,6 +80,8 @@ static const struct host_ops linux_ops = {
     .unmount = linux_unmount,
     .mounts = linux_mounts,
     .may_be_mounted = linux_may_be_mounted,
+    .enter_at_gate = linux_enter_at_gate,
+    .enters_later = linux_enters_later,
     .streams = &linux_streams,
     .agent_gone = linux_children_abandon,
     .free = linux_free,
@@ -173,6 +175,7 @@ int host_linux_new(struct loop *loop, struct trace *trace, const struct host_lin
     host->children = u64map_new();
     host->has_pidfd = !options->without_pidfd && pidfd_works();
     host->has_clone3 = !options->without_clone3 && linux_clone3_works();
+    host->has_gate_entry = !options->without_gate_entry;
     probe_facts(host);
     _cleanup_free_ char *helper =
         options->init_helper ? str_dup(options->init_helper) : find_helper();

@@ -13,11 +13,12 @@ struct host_linux {
     int init_helper;             /* sealed copy of the helper; shared by all containers */
     bool has_pidfd;
     bool has_clone3;
+    bool has_gate_entry;
     struct u64map *watched;      /* pid -> struct watched_process * */
     struct u64map *children;     /* pids of children that are not watched */
     int mount_table;             /* open, to be told of changes; -1 when it can't be */
     char *mount_text;            /* as it was read last */
-    struct list flights;         /* new processes that still use our memory: spawn.c */
+    struct list flights;         /* new processes that wait at their gates: spawn.c */
     struct flight *spare_flight;
 };
 
@@ -49,6 +50,8 @@ int linux_spawn(
     struct host *host, const struct plan *plan, pid_t *ret_pid, int *ret_gate, struct err *err);
 int linux_gate_release(struct host *host, int gate, struct err *err);
 void linux_gate_close(struct host *host, int gate);
+bool linux_enter_at_gate(struct host *host, pid_t pid, const char *tasks);
+bool linux_enters_later(struct host *host, pid_t pid);
 
 void linux_flights_free(struct host_linux *host);
 

@@ -19,10 +19,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "reference/base/strbuf.h"
 #include "reference/host_linux/clone.h"
 #include "reference/launchers/child_wire.h"
 
 #define REPORT_TIMEOUT_MS 10000 /* the entering and cloning take a few system calls */
+#define GATE_TIMEOUT_MS 10000   /* so does entering cgroups */
 
 /* All descriptors of a spawn, closed together. */
 struct spawn {
@@ -214,11 +216,13 @@ static int await_report(const struct spawn *spawn, pid_t helper, pid_t *ret_pid,
     return 0;
 }
 
-/* A new process on its way to the helper, while the agent goes on: who opens or closes its gate
- * looks what became of it. One request is kept for the next. */
+/* A new process until its gate is opened or closed. Meanwhile it goes to the helper, and the agent
+ * its own way: who comes to the gate looks what became of it. One is kept for the next. */
 struct flight {
     struct list node; /* in the host's flights */
     int gate;
+    pid_t pid;
+    struct strbuf orders; /* for the gate: the files that it is to enter cgroups by, NUL after each */
     struct clone_request request;
 };
 
@@ -231,7 +235,8 @@ static struct flight *flight_new(struct host_linux *host, const struct spawn *sp
         flight = aligned_alloc(_Alignof(struct flight), sizeof(*flight));
     assert(flight);
     list_init(&flight->node);
-    flight->gate = -1;
+    flight->gate = spawn->gate;
+    flight->orders = (struct strbuf)STRBUF_INIT;
     struct clone_request *request = &flight->request;
     request->flags = plan->enter_and_clone ? 0 : linux_clone_flags(plan->clone_namespaces);
     request->cgroup = spawn->cgroup;
@@ -245,57 +250,72 @@ static struct flight *flight_new(struct host_linux *host, const struct spawn *sp
 static void flight_free(struct host_linux *host, struct flight *flight)
 {
     list_remove(&flight->node);
+    strbuf_release(&flight->orders);
     if (host->spare_flight)
         free(flight);
     else
         host->spare_flight = flight;
 }
 
-static int flight_wait(struct host_linux *host, struct flight *flight, struct err *err)
+static int flight_wait(struct flight *flight, struct err *err)
 {
     int result = linux_clone_wait(&flight->request);
-    if (result < 0)
-        err_errno(err, result, "%s", flight->request.stage);
-    flight_free(host, flight);
-    return result;
+    return result < 0 ? err_errno(err, result, "%s", flight->request.stage) : 0;
 }
 
-/* Of the process behind a gate. */
-static int gate_wait(struct host_linux *host, int gate, struct err *err)
+static struct flight *flight_at(struct host_linux *host, int gate, pid_t pid)
 {
-    list_for_each_safe(node, following, &host->flights)
+    list_for_each(node, &host->flights)
     {
         struct flight *flight = list_entry(node, struct flight, node);
-        if (flight->gate == gate)
-            return flight_wait(host, flight, err);
+        if (gate >= 0 ? flight->gate == gate : flight->pid == pid)
+            return flight;
     }
-    return 0;
+    return NULL;
 }
 
 void linux_flights_free(struct host_linux *host)
 {
     list_for_each_safe(node, following, &host->flights)
-        flight_wait(host, list_entry(node, struct flight, node), NULL);
+    {
+        struct flight *flight = list_entry(node, struct flight, node);
+        flight_wait(flight, NULL);
+        flight_free(host, flight);
+    }
     free(host->spare_flight);
 }
 
-/* The process of a nested container is another than that which was cloned. */
-static int fly(struct host_linux *host, struct spawn *spawn, pid_t *ret_pid, struct err *err)
+bool linux_enter_at_gate(struct host *base, pid_t pid, const char *tasks)
 {
-    struct flight *flight = flight_new(host, spawn);
+    struct host_linux *host = host_linux_of(base);
+    struct flight *flight = host->has_gate_entry ? flight_at(host, -1, pid) : NULL;
+    if (!flight || flight->orders.length + strlen(tasks) + 2 > CHILD_ORDERS_BYTES ||
+        access(tasks, W_OK) < 0)
+        return false;
+    strbuf_add(&flight->orders, tasks);
+    strbuf_add_bytes(&flight->orders, "", 1);
+    return true;
+}
+
+bool linux_enters_later(struct host *base, pid_t pid)
+{
+    struct host_linux *host = host_linux_of(base);
+    const struct flight *flight = flight_at(host, -1, pid);
+    const uint64_t key = (uint64_t)pid;
+    return flight && flight->orders.length > 0 &&
+           (u64map_get(host->watched, key) || u64map_get(host->children, key));
+}
+
+/* The process of a nested container is another than that which was cloned. */
+static int fly(struct flight *flight, struct spawn *spawn, struct err *err)
+{
     pid_t pid = linux_clone(&flight->request);
-    *ret_pid = pid;
-    if (pid < 0) {
-        err_errno(err, pid, "%s", flight->request.stage);
-        flight_free(host, flight);
-        return pid;
-    }
-    if (!spawn->plan->enter_and_clone) {
-        flight->gate = spawn->gate;
-        list_append(&host->flights, &flight->node);
+    flight->pid = pid;
+    if (pid < 0)
+        return err_errno(err, pid, "%s", flight->request.stage);
+    if (!spawn->plan->enter_and_clone)
         return 0;
-    }
-    int result = flight_wait(host, flight, err);
+    int result = flight_wait(flight, err);
     if (result < 0) {
         reap(pid);
         return result;
@@ -303,7 +323,7 @@ static int fly(struct host_linux *host, struct spawn *spawn, pid_t *ret_pid, str
     /* Our copy of the helper's end must go, or its death would not be seen. */
     close(spawn->fds[CHILD_FD_REPORT]);
     spawn->fds[CHILD_FD_REPORT] = -1;
-    return await_report(spawn, pid, ret_pid, err);
+    return await_report(spawn, pid, &flight->pid, err);
 }
 
 int linux_spawn(
@@ -313,40 +333,77 @@ int linux_spawn(
         .plan = plan, .count = CHILD_FD_FIRST_NS, .gate = -1, .report = -1, .cgroup = -1};
     for (size_t i = 0; i < ARRAY_SIZE(spawn.fds); i++)
         spawn.fds[i] = -1;
+    struct host_linux *linux_host = host_linux_of(host);
     int result = prepare(host, &spawn, err);
-    if (result == 0)
-        result = fly(host_linux_of(host), &spawn, ret_pid, err);
     if (result == 0) {
-        u64map_set(host_linux_of(host)->children, (uint64_t)*ret_pid, host);
+        struct flight *flight = flight_new(linux_host, &spawn);
+        result = fly(flight, &spawn, err);
+        *ret_pid = flight->pid;
+        if (result == 0)
+            list_append(&linux_host->flights, &flight->node);
+        else
+            flight_free(linux_host, flight);
+    }
+    if (result == 0) {
+        u64map_set(linux_host->children, (uint64_t)*ret_pid, host);
         *ret_gate = TAKE_FD(spawn.gate);
     }
     spawn_close(&spawn);
     return result;
 }
 
-int linux_gate_release(struct host *host, int gate, struct err *err)
+/* The orders, and the word to go, in one write: they are fewer bytes than a pipe holds. */
+static int gate_write(int gate, struct strbuf *orders)
 {
-    int waited = gate_wait(host_linux_of(host), gate, err);
-    if (waited < 0)
-        return waited;
+    strbuf_add(orders, "g");
     /* Its other end may be closed: then the process has gone, which its watch will tell. */
     sigset_t pipe_signal;
     sigset_t saved;
     sigemptyset(&pipe_signal);
     sigaddset(&pipe_signal, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipe_signal, &saved);
-    ssize_t written = write(gate, "g", 1);
-    int result = written == 1 ? 0 : -errno;
+    ssize_t written = write(gate, orders->text, orders->length);
+    int result = written == (ssize_t)orders->length ? 0 : -errno;
     if (result == -EPIPE)
         sigtimedwait(&pipe_signal, NULL, &(struct timespec){0, 0});
     pthread_sigmask(SIG_SETMASK, &saved, NULL);
-    return result < 0 ? err_errno(err, result, "release the gate") : 0;
+    return result;
 }
 
-void linux_gate_close(struct host *host, int gate)
+/* Until the process has closed its end: it is in its cgroups then, or has ended. */
+static int gate_pass(int gate, struct err *err)
 {
+    struct pollfd passed = {.fd = gate};
+    int ready;
+    do
+        ready = poll(&passed, 1, GATE_TIMEOUT_MS);
+    while (ready < 0 && errno == EINTR);
+    return ready == 1 ? 0 : err_set(err, -ETIMEDOUT, "it does not enter its cgroups");
+}
+
+int linux_gate_release(struct host *base, int gate, struct err *err)
+{
+    struct host_linux *host = host_linux_of(base);
+    struct flight *flight = flight_at(host, gate, 0);
+    assert(flight);
+    bool ordered = flight->orders.length > 0;
+    int result = flight_wait(flight, err);
+    if (result < 0)
+        return result;
+    result = gate_write(gate, &flight->orders);
+    if (result < 0)
+        return err_errno(err, result, "release the gate");
+    return ordered ? gate_pass(gate, err) : 0;
+}
+
+void linux_gate_close(struct host *base, int gate)
+{
+    struct host_linux *host = host_linux_of(base);
     if (gate < 0)
         return;
-    gate_wait(host_linux_of(host), gate, NULL);
+    struct flight *flight = flight_at(host, gate, 0);
+    assert(flight);
+    flight_wait(flight, NULL);
+    flight_free(host, flight);
     close(gate);
 }

@@ -63,18 +63,34 @@ static void read_plan(struct child_plan *plan)
         child_fail(EINVAL, "the plan is not one of this version");
 }
 
-/* Blocks until the agent lets us go; its end without that is ours too. */
+/* "0" is who writes it. */
+static void enter_cgroup(const char *tasks)
+{
+    int fd = open(tasks, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, "0", 1) != 1)
+        child_fail(errno, "enter the cgroup by %s", tasks);
+    close(fd);
+}
+
+/* Blocks until the agent lets us go; its end without that is ours too. What it says before are
+ * cgroups to be entered. */
 static void wait_at_gate(void)
 {
-    char byte;
-    ssize_t length;
-    do
-        length = read(CHILD_FD_GATE, &byte, 1);
-    while (length < 0 && errno == EINTR);
-    if (length != 1) {
-        child_status_write(CHILD_STATUS_FAILED);
-        _exit(1);
+    static char orders[CHILD_ORDERS_BYTES];
+    size_t length = 0;
+    size_t done = 0;
+    while (length == 0 || orders[length - 1] != 'g' || (length > 1 && orders[length - 2])) {
+        ssize_t more = read(CHILD_FD_GATE, orders + length, sizeof(orders) - length);
+        if (more < 0 && errno == EINTR)
+            continue;
+        if (more <= 0) {
+            child_status_write(CHILD_STATUS_FAILED);
+            _exit(1);
+        }
+        length += (size_t)more;
     }
+    for (; done < length - 1; done += strlen(orders + done) + 1)
+        enter_cgroup(orders + done);
     close(CHILD_FD_GATE);
 }
 

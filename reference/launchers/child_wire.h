@@ -19,6 +19,10 @@
 /* Descriptors of the helper when it starts; everything above is closed. */
 enum child_fd { CHILD_FD_GATE = 3, CHILD_FD_PLAN = 4, CHILD_FD_REPORT = 5, CHILD_FD_FIRST_NS = 6 };
 
+/* What comes through the gate, at most: files of cgroups to be entered by, each with a NUL, and the
+ * 'g' that lets the process go on. */
+#define CHILD_ORDERS_BYTES 32768
+
 #define CHILD_MOUNT_STRINGS 5
 #define CHILD_FILE_STRINGS (4 + CHILD_MOUNT_STRINGS)
 

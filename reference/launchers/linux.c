@@ -7,6 +7,7 @@
 #include "reference/launchers/linux.h"
 
 #include <errno.h>
+#include <signal.h>
 
 #include "reference/base/mem.h"
 #include "reference/base/sometimes.h"
@@ -122,6 +123,8 @@ void linux_destroy(struct launcher *base, const char *id, struct done done)
         return;
     }
     record->destroying = true;
+    if (record->pid > 0 && host_enters_later(base->host, record->pid))
+        host_signal(base->host, record->pid, SIGKILL, NULL);
     size_t count = 0;
     if (launcher->v2) {
         record->plan_fs[count++] = launcher->unified;

@@ -25,6 +25,7 @@ static int setup(void **state, bool old, const char *cgroups)
     world->options.init_helper = TEST_INIT_HELPER;
     world->options.without_pidfd = old;
     world->options.without_clone3 = old;
+    world->options.without_gate_entry = old;
     world->options.cgroups = cgroups;
     world->directory = str_dup("/tmp/seatrial-test.XXXXXX");
     if (!mkdtemp(world->directory) || chmod(world->directory, 0755) < 0 ||
