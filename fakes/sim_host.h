@@ -60,6 +60,10 @@ struct sim_commands {
 void sim_host_commands(struct host *host, const char *name, const struct sim_commands *commands);
 void sim_command_end(struct sim_command *command, const struct sim_program_result *result);
 
+/* NVIDIA GPUs, as their driver tells of them in /proc. Device nodes are there with it. */
+#define SIM_GPU_DRIVER "/proc/driver/nvidia/gpus"
+void sim_host_gpus(struct host *host, unsigned count);
+
 /* A fake program of processes made by host_spawn: play gives the fresh process its behaviour. */
 struct workload_start;
 typedef void (*sim_player_fn)(

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files, users and mounts of the simulated host. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -69,6 +70,34 @@ static const struct {
     {"/dev/ptmx", 5, 2},
 };
 
+/* Of the driver of GPUs, when there is one; all that the workload knows too. */
+static bool gpu_info(struct vfs *vfs, const char *path, struct file_info *ret_info)
+{
+    unsigned minor;
+    char rest;
+    if (vfs_info(vfs, SIM_GPU_DRIVER, true, NULL) < 0)
+        return false;
+    if (str_equal(path, "/dev/nvidiactl"))
+        minor = 255;
+    else if (sscanf(path, "/dev/nvidia%u%c", &minor, &rest) != 1)
+        return false;
+    *ret_info = (struct file_info){.type = 'c', .mode = 0666, .rdev = makedev(195, minor)};
+    return true;
+}
+
+void sim_host_gpus(struct host *host, unsigned count)
+{
+    struct vfs *vfs = vfs_of(host);
+    for (unsigned i = 0; i < count; i++) {
+        _cleanup_free_ char *directory = str_printf(SIM_GPU_DRIVER "/0000:%02x:00.0", i + 1);
+        _cleanup_free_ char *path = str_printf("%s/information", directory);
+        _cleanup_free_ char *text =
+            str_printf("Model: \t\t Tesla Fake\nDevice Minor: \t %u\n", i);
+        vfs_mkdir(vfs, directory, 0755, true);
+        vfs_write(vfs, path, text, strlen(text), 0444, false);
+    }
+}
+
 static bool device_info(const char *path, struct file_info *ret_info)
 {
     for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
@@ -86,7 +115,10 @@ int sim_file_info(struct host *host, const char *path, bool follow, struct file_
     struct vfs_info info;
     int r = vfs_info(vfs_of(host), path, follow, &info);
     if (r < 0)
-        return device_info(path, ret_info) || sim_proc_info(host, path, ret_info) ? 0 : r;
+        return device_info(path, ret_info) || gpu_info(vfs_of(host), path, ret_info) ||
+                       sim_proc_info(host, path, ret_info)
+                   ? 0
+                   : r;
     *ret_info = (struct file_info){
         .type = info.type,
         .mode = info.mode,

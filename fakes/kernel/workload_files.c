@@ -93,6 +93,10 @@ static const struct device {
     {"/dev/fuse", 'c', 10, 229, 0},
     {"/dev/kmsg", 'c', 1, 11, 0},
     {"/dev/loop0", 'b', 7, 0, 0},
+    {"/dev/nvidiactl", 'c', 195, 255, 0},
+    {"/dev/nvidia0", 'c', 195, 0, 0},
+    {"/dev/nvidia1", 'c', 195, 1, 0},
+    {"/dev/nvidia2", 'c', 195, 2, 0},
 };
 
 static const struct device *device_find(const char *path)

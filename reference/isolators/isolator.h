@@ -64,6 +64,7 @@ struct isolator_context {
     const struct flags *flags;
     bool linux_launcher;
     struct provisioner *provisioner; /* for image volumes; NULL: none */
+    struct isolator *cgroups;        /* the cgroups object, for those behind it; set by the list */
 };
 
 /*
@@ -137,7 +138,10 @@ int isolator_volume_secret_create(
 int isolator_linux_devices_create(
     const struct isolator_context *, struct isolator **, struct err *);
 int isolator_disk_du_create(const struct isolator_context *, struct isolator **, struct err *);
-int isolator_network_cni_create(const struct isolator_context *, struct isolator **, struct err *);
+int isolator_gpu_nvidia_create(
+    const struct isolator_context *, struct isolator **, struct err *);
+int isolator_network_cni_create(
+    const struct isolator_context *, struct isolator **, struct err *);
 int isolator_network_ports_create(
     const struct isolator_context *, struct isolator **, struct err *);
 int isolator_io_switchboard_create(

@@ -40,6 +40,8 @@ const struct isolator_entry isolator_registry[] = {
         ISOLATOR_NEEDS_LINUX_LAUNCHER | ISOLATOR_NEEDS_FILESYSTEM_LINUX,
         isolator_volume_secret_create},
     {"disk/du", true, true, 0, isolator_disk_du_create},
+    {"gpu/nvidia", true, true, ISOLATOR_NEEDS_LINUX | ISOLATOR_NEEDS_FILESYSTEM_LINUX,
+        isolator_gpu_nvidia_create},
     {"network/cni", true, false, 0, isolator_network_cni_create},
     {"network/ports", true, false, ISOLATOR_NEEDS_LINUX_LAUNCHER, isolator_network_ports_create},
     {"linux/seccomp", true, true, ISOLATOR_NEEDS_ROOT, isolator_linux_seccomp_create},
@@ -233,11 +235,13 @@ static void list_add(struct isolator_list *list, struct isolator *isolator)
     list->items[list->count++] = isolator;
 }
 
-int isolator_list_create(const struct isolator_context *context, struct isolator *const *extra,
+int isolator_list_create(const struct isolator_context *given, struct isolator *const *extra,
     size_t extra_count, struct isolator_list *ret_list, struct err *err)
 {
     _cleanup_strv_ char **names = NULL;
     struct isolator_list list = {0};
+    struct isolator_context complete = *given;
+    struct isolator_context *context = &complete;
     struct isolator *last = NULL;
     int r = names_expand(context->flags->isolation, &names, err);
 
@@ -257,6 +261,8 @@ int isolator_list_create(const struct isolator_context *context, struct isolator
         isolator->nesting = entry->nesting;
         isolator->standalone = entry->standalone;
         list_add(&list, isolator);
+        if (str_equal(entry->name, "cgroups/"))
+            context->cgroups = isolator;
     }
     if (r < 0) {
         isolator_list_free(&list);

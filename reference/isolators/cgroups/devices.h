@@ -3,6 +3,7 @@
 #pragma once
 
 #include "reference/cgroups/device.h"
+#include "reference/cgroups/device_manager.h"
 #include "reference/isolators/cgroups/subsystem.h"
 
 /*
@@ -11,3 +12,8 @@
  */
 int devices_allowed(
     struct host *host, const struct flags *flags, struct device_list *ret_list, struct err *err);
+
+/* For gpu/nvidia: the device manager of the cgroups object, which stays its own; NULL on v1.
+ * -EINVAL: the object has no devices subsystem. */
+int cgroups_device_manager(
+    struct isolator *cgroups, struct device_manager **ret_manager, struct err *err);

@@ -74,3 +74,22 @@ const struct cgroup_subsystem_ops cgroup_devices_v2_ops = {
     .cleanup = devices_cleanup,
     .free = devices_free,
 };
+
+int cgroups_device_manager(
+    struct isolator *cgroups, struct device_manager **ret_manager, struct err *err)
+{
+    struct cgroups_object *object =
+        cgroups ? container_of(cgroups, struct cgroups_object, base) : NULL;
+
+    *ret_manager = NULL;
+    for (unsigned i = 0; object && i < object->count; i++) {
+        const struct cgroup_subsystem *subsystem = &object->subsystems[i];
+
+        if (subsystem->ops == &cgroup_devices_v2_ops)
+            *ret_manager = ((struct devices_v2 *)subsystem->data)->manager;
+        if (subsystem->ops == &cgroup_devices_v2_ops || subsystem->ops == &cgroup_devices_v1_ops)
+            return 0;
+    }
+    return err_set(
+        err, -EINVAL, "isolation: gpu/nvidia requires cgroups/devices or cgroups/all");
+}

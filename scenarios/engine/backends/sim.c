@@ -418,6 +418,8 @@ static int sim_world_new(
     sim_executors_install(world->observer, LAUNCHER_DIR);
     sim_fetcher_install(world->observer);
     sim_cni_install(world->observer);
+    sim_host_gpus(world->observer,
+        (unsigned)node_number(node_get(options->agent, "kernel"), "gpus", 0));
     world->observer_pid = sim_host_process(world->observer)->pid;
     if (options->fold_world)
         trace_set_digest(world->trace, sim_digest, sim);

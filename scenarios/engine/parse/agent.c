@@ -15,6 +15,7 @@ static const struct key kernel_keys[] = {
     {"cpus", VALUE_INTEGER, 0, NULL, NULL, NULL, "number of CPUs (default 4)"},
     {"memory", VALUE_BYTES, 0, NULL, NULL, NULL, "its memory (default 8GiB)"},
     {"swap", VALUE_BYTES, 0, NULL, NULL, NULL, "its swap (default none)"},
+    {"gpus", VALUE_INTEGER, 0, NULL, NULL, NULL, "NVIDIA GPUs with a driver, 8 at most"},
     {"options", VALUE_TEXT, 0, NULL, NULL, NULL,
         "what the build lacks or has beyond the profile, by commas (fakes/kernel/cgroup.h)"},
 };
