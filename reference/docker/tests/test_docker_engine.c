@@ -238,6 +238,7 @@ static bool has_v1(const struct world *world)
 
 /* --- tests --- */
 
+/* DK-01a, DK-01b, DK-01c */
 static void test_life_of_a_container(void **state)
 {
     struct world *world = *state;
@@ -325,6 +326,7 @@ static void test_image_does_not_exist(void **state)
     assert_nothing_left(world);
 }
 
+/* DK-01d */
 static void test_orphan_is_removed(void **state)
 {
     struct world *world = *state;

@@ -290,7 +290,7 @@ static void test_no_image(void **state)
     assert_string_equal(err_text(&err), "container: no docker image given");
 }
 
-/* DK-12: devices only come from the containerizer itself. */
+/* DK-12, DK-12a: devices only come from the containerizer itself. */
 static void test_devices(void **state)
 {
     (void)state;

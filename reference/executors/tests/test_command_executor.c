@@ -126,6 +126,7 @@ static void say(struct world *world, const char *line)
     "\"}}}"
 #define KILL "{\"command\":\"kill\",\"task_id\":\"t\"}"
 
+/* EX-16 */
 static void test_kill_before_launch(void **state)
 {
     (void)state;
@@ -137,6 +138,7 @@ static void test_kill_before_launch(void **state)
     world_end(&world);
 }
 
+/* EX-17 */
 static void test_shutdown_before_launch(void **state)
 {
     (void)state;
@@ -149,6 +151,7 @@ static void test_shutdown_before_launch(void **state)
     world_end(&world);
 }
 
+/* EX-19 */
 static void test_second_launch(void **state)
 {
     (void)state;
@@ -183,6 +186,7 @@ static void test_tasks_that_are_none(void **state)
     }
 }
 
+/* EX-27 */
 static void test_root_needs_root(void **state)
 {
     (void)state;

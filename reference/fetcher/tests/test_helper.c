@@ -166,6 +166,7 @@ static void make_archive(const struct world *world, const char *name, bool zip, 
     archive_write_free(archive);
 }
 
+/* FE-22 */
 static void test_unpack(void **state)
 {
     struct world *world = *state;
