@@ -423,12 +423,13 @@ static const char *const names_v2[] = {
 
 static bool is_there(const struct fuzz *fuzz, const char *controller)
 {
-    if (fuzz->v2) {
-        _cleanup_free_ char *name = str_printf("+%s ", controller);
-        return fuzz->enabled && (!strcmp(controller, "core") || strstr(fuzz->enabled, name));
-    }
-    _cleanup_free_ char *path = str_printf("%s/%s/cgroup.procs", fuzz->directory, controller);
-    return access(path, W_OK) == 0;
+    _cleanup_free_ char *path =
+        str_printf("%s/%s/cgroup.procs", fuzz->directory, fuzz->v2 ? "" : controller);
+    if (access(path, W_OK) < 0)
+        return false;
+    _cleanup_free_ char *name = str_printf("+%s ", controller);
+    return !fuzz->v2 ||
+           (fuzz->enabled && (!strcmp(controller, "core") || strstr(fuzz->enabled, name)));
 }
 
 /* What the real root has enabled, as "+cpu +memory ", so that the model's can be given the same. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `seatrial cgroupfs-fuzz`: random operations on the model and on this machine's hierarchies, of v1
- * or v2, side by side. Operations are drawn in sequences, each in fresh cgroups; a sequence that shows a
- * difference is made as short as it can be, and printed in the format of traces, with what the real
- * kernel did as the expected result.
+ * `seatrial cgroupfs-fuzz`: random operations on the model and on hierarchies of this machine, v1
+ * or v2, side by side. Operations are drawn in sequences, each in fresh cgroups; a sequence that
+ * shows a difference is made as short as it can be, and printed in the format of traces, with what
+ * the real kernel did as the expected result.
  */
 #pragma once
 

@@ -213,6 +213,25 @@ static void css_switch(struct cgroup *child, uint32_t mask, const struct cgroup_
     }
 }
 
+/* A cgroup below a child may have the name of a file that the child is to get. */
+static bool names_collide(struct cgroup *cgroup, uint32_t enable)
+{
+    list_for_each(node, &cgroup->children) {
+        struct cgroup *child = list_entry(node, struct cgroup, sibling);
+        for (int i = 0; i < SUBSYS_COUNT; i++) {
+            const struct cgroup_controller *controller = cgroup_controllers[i];
+            if (!(enable & SUBSYS_BIT(i)) || child->css[i])
+                continue;
+            for (size_t j = 0; j < controller->files_count; j++) {
+                const char *name = controller->files[j].name;
+                if (cgroup_child_find(child, name, strlen(name)))
+                    return true;
+            }
+        }
+    }
+    return false;
+}
+
 int cgroup_subtree_control_set(
     struct cgroup *cgroup, char *text, const struct cgroup_caller *caller)
 {
@@ -225,6 +244,8 @@ int cgroup_subtree_control_set(
     result = vet_enable(cgroup, enable);
     if (result)
         return result;
+    if (names_collide(cgroup, enable))
+        return -EEXIST;
     cgroup->subtree_control = (cgroup->subtree_control | enable) & ~disable;
     implicit_on(cgroup);
     list_for_each(node, &cgroup->children) {

@@ -81,14 +81,18 @@ const struct cgroup_file_slot *cgroup_slot_find(
     return NULL;
 }
 
-bool cgroup_slot_present(const struct cgroup *cgroup, const struct cgroup_file_slot *slot)
+bool cgroup_slot_taken(const struct cgroup *cgroup, const struct cgroup_file_slot *slot)
 {
     const struct cgroup_file *file = slot->file;
     if (!(file->where & (cgroup->parent ? ON_CHILD : ON_ROOT)))
         return false;
-    if (slot->controller->subsys != SUBSYS_CORE && !cgroup->css[slot->controller->subsys])
-        return false;
-    return !(file->flags & FILE_PRESSURE && cgroup->pressure_hidden);
+    return slot->controller->subsys == SUBSYS_CORE || cgroup->css[slot->controller->subsys];
+}
+
+bool cgroup_slot_present(const struct cgroup *cgroup, const struct cgroup_file_slot *slot)
+{
+    bool hidden = slot->file->flags & FILE_PRESSURE && cgroup->pressure_hidden;
+    return !hidden && cgroup_slot_taken(cgroup, slot);
 }
 
 struct cgroup_attributes *cgroup_attributes_find(

@@ -275,6 +275,8 @@ void cgroup_mask_print(uint32_t mask, struct strbuf *out);
 const struct cgroup_file_slot *cgroup_slot_find(
     const struct cgroup_root *root, const char *name, size_t length);
 bool cgroup_slot_present(const struct cgroup *cgroup, const struct cgroup_file_slot *slot);
+/* Whether its name is taken: what cgroup.pressure hides keeps it. */
+bool cgroup_slot_taken(const struct cgroup *cgroup, const struct cgroup_file_slot *slot);
 void cgroup_slots_build(struct cgroup_root *root, const struct kernel_profile *profile);
 /* The permission bits and owner in force. */
 mode_t cgroup_slot_mode(const struct cgroup *cgroup, const struct cgroup_file_slot *slot,

@@ -269,13 +269,14 @@ static int may_change(struct cgroup *directory, const struct cgroup_caller *call
 int cgroup_node_mkdir(struct cgroup *directory, const char *name, mode_t mode,
     const struct cgroup_caller *caller)
 {
-    struct cgroup_node node;
     if (directory->dead)
         return -ENOENT;
     int result = may_search(directory, caller);
     if (result)
         return result;
-    if (cgroup_node_child(directory, name, &node) == 0)
+    const struct cgroup_file_slot *slot = cgroup_slot_find(directory->root, name, strlen(name));
+    if (cgroup_child_find(directory, name, strlen(name)) ||
+        (slot && cgroup_slot_taken(directory, slot)))
         return -EEXIST;
     result = may_change(directory, caller);
     return result ? result : cgroup_tree_create(directory, name, mode, caller);

@@ -165,7 +165,8 @@ int cgroup_tree_create(struct cgroup *parent, const char *name, mode_t mode,
         return -ENODEV;
     if (!limits_allow(parent))
         return -EAGAIN;
-    if (!memory_child_fits(parent->css[SUBSYS_MEMORY]))
+    bool charged = parent->subtree_control & SUBSYS_BIT(SUBSYS_MEMORY);
+    if (charged && !memory_child_fits(parent->css[SUBSYS_MEMORY]))
         return -ENOMEM;
     struct cgroup *cgroup = cgroup_alloc(root, cgroup_get(parent), name, mode & 01777);
     cgroup->uid = cgroup->files_uid = caller->uid;

@@ -81,20 +81,32 @@ struct region {
     uint64_t group;
 };
 
-/* Too large for 32 bits: says so in *ret_value, which then is above UINT32_MAX. */
-static const char *number(const char *text, unsigned limit, uint64_t *ret_value)
+/* Moves *text behind it. What does not fit into 32 bits is told before what may follow. */
+static int number(const char **text, unsigned limit, uint64_t *ret_value)
 {
-    if (*text == 'N') {
+    const char *at = *text;
+    if (*at == 'N') {
         *ret_value = limit - 1;
-        return text + 1;
+        *text = at + 1;
+        return 0;
     }
-    if (!isdigit((unsigned char)*text))
-        return NULL;
+    if (!isdigit((unsigned char)*at))
+        return -EINVAL;
     uint64_t value = 0;
-    for (; isdigit((unsigned char)*text); text++)
-        value = value < UINT32_MAX ? value * 10 + (uint64_t)(*text - '0') : value;
+    for (; isdigit((unsigned char)*at); at++)
+        value = value < UINT32_MAX ? value * 10 + (uint64_t)(*at - '0') : value;
     *ret_value = value;
-    return text;
+    *text = at;
+    return value > UINT32_MAX ? -EOVERFLOW : 0;
+}
+
+/* The same behind a mark. */
+static int number_behind(const char **text, char mark, unsigned limit, uint64_t *ret_value)
+{
+    if (**text != mark)
+        return -EINVAL;
+    (*text)++;
+    return number(text, limit, ret_value);
 }
 
 static bool region_ends(char c)
@@ -102,31 +114,30 @@ static bool region_ends(char c)
     return c == '\0' || c == ',' || isspace((unsigned char)c);
 }
 
-static const char *parse_region(const char *text, unsigned limit, struct region *region)
+static int parse_region(const char **text, unsigned limit, struct region *region)
 {
-    if (!strncasecmp(text, "all", 3)) {
+    int result = 0;
+    if (!strncasecmp(*text, "all", 3)) {
         region->start = 0;
         region->end = limit - 1;
-        text += 3;
+        *text += 3;
     } else {
-        text = number(text, limit, &region->start);
-        if (!text)
-            return NULL;
+        result = number(text, limit, &region->start);
         region->end = region->start;
-        if (!region_ends(*text)) {
-            text = *text == '-' ? number(text + 1, limit, &region->end) : NULL;
-            if (!text)
-                return NULL;
-        }
+        if (!result && !region_ends(**text))
+            result = number_behind(text, '-', limit, &region->end);
+        if (result)
+            return result;
     }
     region->used = region->end >= region->start ? region->end - region->start + 1 : 0;
     /* The kernel counts one more than the end, in 32 bits. */
     region->group = region->end == UINT32_MAX ? 0 : region->used;
-    if (region_ends(*text))
-        return text;
-    text = *text == ':' ? number(text + 1, limit, &region->used) : NULL;
-    text = text && *text == '/' ? number(text + 1, limit, &region->group) : NULL;
-    return text && region_ends(*text) ? text : NULL;
+    if (region_ends(**text))
+        return 0;
+    result = number_behind(text, ':', limit, &region->used);
+    if (!result)
+        result = number_behind(text, '/', limit, &region->group);
+    return result ? result : region_ends(**text) ? 0 : -EINVAL;
 }
 
 int cpu_mask_parse(
@@ -140,11 +151,9 @@ int cpu_mask_parse(
         if (!*text)
             break;
         struct region region;
-        text = parse_region(text, limit, &region);
-        if (!text)
-            return -EINVAL;
-        if ((region.start | region.end | region.used | region.group) > UINT32_MAX)
-            return -EOVERFLOW;
+        int result = parse_region(&text, limit, &region);
+        if (result)
+            return result;
         if (region.start > region.end || region.group == 0 || region.used > region.group)
             return -EINVAL;
         if (region.end >= limit)

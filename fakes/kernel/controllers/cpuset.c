@@ -130,10 +130,16 @@ static enum partition_error check_remote(const struct cpuset_css *set)
     return PARTITION_VALID;
 }
 
-static enum partition_error check_partition(const struct cpuset_css *set)
+/* Below what was written only the parent counts at first. */
+static enum partition_error check_partition(
+    const struct cpuset_css *set, const struct cgroup *written)
 {
     const struct cpuset_css *parent = cpuset_parent(set);
     bool remote = cgroup_since(set->css.cgroup, KERNEL_6_12);
+    bool below = set->css.cgroup != written && cgroup_is_within(set->css.cgroup, written);
+    if (below && !is_partition(parent) && !(remote && set->partition_error == PARTITION_VALID))
+        return parent->partition == PARTITION_MEMBER ? PARTITION_NO_PARENT
+                                                     : PARTITION_INVALID_PARENT;
     if (cpu_mask_empty(&set->cpus) && cpu_mask_empty(&set->exclusive))
         return PARTITION_CPUS_EMPTY;
     if (!is_partition(parent)) {
@@ -177,14 +183,14 @@ static void update_one(struct cpuset_css *set)
 }
 
 /* Partitions of the subtree are judged anew, then what is in force follows from the top. */
-static void update_below(struct cgroup *top)
+static void update_below(struct cgroup *top, const struct cgroup *written)
 {
     for (struct cgroup *at = cgroup_next(top, NULL); at; at = cgroup_next(top, at)) {
         struct cpuset_css *set = cpuset_of(at->css[SUBSYS_CPUSET]);
         if (!set)
             continue;
         if (set->partition != PARTITION_MEMBER)
-            set->partition_error = check_partition(set);
+            set->partition_error = check_partition(set, written);
         update_one(set);
     }
     sched_changed(cgroup_kernel(top));
@@ -199,7 +205,46 @@ static void update_after(const struct cgroup_io *io)
             cpuset_of(list_entry(node, struct cgroup, sibling)->css[SUBSYS_CPUSET]);
         partitions |= sibling && sibling->partition != PARTITION_MEMBER;
     }
-    update_below(partitions && parent->css[SUBSYS_CPUSET] ? parent : io->cgroup);
+    update_below(partitions && parent->css[SUBSYS_CPUSET] ? parent : io->cgroup, io->cgroup);
+}
+
+/* ---------------------------------------------------------------------- between siblings */
+
+/* What is written to be exclusive, or all it has. */
+static const struct cpu_mask *own_cpus(const struct cpuset_css *set)
+{
+    return cpu_mask_empty(&set->exclusive) ? &set->cpus : &set->exclusive;
+}
+
+/* Exclusive CPUs that were activated would leave nothing of the other's. */
+static bool swallows(const struct cpuset_css *exclusive, const struct cpuset_css *other)
+{
+    return !cpu_mask_empty(&other->cpus) && cpu_mask_within(&other->cpus, &exclusive->exclusive);
+}
+
+static bool takes_alone(const struct cpuset_css *set)
+{
+    return set->partition != PARTITION_MEMBER && is_partition(set);
+}
+
+/* Valid partitions and written exclusive CPUs may not overlap those of a sibling. */
+static bool conflicts(const struct cpuset_css *set, const struct cpuset_css *trial)
+{
+    bool exclusive = !cpu_mask_empty(&trial->exclusive);
+    list_for_each(node, &set->css.cgroup->parent->children) {
+        const struct cgroup *sibling = list_entry(node, struct cgroup, sibling);
+        const struct cpuset_css *other = cpuset_of(sibling->css[SUBSYS_CPUSET]);
+        if (!other || other == set)
+            continue;
+        bool theirs = !cpu_mask_empty(&other->exclusive);
+        if (takes_alone(trial) || takes_alone(other) || (exclusive && theirs)) {
+            if (cpu_mask_overlaps(own_cpus(trial), own_cpus(other)))
+                return true;
+        } else if ((exclusive && swallows(trial, other)) || (theirs && swallows(other, trial))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---------------------------------------------------------------------- files */
@@ -216,8 +261,13 @@ static int set_write(const struct cgroup_io *io, char *text)
     bool mems = io->file->argument == offsetof(struct cpuset_css, mems);
     struct cpuset_css trial = *set;
     int result = cpuset_parse(io, text, mems, mems ? &trial.mems : &trial.cpus);
-    if (!result)
-        result = cpuset_keeps_room(set, &trial);
+    if (result || (mems ? cpu_mask_equal(&trial.mems, &set->mems)
+                        : cpu_mask_equal(&trial.cpus, &set->cpus)))
+        return result;
+    /* A conflict of CPUs is accepted, and shows in partitions. */
+    if (mems && conflicts(set, &trial))
+        return -EINVAL;
+    result = cpuset_keeps_room(set, &trial);
     if (result)
         return result;
     set->cpus = trial.cpus;
@@ -232,12 +282,12 @@ static int exclusive_write(const struct cgroup_io *io, char *text)
     int result = cpuset_parse(io, text, false, &mask);
     if (result)
         return result;
-    list_for_each(node, &io->cgroup->parent->children) {
-        const struct cgroup *sibling = list_entry(node, struct cgroup, sibling);
-        const struct cpuset_css *other = cpuset_of(sibling->css[SUBSYS_CPUSET]);
-        if (other && sibling != io->cgroup && cpu_mask_overlaps(&mask, &other->exclusive))
-            return -EINVAL;
-    }
+    struct cpuset_css trial = *cpuset(io);
+    trial.exclusive = mask;
+    if (cpu_mask_equal(&mask, &cpuset(io)->exclusive))
+        return 0;
+    if (conflicts(cpuset(io), &trial))
+        return -EINVAL;
     cpuset(io)->exclusive = mask;
     update_after(io);
     return 0;
@@ -287,9 +337,15 @@ static int partition_write(const struct cgroup_io *io, char *text)
         struct cpuset_css *set = cpuset(io);
         if (set->partition == i)
             return 0;
+        bool stays = set->partition != PARTITION_MEMBER && i != PARTITION_MEMBER &&
+                     set->partition_error != PARTITION_VALID;
         set->partition = (enum cpuset_partition)i;
+        /* Before 6.12 what is invalid is not tried anew by another kind. */
+        if (stays && !cgroup_since(io->cgroup, KERNEL_6_12))
+            return 0;
         set->partition_error = PARTITION_VALID;
-        update_below(io->cgroup->parent->css[SUBSYS_CPUSET] ? io->cgroup->parent : io->cgroup);
+        update_below(io->cgroup->parent->css[SUBSYS_CPUSET] ? io->cgroup->parent : io->cgroup,
+            io->cgroup);
         cgroup_file_raise(io->cgroup, io->file);
         return 0;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rdma controller (spec cgroupfs.md 4.6): this machine has no such devices. */
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -13,13 +14,21 @@ static int empty_read(const struct cgroup_io *io, struct strbuf *out)
     return 0;
 }
 
-/* "resource=number" or "resource=max". */
+/* A number, whatever follows it, or "max" or the beginning of that, if it be nothing. */
+static bool amount_valid(const char *text)
+{
+    uint64_t amount;
+    if (!strncmp("max", text, strlen(text)))
+        return true;
+    return text_scan_u64(text, &amount) && !isspace((unsigned char)*text) && amount <= INT32_MAX;
+}
+
+/* "resource=amount" */
 static bool limit_valid(const char *item)
 {
     static const char *const names[] = {"hca_handle", "hca_object"};
     const char *equals = strchr(item, '=');
-    int value;
-    if (!equals || (strcmp(equals + 1, "max") && (text_int(equals + 1, &value) || value < 0)))
+    if (!equals || !amount_valid(equals + 1))
         return false;
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (strlen(names[i]) == (size_t)(equals - item) && str_starts(item, names[i]))
