@@ -7,12 +7,30 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "fakes/cgroupfs/cgroupfs_internal.h"
 #include "fakes/cgroupfs/control_internal.h"
 #include "fakes/sim_loop.h"
 
 #define DISK_MAJOR 8
+
+/* Who is not root could make nothing in a root: it is given to them, as delegated cgroups are. */
+static void delegate(struct kernel *kernel, uid_t uid, gid_t gid)
+{
+    for (unsigned i = 0; i < kernel->hierarchies_count; i++) {
+        struct cgroup *top = kernel->hierarchies[i]->top;
+        top->mode |= S_IWUSR;
+        top->uid = top->files_uid = uid;
+        top->gid = top->files_gid = gid;
+        for (int subsys = 0; subsys < SUBSYS_COUNT; subsys++)
+            if (top->css[subsys]) {
+                top->css[subsys]->uid = uid;
+                top->css[subsys]->gid = gid;
+            }
+    }
+}
 
 struct kernel *cgroupfs_kernel_new(const struct kernel_config *config, uint64_t start_ns)
 {
@@ -26,6 +44,8 @@ struct kernel *cgroupfs_kernel_new(const struct kernel_config *config, uint64_t 
     cgroup_add_block_device(kernel, DISK_MAJOR, 0);
     cgroup_add_interface(kernel, "lo");
     cgroup_add_interface(kernel, "eth0");
+    if (geteuid() != 0)
+        delegate(kernel, geteuid(), getegid());
     return kernel;
 }
 

@@ -140,6 +140,9 @@ static enum partition_error check_partition(
     if (below && !is_partition(parent) && !(remote && set->partition_error == PARTITION_VALID))
         return parent->partition == PARTITION_MEMBER ? PARTITION_NO_PARENT
                                                      : PARTITION_INVALID_PARENT;
+    /* Before 6.12 what is invalid keeps its reason while the parent is none. */
+    if (set->partition_error && set->css.cgroup == written && !remote && !is_partition(parent))
+        return set->partition_error;
     if (cpu_mask_empty(&set->cpus) && cpu_mask_empty(&set->exclusive))
         return PARTITION_CPUS_EMPTY;
     if (!is_partition(parent)) {
