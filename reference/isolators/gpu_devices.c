@@ -103,7 +103,7 @@ static int pool_choose(struct gpu_pool *pool, const char *list, struct err *err)
     size_t kept = 0;
 
     for (size_t i = 0; texts && texts[i]; i++) {
-        size_t index;
+        size_t index = 0;
         int r = index_parse(texts[i], pool->count, chosen, &index, err);
 
         if (r < 0)
