@@ -14,9 +14,29 @@
 /* Without CAP_SYS_RESOURCE, so that the periodic averaging is enough. */
 #define WINDOW_US_UNPRIVILEGED 2000000
 
+/* How often the kernel averages: 2 s and a tick of 250 Hz. */
+#define AVERAGE_PERIOD_US 2004000
+/* Averages are fixed point numbers of so many bits behind the point. */
+#define POINT_BITS 11
+#define POINT_ONE (1u << POINT_BITS)
+
+/* Of 10, 60 and 300 s: what is left of an average after a period, exp(-2 / n). */
+static const struct {
+    const char *name;
+    uint32_t left;
+} averages[] = {{"avg10", 1677}, {"avg60", 1981}, {"avg300", 2034}};
+
+struct average {
+    uint64_t counted_us; /* of the total */
+    uint32_t of[ARRAY_SIZE(averages)]; /* percent */
+};
+
 struct pressure {
     uint64_t some_us[PSI_COUNT];
     uint64_t full_us[PSI_COUNT];
+    struct average some[PSI_COUNT];
+    struct average full[PSI_COUNT];
+    uint64_t next_ns; /* when the period ends */
 };
 
 struct psi_trigger {
@@ -29,6 +49,73 @@ struct psi_trigger {
     uint64_t total_us; /* at the start of the window */
     bool fired;
 };
+
+/* ---------------------------------------------------------------------- averages */
+
+/* x to the power of n, rounded at each step as the kernel does. */
+static uint32_t point_power(uint32_t x, uint64_t n)
+{
+    uint32_t result = POINT_ONE;
+    for (; n; n >>= 1) {
+        if (n & 1)
+            result = (result * x + POINT_ONE / 2) >> POINT_BITS;
+        x = (x * x + POINT_ONE / 2) >> POINT_BITS;
+    }
+    return result;
+}
+
+/* Towards what is now; a rising average is rounded up. */
+static uint32_t average_step(uint32_t average, uint32_t left, uint32_t now)
+{
+    uint64_t sum = (uint64_t)average * left + (uint64_t)now * (POINT_ONE - left);
+    if (now >= average)
+        sum += POINT_ONE - 1;
+    return (uint32_t)(sum / POINT_ONE);
+}
+
+/* One period; what does not fit into it is left for the next. True when something is left. */
+static bool average_period(struct average *average, uint64_t total_us)
+{
+    uint64_t sample_us = total_us - average->counted_us;
+    if (sample_us > AVERAGE_PERIOD_US)
+        sample_us = AVERAGE_PERIOD_US;
+    average->counted_us += sample_us;
+    uint32_t percent = (uint32_t)(sample_us * 100 / AVERAGE_PERIOD_US) * POINT_ONE;
+    for (size_t i = 0; i < ARRAY_SIZE(averages); i++)
+        average->of[i] = average_step(average->of[i], averages[i].left, percent);
+    return average->counted_us < total_us;
+}
+
+static void average_decay(struct average *average, uint64_t periods)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(averages); i++)
+        average->of[i] =
+            average_step(average->of[i], point_power(averages[i].left, periods), 0);
+}
+
+/* All periods that have ended by now. */
+static void pressure_average(struct pressure *pressure, uint64_t now_ns)
+{
+    static const uint64_t period_ns = AVERAGE_PERIOD_US * NS_PER_US;
+    bool left = true;
+    for (; left && now_ns >= pressure->next_ns; pressure->next_ns += period_ns) {
+        left = false;
+        for (int i = 0; i < PSI_COUNT; i++) {
+            left |= average_period(&pressure->some[i], pressure->some_us[i]);
+            left |= average_period(&pressure->full[i], pressure->full_us[i]);
+        }
+    }
+    if (now_ns < pressure->next_ns)
+        return;
+    uint64_t periods = (now_ns - pressure->next_ns) / period_ns + 1;
+    for (int i = 0; i < PSI_COUNT; i++) {
+        average_decay(&pressure->some[i], periods);
+        average_decay(&pressure->full[i], periods);
+    }
+    pressure->next_ns += periods * period_ns;
+}
+
+/* ---------------------------------------------------------------------- totals and triggers */
 
 static uint64_t trigger_total(const struct psi_trigger *trigger)
 {
@@ -59,8 +146,11 @@ void psi_stall(struct cgroup *cgroup, enum psi_resource resource, uint64_t some_
 {
     uint64_t now_ns = loop_now_ns(cgroup_kernel(cgroup)->loop);
     for (; cgroup; cgroup = cgroup->parent) {
-        if (!cgroup->pressure)
+        if (!cgroup->pressure) {
             cgroup->pressure = mem_alloc(sizeof(*cgroup->pressure));
+            cgroup->pressure->next_ns = now_ns + AVERAGE_PERIOD_US * NS_PER_US;
+        }
+        pressure_average(cgroup->pressure, now_ns);
         cgroup->pressure->some_us[resource] += some_us;
         cgroup->pressure->full_us[resource] += full_us;
         list_for_each(node, &cgroup->listeners) {
@@ -90,13 +180,22 @@ unsigned psi_trigger_poll(struct psi_trigger *trigger)
 
 static int pressure_read(const struct cgroup_io *io, struct strbuf *out)
 {
-    const struct pressure *pressure = io->cgroup->pressure;
+    static const struct average none;
+    struct pressure *pressure = io->cgroup->pressure;
     intptr_t resource = io->file->argument;
     const char *const lines[] = {"some", "full"};
+    if (pressure)
+        pressure_average(pressure, loop_now_ns(io->kernel->loop));
     for (int full = resource == PSI_IRQ; full <= 1; full++) {
         const uint64_t *totals = !pressure ? NULL : full ? pressure->full_us : pressure->some_us;
+        const struct average *average = !pressure ? &none
+                                        : full    ? &pressure->full[resource]
+                                                  : &pressure->some[resource];
         strbuf_add(out, lines[full]);
-        strbuf_add(out, " avg10=0.00 avg60=0.00 avg300=0.00 total=");
+        for (size_t i = 0; i < ARRAY_SIZE(averages); i++)
+            strbuf_addf(out, " %s=%u.%02u", averages[i].name, average->of[i] >> POINT_BITS,
+                ((average->of[i] & (POINT_ONE - 1)) * 100) >> POINT_BITS);
+        strbuf_add(out, " total=");
         print_line_u64(out, totals ? totals[resource] : 0);
     }
     return 0;

@@ -244,6 +244,35 @@ static void test_pressure(void **state)
     world_stop(&world);
 }
 
+/* A stall of half a period, what the kernel's formula makes of it, and what later is left. */
+static void test_pressure_averages(void **state)
+{
+    static const struct {
+        uint64_t after_ms;
+        const char *some;
+    } cases[] = {
+        {2003, "some avg10=0.00 avg60=0.00 avg300=0.00 total=1002000\n"},
+        {1, "some avg10=9.05 avg60=1.63 avg300=0.34 total=1002000\n"},
+        {2004, "some avg10=7.41 avg60=1.58 avg300=0.33 total=1002000\n"},
+        {20040, "some avg10=1.00 avg60=1.13 avg300=0.31 total=1002000\n"},
+        {1000000000, "some avg10=0.00 avg60=0.00 avg300=0.00 total=1002000\n"},
+    };
+    struct world world;
+    struct cgroup_node node;
+    (void)state;
+    start_v2(&world, "6.12", NULL);
+    cgroup_node_find(world.root, "m", "memory.pressure", &cgroup_caller_root, &node);
+    psi_stall(node.cgroup, PSI_MEMORY, 1002000, 0);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        sim_loop_advance(world.loop, cases[i].after_ms * NS_PER_MS);
+        const char *text = get(&world, "m/memory.pressure");
+        if (strncmp(text, cases[i].some, strlen(cases[i].some)))
+            fail_msg("%zu: %s", i, text);
+        assert_non_null(strstr(text, "full avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"));
+    }
+    world_stop(&world);
+}
+
 static void test_profiles(void **state)
 {
     static const struct {
@@ -305,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_io),
         cmocka_unit_test(test_hugetlb_rdma_misc),
         cmocka_unit_test(test_pressure),
+        cmocka_unit_test(test_pressure_averages),
         cmocka_unit_test(test_profiles),
         cmocka_unit_test(test_layouts),
     };
