@@ -15,6 +15,7 @@
 
 #include "fakes/kernel/cgroup.h"
 #include "fakes/kernel/process_internal.h"
+#include "fakes/kernel/psi.h"
 #include "reference/base/mem.h"
 
 #define TASK_WEIGHT 1024
@@ -139,6 +140,28 @@ static void group_settle(struct sched_group *group, uint64_t elapsed_ns)
     cgroup_cpu_throttled(group->cgroup, periods, group->excess > 0 ? periods : 0, throttled_ns);
 }
 
+/* Frozen and stopped tasks have no rate, and do not wait. */
+static void sched_pressure(struct sched *sched, uint64_t elapsed_ns)
+{
+    bool waits = false;
+    list_for_each (node, &sched->entities) {
+        double rate = list_entry(node, struct sched_entity, node)->rate;
+        waits |= rate > 0 && rate < 1;
+    }
+    if (!waits)
+        return;
+    list_for_each (node, &sched->entities) {
+        const struct sched_entity *entity = list_entry(node, struct sched_entity, node);
+        if (entity->rate > 0)
+            psi_cpu_add(entity->task, entity->rate);
+    }
+    list_for_each (node, &sched->entities) {
+        const struct sched_entity *entity = list_entry(node, struct sched_entity, node);
+        if (entity->rate > 0)
+            psi_cpu_settle(entity->task, elapsed_ns);
+    }
+}
+
 /* Everything up to now, at the rates that held. */
 static void sched_settle(struct sched *sched)
 {
@@ -152,6 +175,7 @@ static void sched_settle(struct sched *sched)
         return;
     list_for_each (node, &sched->entities)
         entity_settle(sched, list_entry(node, struct sched_entity, node), false);
+    sched_pressure(sched, elapsed_ns);
     while (u64map_next(sched->groups, &cursor, &id, &group))
         group_settle(group, elapsed_ns);
 }

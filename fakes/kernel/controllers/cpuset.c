@@ -140,8 +140,8 @@ static enum partition_error check_partition(
     if (below && !is_partition(parent) && !(remote && set->partition_error == PARTITION_VALID))
         return parent->partition == PARTITION_MEMBER ? PARTITION_NO_PARENT
                                                      : PARTITION_INVALID_PARENT;
-    /* Before 6.12 what is invalid keeps its reason while the parent is none. */
-    if (set->partition_error && set->css.cgroup == written && !remote && !is_partition(parent))
+    /* What is invalid keeps its reason while the parent is none. */
+    if (set->partition_error && set->css.cgroup == written && !is_partition(parent))
         return set->partition_error;
     if (cpu_mask_empty(&set->cpus) && cpu_mask_empty(&set->exclusive))
         return PARTITION_CPUS_EMPTY;
@@ -258,6 +258,23 @@ static int mask_read(const struct cgroup_io *io, struct strbuf *out)
     return 0;
 }
 
+/* A member whose CPUs in force stay the same: the kernel looks no further. */
+static bool stays_the_same(const struct cpuset_css *set, const struct cpu_mask *cpus)
+{
+    const struct cpuset_css *parent = cpuset_parent(set);
+    if (set->partition != PARTITION_MEMBER)
+        return false;
+    list_for_each(node, &set->css.cgroup->parent->children) {
+        const struct cpuset_css *other =
+            cpuset_of(list_entry(node, struct cgroup, sibling)->css[SUBSYS_CPUSET]);
+        if (other && takes_alone(other))
+            return false;
+    }
+    struct cpu_mask wanted = cpu_mask_and(cpus, &parent->effective);
+    return cpu_mask_equal(cpu_mask_empty(&wanted) ? &parent->effective : &wanted,
+        &set->effective);
+}
+
 static int set_write(const struct cgroup_io *io, char *text)
 {
     struct cpuset_css *set = cpuset(io);
@@ -273,9 +290,11 @@ static int set_write(const struct cgroup_io *io, char *text)
     result = cpuset_keeps_room(set, &trial);
     if (result)
         return result;
+    bool same = !mems && stays_the_same(set, &trial.cpus);
     set->cpus = trial.cpus;
     set->mems = trial.mems;
-    update_after(io);
+    if (!same)
+        update_after(io);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "fakes/kernel/psi.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@
 /* Averages are fixed point numbers of so many bits behind the point. */
 #define POINT_BITS 11
 #define POINT_ONE (1u << POINT_BITS)
+#define WAITING_LEAST 1e-6 /* less is rounding */
 
 /* Of 10, 60 and 300 s: what is left of an average after a period, exp(-2 / n). */
 static const struct {
@@ -37,6 +39,9 @@ struct pressure {
     struct average some[PSI_COUNT];
     struct average full[PSI_COUNT];
     uint64_t next_ns; /* when the period ends */
+    /* CPUs that tasks of the subtree wait for, and run on, while that is summed up. */
+    double waiting;
+    double running;
 };
 
 struct psi_trigger {
@@ -141,26 +146,69 @@ static void trigger_check(struct psi_trigger *trigger, uint64_t now_ns, uint64_t
         trigger->open->wakeup(trigger->open->wakeup_arg);
 }
 
+static struct pressure *pressure_make(struct cgroup *cgroup, uint64_t now_ns)
+{
+    if (!cgroup->pressure) {
+        cgroup->pressure = mem_alloc(sizeof(*cgroup->pressure));
+        cgroup->pressure->next_ns = now_ns + AVERAGE_PERIOD_US * NS_PER_US;
+    }
+    return cgroup->pressure;
+}
+
+/* Of the cgroup alone, with its triggers. */
+static void stall_one(
+    struct cgroup *cgroup, enum psi_resource resource, uint64_t some_us, uint64_t full_us)
+{
+    uint64_t now_ns = loop_now_ns(cgroup_kernel(cgroup)->loop);
+    struct pressure *pressure = pressure_make(cgroup, now_ns);
+    pressure_average(pressure, now_ns);
+    pressure->some_us[resource] += some_us;
+    pressure->full_us[resource] += full_us;
+    list_for_each(node, &cgroup->listeners) {
+        struct cgroup_listener *listener = list_entry(node, struct cgroup_listener, node);
+        const struct cgroup_open *open = cgroup_open_of(listener);
+        struct psi_trigger *trigger = open ? open->trigger : NULL;
+        if (trigger && trigger->resource == resource)
+            trigger_check(
+                trigger, now_ns, trigger_total(trigger) - (trigger->full ? full_us : some_us));
+    }
+}
+
 void psi_stall(struct cgroup *cgroup, enum psi_resource resource, uint64_t some_us,
     uint64_t full_us)
 {
-    uint64_t now_ns = loop_now_ns(cgroup_kernel(cgroup)->loop);
-    for (; cgroup; cgroup = cgroup->parent) {
-        if (!cgroup->pressure) {
-            cgroup->pressure = mem_alloc(sizeof(*cgroup->pressure));
-            cgroup->pressure->next_ns = now_ns + AVERAGE_PERIOD_US * NS_PER_US;
-        }
-        pressure_average(cgroup->pressure, now_ns);
-        cgroup->pressure->some_us[resource] += some_us;
-        cgroup->pressure->full_us[resource] += full_us;
-        list_for_each(node, &cgroup->listeners) {
-            struct cgroup_listener *listener = list_entry(node, struct cgroup_listener, node);
-            const struct cgroup_open *open = cgroup_open_of(listener);
-            struct psi_trigger *trigger = open ? open->trigger : NULL;
-            if (trigger && trigger->resource == resource)
-                trigger_check(trigger, now_ns,
-                    trigger_total(trigger) - (trigger->full ? full_us : some_us));
-        }
+    for (; cgroup; cgroup = cgroup->parent)
+        stall_one(cgroup, resource, some_us, full_us);
+}
+
+static struct cgroup *unified_of(const struct task *task)
+{
+    const struct cgroup_root *root = cgroup_root_find(task->process->kernel, "");
+    return root ? task->cgroups[root->index] : NULL;
+}
+
+void psi_cpu_add(const struct task *task, double running)
+{
+    uint64_t now_ns = loop_now_ns(task->process->kernel->loop);
+    for (struct cgroup *at = unified_of(task); at; at = at->parent) {
+        struct pressure *pressure = pressure_make(at, now_ns);
+        pressure->running += running;
+        pressure->waiting += 1 - running;
+    }
+}
+
+void psi_cpu_settle(const struct task *task, uint64_t elapsed_ns)
+{
+    double elapsed_us = (double)elapsed_ns / NS_PER_US;
+    for (struct cgroup *at = unified_of(task); at && at->pressure; at = at->parent) {
+        struct pressure *pressure = at->pressure;
+        double some = pressure->waiting < 1 ? pressure->waiting : 1;
+        /* Of the whole machine nobody says that it does not run. */
+        double full = at->parent && pressure->running < 1 ? 1 - pressure->running : 0;
+        pressure->waiting = pressure->running = 0;
+        if (some >= WAITING_LEAST)
+            stall_one(at, PSI_CPU, (uint64_t)llround(elapsed_us * some),
+                (uint64_t)llround(elapsed_us * (full < some ? full : some)));
     }
 }
 
@@ -181,9 +229,10 @@ unsigned psi_trigger_poll(struct psi_trigger *trigger)
 static int pressure_read(const struct cgroup_io *io, struct strbuf *out)
 {
     static const struct average none;
-    struct pressure *pressure = io->cgroup->pressure;
-    intptr_t resource = io->file->argument;
     const char *const lines[] = {"some", "full"};
+    intptr_t resource = io->file->argument;
+    sched_update(io->kernel);
+    struct pressure *pressure = io->cgroup->pressure;
     if (pressure)
         pressure_average(pressure, loop_now_ns(io->kernel->loop));
     for (int full = resource == PSI_IRQ; full <= 1; full++) {

@@ -182,11 +182,48 @@ static void test_throttling(void **state)
     world_stop(&world);
 }
 
+static void demand_over(struct task *task)
+{
+    (void)task;
+}
+
+/* Waiting for a CPU is pressure: who waits for a quota does in full, who waits for others in part. */
+static void test_pressure(void **state)
+{
+    static const struct {
+        const char *max;
+        unsigned tasks; /* on 2 CPUs */
+        const char *totals[2];
+    } cases[] = {
+        {"max 100000", 2, {"total=0\nfull", "total=0\n"}},
+        {"max 100000", 3, {"total=1000000\nfull", "total=0\n"}},
+        {"50000 100000", 1, {"total=500000\nfull", "total=500000\n"}},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct world world;
+        start_v2(&world, "6.12");
+        put(&world, "c/cpu.max", cases[i].max);
+        for (unsigned task = 0; task < cases[i].tasks; task++) {
+            struct process *process = spawn(&world);
+            move(&world, "c/cgroup.procs", process);
+            task_demand(process->leader, UINT64_MAX, 0, demand_over);
+        }
+        sim_loop_advance(world.loop, NS_PER_SEC);
+        const char *text = get(&world, "c/cpu.pressure");
+        const char *full = strstr(text, "full");
+        if (!strstr(text, cases[i].totals[0]) || !strstr(full, cases[i].totals[1]))
+            fail_msg("%zu: %s", i, text);
+        world_stop(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_weight),
         cmocka_unit_test(test_max),
+        cmocka_unit_test(test_pressure),
         cmocka_unit_test(test_uclamp),
         cmocka_unit_test(test_v1),
         cmocka_unit_test(test_cpuacct),
