@@ -101,7 +101,9 @@ static inline uint64_t whole_pages(uint64_t bytes)
     return (bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 }
 
-/* Kernel memory of the subtree; 0 unless the profile counts it. */
+/* What the cgroups below cost: it counts against limits, and cannot be reclaimed. */
+uint64_t memory_children_bytes(const struct memory_css *memory);
+/* The same as it is shown, of the subtree; 0 unless the profile counts it. */
 uint64_t memory_kernel_bytes(const struct memory_css *memory);
 /* Whether what another child of the cgroup costs is within the limits; counts events when not. NULL
  * is fine. */

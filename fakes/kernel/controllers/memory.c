@@ -23,7 +23,7 @@ static const uint64_t child_kernel_bytes[] = {
 /* How often the kernel tries before it gives up, each counted as an event. */
 #define CHILD_TRIES 18
 
-static uint64_t kernel_bytes(const struct memory_css *memory)
+uint64_t memory_children_bytes(const struct memory_css *memory)
 {
     struct cgroup *top = memory->css.cgroup;
     uint64_t child = child_kernel_bytes[cgroup_profile(top)->version];
@@ -36,7 +36,7 @@ static uint64_t kernel_bytes(const struct memory_css *memory)
 
 uint64_t memory_kernel_bytes(const struct memory_css *memory)
 {
-    return cgroup_profile(memory->css.cgroup)->kernel_memory ? kernel_bytes(memory) : 0;
+    return cgroup_profile(memory->css.cgroup)->kernel_memory ? memory_children_bytes(memory) : 0;
 }
 
 static void count_child_failure(struct memory_css *memory)
@@ -59,7 +59,7 @@ bool memory_child_fits(struct cgroup_css *css)
         uint64_t more = css == &at->css
                             ? whole_pages((children + 1) * child) - whole_pages(children * child)
                             : child;
-        if (kernel_bytes(at) + memory_usage(at) + more > limit_bytes(at->max)) {
+        if (memory_children_bytes(at) + memory_usage(at) + more > limit_bytes(at->max)) {
             count_child_failure(at);
             return false;
         }

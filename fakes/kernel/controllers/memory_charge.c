@@ -299,15 +299,19 @@ static bool has_charged_process(struct cgroup *cgroup)
 void memory_enforce_max(struct memory_css *memory)
 {
     uint64_t limit = limit_bytes(memory->max);
-    while (memory_usage(memory) > limit && memory_reclaim(memory, memory_usage(memory) - limit))
+    uint64_t fixed = memory_children_bytes(memory);
+    while (memory_usage(memory) + fixed > limit &&
+           memory_reclaim(memory, memory_usage(memory) + fixed - limit))
         ;
-    if (memory_usage(memory) <= limit)
+    if (memory_usage(memory) + fixed <= limit)
         return;
     /* A victim's memory is freed later than the loop looks at the usage again, so the kernel kills
-     * on until no one is left who has memory (spec cgroupfs.md 4.2). */
+     * on until no one is left who has memory (spec cgroupfs.md 4.2); what cgroups below cost is
+     * not freed by that at all. */
     do
         memory_event_count(memory, MEMORY_OOM);
-    while (memory_oom_kill(memory) && has_charged_process(memory->css.cgroup));
+    while (memory_oom_kill(memory) &&
+           (fixed > limit || has_charged_process(memory->css.cgroup)));
 }
 
 /* ---------------------------------------------------------------------- waiting under OOM */

@@ -312,9 +312,28 @@ static void test_v1_oom_disabled(void **state)
     world_stop(&world);
 }
 
+/* What the cgroup of its child costs is more than a limit of 0: nobody below survives that. */
+static void test_max_below_children(void **state)
+{
+    struct world world;
+    (void)state;
+    world_start(&world, "6.1", CGROUP_LAYOUT_V2, NULL, "");
+    put(&world, "cgroup.subtree_control", "+memory");
+    make(&world, "a");
+    put(&world, "a/cgroup.subtree_control", "+memory");
+    make(&world, "a/c");
+    move(&world, "a/c/cgroup.procs", spawn(&world));
+    assert_int_equal(put(&world, "a/c/memory.max", "0"), 0); /* costs itself nothing */
+    assert_string_equal(get(&world, "a/c/cgroup.events"), "populated 1\nfrozen 0\n");
+    assert_int_equal(put(&world, "a/memory.max", "0"), 0);
+    assert_string_equal(get(&world, "a/c/cgroup.events"), "populated 0\nfrozen 0\n");
+    world_stop(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_max_below_children),
         cmocka_unit_test(test_page_counter),
         cmocka_unit_test(test_oom_kill),
         cmocka_unit_test(test_oom_group),
