@@ -20,6 +20,8 @@ const struct bench benches[] = {
         bench_cgroupfs_main},
     {"soak", "thousands of real containers, many at a time: nothing may be left of them",
         bench_soak_main},
+    {"compare", "two results: what has become worse beyond the noise", bench_compare_main},
+    {"report", "a result as table, Markdown, charts or one page", bench_report_main},
     {NULL, NULL, NULL},
 };
 

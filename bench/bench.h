@@ -17,6 +17,8 @@ int bench_sim_main(int argc, char **argv);
 int bench_soak_main(int argc, char **argv);
 int bench_bpf_main(int argc, char **argv);
 int bench_launch_main(int argc, char **argv);
+int bench_compare_main(int argc, char **argv);
+int bench_report_main(int argc, char **argv);
 int bench_cgroupfs_main(int argc, char **argv);
 
 /* Sorts the samples; the middle one, or the mean of the two in the middle. count > 0. */

@@ -9,7 +9,6 @@ static volatile sig_atomic_t signal_seen;
 static void on_signal(int number)
 {
     signal_seen = number;
-    signal(SIGINT, SIG_DFL);
 }
 
 void interrupt_catch(void)

@@ -4,6 +4,6 @@
 
 #include <stdbool.h>
 
-/* From now on SIGINT, SIGTERM and SIGHUP are remembered; a second SIGINT kills. */
+/* From now on SIGINT, SIGTERM and SIGHUP are remembered, however often they come. */
 void interrupt_catch(void);
 bool interrupted(void);

@@ -23,7 +23,8 @@ static const char spec[] =
     "{\"ociVersion\":\"1.0.0\",\"process\":{\"terminal\":false,\"user\":{\"uid\":0,\"gid\":0},"
     "\"args\":[\"/payload\"%s],\"env\":[\"PATH=/\"],\"cwd\":\"/\",\"noNewPrivileges\":true},"
     "\"root\":{\"path\":\"%s\",\"readonly\":true},\"hostname\":\"bench\",\"mounts\":[{"
-    "\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"}],\"linux\":{"
+    "\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"},{\"destination\":\"/dev\","
+    "\"type\":\"tmpfs\",\"source\":\"tmpfs\",\"options\":[\"nosuid\",\"mode=755\"]}],\"linux\":{"
     "\"cgroupsPath\":\"/%s/%s-%zu\",\"resources\":{\"memory\":{\"limit\":67108864},"
     "\"cpu\":{\"shares\":1024}},\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"ipc\"},"
     "{\"type\":\"uts\"},{\"type\":\"mount\"}]}}";

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bench/launch/load.h"
@@ -158,7 +159,7 @@ static void call_launch(struct ours *ours, const struct container *container, st
     char *program = ours->kind->rooted ? (char *)(uintptr_t) "/payload" : ours->world->payload;
     char *arguments[] = {program, container->stays ? (char *)(uintptr_t) "stay" : NULL, NULL};
     struct container_config config = {.command_info = {.value = program, .arguments = arguments},
-        .directory = container->directory,
+        .directory = container->parent ? NULL : container->directory,
         .rootfs = ours->kind->rooted ? ours->world->rootfs : NULL};
     _cleanup_free_ char *id = id_of(container);
 
@@ -170,10 +171,52 @@ static void call_launch(struct ours *ours, const struct container *container, st
     resources_release(&config.resources);
 }
 
+/* A nested container's sandbox lies in that of the one around it, and is named after it: the FIFO
+ * is put there, too, before it runs, and taken away after it. */
+static char *nested_path(const struct container *container, const char *file)
+{
+    return str_printf("%s/containers/c%llu%s", container->parent->directory,
+        (unsigned long long)container->number, file);
+}
+
+static int nested_sandbox_make(const struct container *container, struct err *err)
+{
+    _cleanup_free_ char *above = str_printf("%s/containers", container->parent->directory);
+    _cleanup_free_ char *sandbox = nested_path(container, "");
+    _cleanup_free_ char *output = nested_path(container, "/stdout");
+
+    if ((mkdir(above, 0755) < 0 && errno != EEXIST) || mkdir(sandbox, 0755) < 0 ||
+        link(container->output, output) < 0)
+        return err_errno(err, -errno, "make %s", output);
+    return 0;
+}
+
+static void nested_sandbox_remove(const struct container *container)
+{
+    _cleanup_free_ char *sandbox = nested_path(container, "");
+    _cleanup_free_ char *output = nested_path(container, "/stdout");
+    _cleanup_free_ char *errors = nested_path(container, "/stderr");
+
+    unlink(output);
+    unlink(errors);
+    rmdir(sandbox);
+}
+
+static void ours_release(void *data, struct container *container)
+{
+    _cleanup_free_ char *nested = str_printf("%s/containers", container->directory);
+
+    (void)data;
+    rmdir(nested); /* where nested ones were */
+}
+
 static int ours_launch(void *data, struct container *container, struct err *err)
 {
     struct ours *ours = data;
+    int r = container->parent ? nested_sandbox_make(container, err) : 0;
 
+    if (r < 0)
+        return r;
     call_launch(ours, container, DONE(answered, ours));
     return until_answered(ours, err);
 }
@@ -184,7 +227,10 @@ static int ours_wait(void *data, struct container *container, struct err *err)
     _cleanup_free_ char *id = id_of(container);
 
     containerizer_wait(ours->agent->containerizer, id, DONE(answered, ours));
-    return until_answered(ours, err);
+    int r = until_answered(ours, err);
+    if (container->parent)
+        nested_sandbox_remove(container);
+    return r;
 }
 
 static int ours_destroy(void *data, struct container *container, struct err *err)
@@ -318,8 +364,8 @@ static const struct ours_kind kind_rootfs = {"linux", CGROUPS "," NAMESPACES, tr
 #define OURS(name_, floor_, kind_, help_)                                                          \
     {                                                                                              \
         .name = (name_), .help = (help_), .floor = (floor_), .kind = &(kind_), .open = ours_open,  \
-        .launch = ours_launch, .wait = ours_wait, .destroy = ours_destroy, .run_load = ours_load,  \
-        .close = ours_close                                                                        \
+        .release = ours_release, .launch = ours_launch, .wait = ours_wait,                         \
+        .destroy = ours_destroy, .run_load = ours_load, .close = ours_close                        \
     }
 
 const struct contender references[] = {

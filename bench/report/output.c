@@ -43,6 +43,11 @@ static int form_write(const char *path, void (*form)(const struct report *report
     return 0;
 }
 
+int output_write_json(const char *path, const struct report *report, struct err *err)
+{
+    return form_write(path, json_form, report, err);
+}
+
 int output_check(const struct output *output, struct err *err)
 {
     const char *const files[] = {output->file, output->markdown, output->html};
@@ -68,7 +73,8 @@ int output_write(const struct output *output, const struct report *report, struc
     const struct {
         const char *path;
         void (*form)(const struct report *report, FILE *stream);
-    } files[] = {{output->file, json_form}, {output->markdown, report_markdown}};
+    } files[] = {{output->file, json_form}, {output->markdown, report_markdown},
+        {output->html, report_html}};
     int result = 0;
 
     progress_end(output);
@@ -77,6 +83,11 @@ int output_write(const struct output *output, const struct report *report, struc
         result = err_errno(err, -errno, "write to stdout");
     for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
         int r = files[i].path ? form_write(files[i].path, files[i].form, report, err) : 0;
+
+        result = r < 0 ? r : result;
+    }
+    if (output->svg) {
+        int r = report_svg(report, output->svg, err);
 
         result = r < 0 ? r : result;
     }

@@ -33,6 +33,9 @@ int output_check(const struct output *output, struct err *err);
 /* Writes all forms. Errors (a full disk: -ENOSPC) name the file; the others are written. */
 int output_write(const struct output *output, const struct report *report, struct err *err);
 
+/* The JSON alone, into a file. */
+int output_write_json(const char *path, const struct report *report, struct err *err);
+
 /* The line of progress on a terminal; nothing when stderr is none. */
 void progress(const struct output *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -23,7 +23,7 @@ static int by_value(const void *a, const void *b)
 double percentile(const double *sorted, size_t count, double p)
 {
     assert(count > 0);
-    const size_t rank = (size_t)ceil(p / 100 * (double)count);
+    const size_t rank = (size_t)ceil(p * (double)count / 100 - 1e-9);
 
     return sorted[rank > 0 ? rank - 1 : 0];
 }

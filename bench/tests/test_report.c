@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The JSON has the members that bench/README.md promises, and gives the report again. */
+#include "reference/base/tests/unit.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "bench/report/environment.h"
+#include "bench/report/report.h"
+#include "reference/base/mem.h"
+
+static void fill(struct report *report)
+{
+    report_init(report, "launch");
+    for (size_t i = 0; i < 200; i++) {
+        series_add(report_series(report, "ours", "launch_us", "", 0), 100 + (double)(i % 10));
+        series_add(report_series(report, "ours", "lifecycle_us", "", 0), 200 + (double)(i % 10));
+        series_add(report_series(report, "floor", "lifecycle_us", "", 0), 150 + (double)(i % 10));
+        series_add(report_series(report, "ours", "lifecycle_us", "live", 1000), 220);
+    }
+    report_ratio(report, "ours/floor", report_find(report, "ours", "lifecycle_us", "", 0),
+        report_find(report, "floor", "lifecycle_us", "", 0), 1.15, false);
+    report_ratio(report, "ours/ours", report_find(report, "ours", "lifecycle_us", "", 0),
+        report_find(report, "ours", "lifecycle_us", "", 0), 0, false);
+    report_ratio(report, "ours/nobody", report_find(report, "ours", "lifecycle_us", "", 0),
+        report_find(report, "nobody", "lifecycle_us", "", 0), 0, false);
+    report_number(report, "ours: tail", "lifecycle_us", 1.04, 2.5, false);
+    report_missing(report, "docker", "docker is not installed");
+    report->phase_source = str_dup("bpf");
+    report_phase(report, "ours", "until it runs", 60);
+}
+
+static void test_schema(void **state)
+{
+    static const char *const percentiles[] = {"p50", "p90", "p99", "p999", "max", "samples"};
+    struct report report;
+
+    (void)state;
+    fill(&report);
+    json_t *json = report_json(&report);
+    json_t *ours = json_object_get(json_object_get(json, "contenders"), "ours");
+    for (size_t i = 0; i < ARRAY_SIZE(percentiles); i++)
+        assert_true(
+            json_is_number(json_object_get(json_object_get(ours, "launch_us"), percentiles[i])));
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(ours, "lifecycle_us"), "samples")), 200);
+    json_t *ratio = json_object_get(json_object_get(json, "ratios"), "ours/floor");
+    assert_true(fabs(json_real_value(json_object_get(ratio, "median")) - 204.5 / 154.5) < 1e-9);
+    assert_string_equal(json_string_value(json_object_get(ratio, "verdict")), "worse");
+    assert_string_equal(json_string_value(json_object_get(ratio, "goal_verdict")), "missed");
+    /* No winner inside the noise, and no ratio with nobody. */
+    ratio = json_object_get(json_object_get(json, "ratios"), "ours/ours");
+    assert_string_equal(
+        json_string_value(json_object_get(ratio, "verdict")), "no difference beyond the noise");
+    assert_null(json_object_get(json_object_get(json, "ratios"), "ours/nobody"));
+    assert_true(json_is_object(json_object_get(json, "environment")));
+    assert_true(json_is_true(json_object_get(json, "complete")));
+    json_t *live =
+        json_object_get(json_object_get(json_object_get(json, "scenes"), "live"), "ours");
+    assert_non_null(json_object_get(json_object_get(live, "1000"), "lifecycle_us"));
+    json_decref(json);
+    report_release(&report);
+}
+
+static void test_round_trip(void **state)
+{
+    _cleanup_err_ struct err err = ERR_INIT;
+    struct report report, again;
+
+    (void)state;
+    fill(&report);
+    report.stopped = str_dup("interrupted");
+    strv_add(&report.leaks, "mount /x");
+    json_t *json = report_json(&report);
+    assert_int_equal(report_from_json(json, &again, &err), 0);
+    json_t *second = report_json(&again);
+    assert_true(json_equal(json, second));
+    json_decref(json);
+    json_decref(second);
+    report_release(&report);
+    report_release(&again);
+}
+
+static void test_bad_json(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *message;
+    } cases[] = {
+        {"{}", "not a result of `seatrial bench`"},
+        {"{\"format\":\"seatrial-bench/1\",\"bench\":\"sim\"}", "series: expected an array"},
+        {"{\"format\":\"seatrial-bench/1\",\"bench\":\"sim\",\"series\":[{}]}", "series[0]: "},
+        {"{\"format\":\"seatrial-bench/1\",\"bench\":\"sim\",\"series\":[{\"contender\":\"a\","
+         "\"measure\":\"b\",\"scene\":\"\",\"x\":0,\"values\":[1,\"x\"]}]}",
+            "series[0].values[1]: expected a number"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_err_ struct err err = ERR_INIT;
+        struct report report;
+        json_t *json = json_loads(cases[i].text, 0, NULL);
+
+        assert_non_null(json);
+        assert_int_equal(report_from_json(json, &report, &err), -EINVAL);
+        assert_true(str_starts(err_text(&err), cases[i].message));
+        json_decref(json);
+    }
+}
+
+static void test_no_file(void **state)
+{
+    _cleanup_err_ struct err err = ERR_INIT;
+    struct report report;
+
+    (void)state;
+    assert_int_equal(report_read("/nonexistent/x.json", &report, &err), -EINVAL);
+    assert_true(strstr(err_text(&err), "/nonexistent/x.json") != NULL);
+}
+
+static void test_environment(void **state)
+{
+    static const char *const members[] = {
+        "kernel", "machine", "cpus", "cgroups", "mounts", "mitigations", "rcu", "time"};
+    json_t *environment = environment_json();
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+        assert_non_null(json_object_get(environment, members[i]));
+    json_decref(environment);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_schema),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_bad_json),
+        cmocka_unit_test(test_no_file), cmocka_unit_test(test_environment)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
