@@ -46,6 +46,11 @@ static uint64_t tree_kib(struct vfs *vfs, const char *top, char **excluded)
     return kib;
 }
 
+uint64_t sim_du_kib(struct vfs *vfs, const char *top)
+{
+    return tree_kib(vfs, top, NULL);
+}
+
 void sim_du_play(void *arg, const struct run_request *request, struct sim_program_result *result)
 {
     static _Thread_local char line[32];

@@ -168,10 +168,11 @@ int sim_filesystem_info(
     struct host *host, const char *path, struct filesystem_info *ret_info, struct err *err)
 {
     const uint64_t size_bytes = UINT64_C(100) << 30;
-    *ret_info = (struct filesystem_info){.type = "ext4",
-        .tells_entry_type = true,
+    *ret_info = (struct filesystem_info){.tells_entry_type = true,
         .size_bytes = size_bytes,
         .used_bytes = size_bytes / 2};
+    snprintf(ret_info->type, sizeof(ret_info->type), "%s",
+        sim_host_of(host)->world->xfs ? "xfs" : "ext4");
     return file_result(vfs_info(vfs_of(host), path, true, NULL), "look at the file system of", path,
         err);
 }

@@ -35,6 +35,7 @@ struct sim_world {
     struct strmap *servers;  /* path -> struct host_stream_server *, of the hosts */
     struct sim_mounts *root_mounts;
     struct u64map *mounts;   /* inode of a mount namespace -> struct sim_mounts *: those with own */
+    struct sim_xfs *xfs;     /* NULL: the file system is ext4 */
     struct sim_cni *cni;     /* what CNI plugins hold; NULL: they were never installed */
     struct u64map *watchers; /* pid -> who waits for its end; of sim_host_exit.c */
 };

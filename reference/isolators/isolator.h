@@ -138,6 +138,8 @@ int isolator_volume_secret_create(
 int isolator_linux_devices_create(
     const struct isolator_context *, struct isolator **, struct err *);
 int isolator_disk_du_create(const struct isolator_context *, struct isolator **, struct err *);
+int isolator_disk_xfs_create(
+    const struct isolator_context *, struct isolator **, struct err *);
 int isolator_gpu_nvidia_create(
     const struct isolator_context *, struct isolator **, struct err *);
 int isolator_network_cni_create(

@@ -40,6 +40,7 @@ const struct isolator_entry isolator_registry[] = {
         ISOLATOR_NEEDS_LINUX_LAUNCHER | ISOLATOR_NEEDS_FILESYSTEM_LINUX,
         isolator_volume_secret_create},
     {"disk/du", true, true, 0, isolator_disk_du_create},
+    {"disk/xfs", false, false, ISOLATOR_NEEDS_ROOT, isolator_disk_xfs_create},
     {"gpu/nvidia", true, true, ISOLATOR_NEEDS_LINUX | ISOLATOR_NEEDS_FILESYSTEM_LINUX,
         isolator_gpu_nvidia_create},
     {"network/cni", true, false, 0, isolator_network_cni_create},

@@ -305,6 +305,7 @@ bool kernel_has(enum capability capability, const char **ret_reason)
 {
     static const char *const lacks[CAPABILITY_COUNT] = {
         [CAPABILITY_VIRTUAL_TIME] = "time is real here",
+        [CAPABILITY_XFS] = "the work directory is not on XFS with project quotas",
         [CAPABILITY_KERNEL_KNOBS] = "a real kernel misbehaves only when it wants to",
         [CAPABILITY_SIMULATION] = "this is no simulation",
     };

@@ -15,6 +15,7 @@
 #include "fakes/sim_host.h"
 #include "fakes/sim_loop.h"
 #include "fakes/sim_world.h"
+#include "fakes/sim_xfs.h"
 #include "fakes/vfs.h"
 #include "reference/base/map.h"
 #include "reference/base/mem.h"
@@ -418,6 +419,8 @@ static int sim_world_new(
     sim_executors_install(world->observer, LAUNCHER_DIR);
     sim_fetcher_install(world->observer);
     sim_cni_install(world->observer);
+    if (str_equal(node_text(node_get(options->agent, "kernel"), "filesystem"), "xfs"))
+        sim_xfs_install(world->observer);
     sim_host_gpus(world->observer,
         (unsigned)node_number(node_get(options->agent, "kernel"), "gpus", 0));
     world->observer_pid = sim_host_process(world->observer)->pid;

@@ -10,11 +10,15 @@ static const char *const layouts[] = {"v1", "v2", "hybrid", "none", NULL};
 static const char *const profiles[] = {"6.1", "6.12", "6.18", NULL};
 static const char *const fake_or_real[] = {"fake", "real", NULL};
 
+static const char *const filesystems[] = {"ext4", "xfs", NULL};
+
 static const struct key kernel_keys[] = {
     {"profile", VALUE_ENUM, 0, profiles, NULL, NULL, "the version it behaves like (default 6.12)"},
     {"cpus", VALUE_INTEGER, 0, NULL, NULL, NULL, "number of CPUs (default 4)"},
     {"memory", VALUE_BYTES, 0, NULL, NULL, NULL, "its memory (default 8GiB)"},
     {"swap", VALUE_BYTES, 0, NULL, NULL, NULL, "its swap (default none)"},
+    {"filesystem", VALUE_ENUM, 0, filesystems, NULL, NULL,
+        "what everything is on (default ext4); xfs has project quotas"},
     {"gpus", VALUE_INTEGER, 0, NULL, NULL, NULL, "NVIDIA GPUs with a driver, 8 at most"},
     {"options", VALUE_TEXT, 0, NULL, NULL, NULL,
         "what the build lacks or has beyond the profile, by commas (fakes/kernel/cgroup.h)"},

@@ -24,6 +24,7 @@ enum capability {
     CAPABILITY_IMAGES,
     CAPABILITY_DOCKER,
     CAPABILITY_NETWORK,
+    CAPABILITY_XFS, /* the work directory on XFS with project quotas */
     CAPABILITY_CNI, /* CNI plugins at Debian's place */
     CAPABILITY_SIMULATION, /* nothing but the simulated kernel will do */
     CAPABILITY_COUNT
