@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 
 #include "fakes/kernel/memory.h"
 #include "fakes/kernel/psi.h"
@@ -156,7 +157,22 @@ static uint64_t reclaim_charge(struct memory_charge *charge, uint64_t bytes)
     return dropped + moved;
 }
 
-uint64_t memory_reclaim(struct memory_css *memory, uint64_t bytes)
+/* Protection that is worth something is given at each level down from where is reclaimed; there
+ * itself none counts. */
+static uint64_t protected_bytes(const struct memory_css *memory, const struct memory_css *top,
+    size_t field)
+{
+    uint64_t least = memory == top ? 0 : UINT64_MAX;
+    for (; memory != top; memory = memory_parent(memory)) {
+        uint64_t pages;
+        memcpy(&pages, (const char *)memory + field, sizeof(pages));
+        least = smaller(least, limit_bytes(pages));
+    }
+    return least;
+}
+
+/* What memory.min protects is never touched, what memory.low does only at last. */
+static uint64_t reclaim_pass(struct memory_css *memory, uint64_t bytes, bool respect_low)
 {
     struct cgroup *top = memory->css.cgroup;
     uint64_t freed = 0;
@@ -165,12 +181,28 @@ uint64_t memory_reclaim(struct memory_css *memory, uint64_t bytes)
         struct memory_css *below = memory_of(at->css[SUBSYS_MEMORY]);
         if (!below)
             continue;
+        uint64_t usage = memory_usage(below), before = freed;
+        uint64_t guard = protected_bytes(below, memory, offsetof(struct memory_css, min));
+        uint64_t low = protected_bytes(below, memory, offsetof(struct memory_css, low));
+        if (respect_low && low > guard)
+            guard = low;
+        uint64_t goal = freed + smaller(bytes - freed, usage > guard ? usage - guard : 0);
         list_for_each(node, &below->charges) {
-            if (freed >= bytes)
+            if (freed >= goal)
                 break;
-            freed += reclaim_charge(list_entry(node, struct memory_charge, node), bytes - freed);
+            freed += reclaim_charge(list_entry(node, struct memory_charge, node), goal - freed);
         }
+        if (freed > before && usage <= low)
+            memory_event_count(below, MEMORY_LOW);
     }
+    return freed;
+}
+
+uint64_t memory_reclaim(struct memory_css *memory, uint64_t bytes)
+{
+    uint64_t freed = reclaim_pass(memory, bytes, true);
+    if (freed < bytes)
+        freed += reclaim_pass(memory, bytes - freed, false);
     if (freed)
         memory_pressure_notify(memory, freed >= bytes ? PRESSURE_LOW : PRESSURE_MEDIUM);
     return freed;

@@ -2,6 +2,8 @@
 /* The memory controller: page counters, limits, OOM, swap, events, v1's registrations. */
 #include "cgroup_fixture.h"
 
+#include "fakes/kernel/memory.h"
+
 #include <fcntl.h>
 
 #define MIB UINT64_C(1048576)
@@ -330,9 +332,43 @@ static void test_max_below_children(void **state)
     world_stop(&world);
 }
 
+/* Two cgroups full of page cache below one that is squeezed: what each keeps. */
+static void test_protection(void **state)
+{
+    static const struct {
+        const char *file;
+        const char *kept[2];
+        const char *low_events;
+    } cases[] = {
+        {"a/c/memory.min", {"1048576\n", "0\n"}, "low 0\n"},
+        {"a/c/memory.low", {"524288\n", "0\n"}, "low 1\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct world world;
+        world_start(&world, "6.12", CGROUP_LAYOUT_V2, NULL, "");
+        put(&world, "cgroup.subtree_control", "+memory");
+        make(&world, "a");
+        put(&world, "a/cgroup.subtree_control", "+memory");
+        for (int child = 0; child < 2; child++) {
+            struct process *process = spawn(&world);
+            make(&world, child ? "a/d" : "a/c");
+            move(&world, child ? "a/d/cgroup.procs" : "a/c/cgroup.procs", process);
+            assert_int_equal(memory_charge_file(process, 1048576), 0);
+        }
+        assert_int_equal(put(&world, cases[i].file, "1M"), 0);
+        put(&world, "a/memory.reclaim", "1572864");
+        assert_string_equal(get(&world, "a/c/memory.current"), cases[i].kept[0]);
+        assert_string_equal(get(&world, "a/d/memory.current"), cases[i].kept[1]);
+        assert_non_null(strstr(get(&world, "a/c/memory.events"), cases[i].low_events));
+        world_stop(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_protection),
         cmocka_unit_test(test_max_below_children),
         cmocka_unit_test(test_page_counter),
         cmocka_unit_test(test_oom_kill),
