@@ -152,12 +152,17 @@ int measure_cycles(struct run *run, struct entrant *const *entrants, size_t coun
 
 int scene_sequential(struct run *run, struct err *err)
 {
+    static const char *const measures[] = {"launch_us", "lifecycle_us", "destroy_us"};
     struct entrant *all[ENTRANTS_MAX];
     size_t count = 0;
 
     for (size_t i = 0; i < run->count; i++) {
-        if (run->entrants[i].takes_part)
-            all[count++] = &run->entrants[i];
+        if (!run->entrants[i].takes_part)
+            continue;
+        all[count++] = &run->entrants[i];
+        for (size_t k = 0; k < ARRAY_SIZE(measures);
+             k++) /* told in this order, not in a drawn one */
+            run_series(run, &run->entrants[i], measures[k], "", 0);
     }
     return measure_cycles(run, all, count, "", 0, run->settings->samples, err);
 }

@@ -66,7 +66,7 @@ static int rootfs_make(struct launch_world *world, struct err *err)
 
 int world_open(struct launch_world *world, struct err *err)
 {
-    char template[] = "/tmp/seatrial-bench-XXXXXX";
+    _cleanup_free_ char *template = str_printf("/tmp/seatrial-bench-%d-XXXXXX", (int)getpid());
     int r;
 
     if (geteuid() != 0)
