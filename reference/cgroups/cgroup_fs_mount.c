@@ -100,8 +100,8 @@ static int mount_read(struct cgroup_fs *fs, const char *path, const char *file, 
 }
 
 /*
- * A process that enters a v1 cgroup by itself, with its "tasks", takes no lock of all thread groups;
- * to take that costs a grace period of RCU, some 10 ms, whenever nobody had it just before. So one
+ * A process that enters a v1 cgroup by itself, by its "tasks", takes no lock of all thread groups.
+ * To take that costs a grace period of RCU, some 10 ms, whenever nobody had it just before. So one
  * that waits at its gate is told to.
  */
 static bool enters_by_itself(

@@ -15,11 +15,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "reference/launchers/raw_call.h"
+#include "reference/launchers/child_call.h"
 
 #define TEMPORARY_FD 256 /* above all that is passed */
 
-/* Where libc's calls would write to the errno of the agent, which runs meanwhile, the agent waits. */
+/* Where libc's calls would write to the errno of the agent, which runs meanwhile, it waits. */
 #define CLONE_FLAGS (CLONE_VM | CLONE_CHILD_CLEARTID | (HAS_RAW_CALL ? 0 : CLONE_VFORK))
 
 static long call(long number, long a, long b, long c)

@@ -99,7 +99,7 @@ static bool make_empty(const char *path, mode_t mode)
 }
 
 /* A reader sees the old file or the new one, never a part: containerizer.md 6.1. The temporary
- * file's name is this process' alone, and what an earlier one of its number has left is replaced. */
+ * file's name is this process' alone; what an earlier one of its number has left is replaced. */
 int linux_file_write(struct host *host, const char *path, const void *data, size_t length,
     mode_t mode, struct err *err)
 {

@@ -222,7 +222,7 @@ struct flight {
     struct list node; /* in the host's flights */
     int gate;
     pid_t pid;
-    struct strbuf orders; /* for the gate: the files that it is to enter cgroups by, NUL after each */
+    struct strbuf orders; /* for the gate: files to enter cgroups by, NUL after each */
     struct clone_request request;
 };
 

@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "reference/launchers/raw_call.h"
+#include "reference/launchers/child_call.h"
 
 static int last_error;
 
