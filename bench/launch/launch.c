@@ -159,10 +159,10 @@ static int finish(struct run *run, int result, struct err *err)
     struct report *report = run->report;
     _cleanup_err_ struct err problem = ERR_INIT;
 
-    if (result < 0)
-        report->stopped = str_dup(err_text(err));
-    else if (interrupted())
+    if (interrupted()) /* which may have hit a container, too, and so be the cause of an error */
         report->stopped = str_dup("interrupted by a signal");
+    else if (result < 0)
+        report->stopped = str_dup(err_text(err));
     launch_analyse(report);
     if (output_write(&run->settings->output, report, &problem) < 0) {
         fprintf(stderr, "seatrial bench launch: %s\n", err_text(&problem));
