@@ -7,6 +7,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -249,27 +251,57 @@ static void run_allocbg(
         !actor || send(actor->fd, &question, sizeof(question), MSG_NOSIGNAL) < 0 ? -EBADF : 0;
 }
 
-static void run_proc(
-    struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
+/* fork(), or born in the cgroup that is open as cgroup_fd. */
+static pid_t actor_fork(int cgroup_fd)
+{
+    struct clone_args arguments = {
+        .flags = CLONE_INTO_CGROUP,
+        .exit_signal = SIGCHLD,
+        .cgroup = (uint64_t)cgroup_fd,
+    };
+    if (cgroup_fd < 0)
+        return fork();
+    return (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
+}
+
+static int64_t actor_start(struct replay_world *world, const char *name, int cgroup_fd)
 {
     int fds[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0) {
-        outcome->result = -errno;
-        return;
-    }
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+        return -errno;
     fflush(stdout);
-    pid_t pid = fork();
+    pid_t pid = actor_fork(cgroup_fd);
+    int error = errno;
     if (pid == 0) {
         close(fds[0]);
         actor_main(fds[1]);
     }
-    outcome->result = pid < 0 ? -errno : 0;
     close(fds[1]);
     if (pid < 0) {
         close(fds[0]);
+        return -error;
+    }
+    actor_add(world, name, pid, fds[0]);
+    return 0;
+}
+
+static void run_proc(
+    struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
+{
+    outcome->result = actor_start(world, replay_text(op, "name"), -1);
+}
+
+static void run_clone_into(
+    struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
+{
+    _cleanup_free_ char *path = replay_files_path(world, replay_text(op, "path"));
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        outcome->result = -errno;
         return;
     }
-    actor_add(world, replay_text(op, "name"), pid, fds[0]);
+    outcome->result = actor_start(world, replay_text(op, "name"), fd);
+    close(fd);
 }
 
 static void run_thread(
@@ -393,7 +425,7 @@ const struct replay_operation replay_real_ops[] = {
     {"free", run_ask},
     {"spin", run_ask},
     {"child", run_child},
-    {"clone_into", run_nothing},
+    {"clone_into", run_clone_into},
     {"allocbg", run_allocbg},
     {"opendev", run_nothing},
     {"unshare", run_nothing},
