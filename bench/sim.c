@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "bench/report/environment.h"
+#include "bench/report/output.h"
 #include "fakes/kernel/kernel.h"
 #include "fakes/sim_host.h"
 #include "fakes/sim_loop.h"
@@ -25,11 +27,13 @@
 #define MANY_LIVE 10000
 
 struct settings {
-    uint64_t lifecycles;
-    uint64_t live; /* 0: both FEW_LIVE and MANY_LIVE */
-    uint64_t runs;
+    struct output output;
+    size_t lifecycles;
+    size_t live; /* 0: both FEW_LIVE and MANY_LIVE */
+    size_t runs;
+    const char *cgroups;
     bool v1;
-    bool json;
+    bool help;
 };
 struct sample {
     double lifecycles_per_second;
@@ -188,8 +192,8 @@ static int take_sample(
 }
 
 /* Medians over the runs. */
-static int measure(
-    const struct settings *settings, uint64_t live, struct sample *ret_median, struct err *err)
+static int measure(const struct settings *settings, uint64_t live, struct sample *ret_median,
+    struct report *report, struct err *err)
 {
     double speeds[RUNS_MAX];
     double sizes[RUNS_MAX];
@@ -202,6 +206,12 @@ static int measure(
         speeds[i] = sample.lifecycles_per_second;
         sizes[i] = sample.bytes_per_live_container;
         walls[i] = sample.by_wall_clock;
+        series_add(report_series(report, "sim", "lifecycles_per_second", "live", (double)live),
+            sample.lifecycles_per_second);
+        if (i == 0)
+            series_add(
+                report_series(report, "sim", "bytes_per_live_container", "live", (double)live),
+                sample.bytes_per_live_container);
     }
     /* Later runs reuse memory that the first has taken: the first is the true growth. */
     ret_median->bytes_per_live_container = sizes[0];
@@ -210,18 +220,10 @@ static int measure(
     return 0;
 }
 
-static void print_results(const struct settings *settings, const uint64_t *live,
-    const struct sample *samples, size_t count)
+/* The members that the JSON had before it had series. */
+static void extra_add(const struct settings *settings, const uint64_t *live,
+    const struct sample *samples, size_t count, struct report *report)
 {
-    if (!settings->json) {
-        for (size_t i = 0; i < count; i++)
-            printf("%6" PRIu64
-                   " live: %8.0f lifecycles/s (%.0f by the wall clock), %6.0f bytes per "
-                   "live container\n",
-                live[i], samples[i].lifecycles_per_second, samples[i].by_wall_clock,
-                samples[i].bytes_per_live_container);
-        return;
-    }
     json_t *rows = json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(
@@ -234,77 +236,67 @@ static void print_results(const struct settings *settings, const uint64_t *live,
             "bytes_per_live_container", samples[count - 1].bytes_per_live_container, "cgroups",
             settings->v1 ? "v1" : "v2", "runs", (json_int_t)settings->runs, "lifecycles",
             (json_int_t)settings->lifecycles, "by_live", rows);
-    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-    printf("\n");
+    json_object_update(report->extra, json);
     json_decref(json);
 }
 
-static int usage_error(const char *option)
-{
-    fprintf(stderr,
-        "seatrial bench sim: \"%s\", expected [--json] [--lifecycles N] [--live N] "
-        "[--runs N] [--cgroups v1|v2]\n",
-        option);
-    return -EINVAL;
-}
+#define AT(member) offsetof(struct settings, member)
+static const char *const layouts[] = {"v1", "v2", NULL};
+static const struct bench_option options[] = {
+    {"lifecycles", OPTION_COUNT, AT(lifecycles), 1, 100000000, "N", "in a run (20000)", NULL},
+    {"live", OPTION_COUNT, AT(live), 0, 1000000, "N", "containers beside (10, then 10000)", NULL},
+    {"runs", OPTION_COUNT, AT(runs), 1, RUNS_MAX, "N", "of which the median counts (5)", NULL},
+    {"cgroups", OPTION_CHOICE, AT(cgroups), 0, 0, "v1|v2", "the model's layout (v2)", layouts},
+    OUTPUT_OPTIONS(struct settings),
+    {"help", OPTION_FLAG, AT(help), 0, 0, NULL, "this text", NULL},
+    {0},
+};
 
-static bool count_parse(const char *text, uint64_t most, uint64_t *ret_count)
+static int bench(const struct settings *settings, struct report *report, struct err *err)
 {
-    char *end;
-    errno = 0;
-    *ret_count = text ? strtoull(text, &end, 10) : 0;
-    return text && text[0] >= '0' && text[0] <= '9' && !*end && errno == 0 && *ret_count <= most;
-}
+    const uint64_t both[] = {FEW_LIVE, MANY_LIVE}, one[] = {settings->live};
+    const uint64_t *live = settings->live ? one : both;
+    const size_t count = settings->live ? 1 : ARRAY_SIZE(both);
+    struct sample samples[ARRAY_SIZE(both)];
+    int result = output_check(&settings->output, err);
 
-static int settings_parse(int argc, char **argv, struct settings *settings)
-{
-    for (int i = 1; i < argc; i++) {
-        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-        bool good;
-        if (strcmp(argv[i], "--json") == 0) {
-            settings->json = true;
-            continue;
-        }
-        if (strcmp(argv[i], "--lifecycles") == 0)
-            good = count_parse(value, 100000000, &settings->lifecycles) && settings->lifecycles;
-        else if (strcmp(argv[i], "--live") == 0)
-            good = count_parse(value, 1000000, &settings->live);
-        else if (strcmp(argv[i], "--runs") == 0)
-            good = count_parse(value, RUNS_MAX, &settings->runs) && settings->runs;
-        else if (strcmp(argv[i], "--cgroups") == 0)
-            good = value && (str_equal(value, "v1") || str_equal(value, "v2"));
-        else
-            good = false;
-        if (!good)
-            return usage_error(argv[i]);
-        if (strcmp(argv[i], "--cgroups") == 0)
-            settings->v1 = str_equal(value, "v1");
-        i++;
-    }
-    return 0;
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = measure(settings, live[i], &samples[i], report, err);
+    if (result < 0)
+        return result;
+    extra_add(settings, live, samples, count, report);
+    json_decref(report->environment);
+    report->environment = environment_json();
+    json_object_set_new(
+        report->settings, "lifecycles", json_integer((json_int_t)settings->lifecycles));
+    json_object_set_new(report->settings, "runs", json_integer((json_int_t)settings->runs));
+    report_ratio(report, "sim: live 10000/10",
+        report_find(report, "sim", "lifecycles_per_second", "live", MANY_LIVE),
+        report_find(report, "sim", "lifecycles_per_second", "live", FEW_LIVE), 0, true);
+    return output_write(&settings->output, report, err);
 }
 
 int bench_sim_main(int argc, char **argv)
 {
     struct settings settings = {.lifecycles = 20000, .runs = 5};
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        printf("Usage: seatrial bench sim [--json] [--lifecycles N] [--live N] [--runs N] "
-               "[--cgroups v1|v2]\n");
-        return 0;
-    }
-    if (settings_parse(argc, argv, &settings) < 0)
+    _cleanup_err_ struct err err = ERR_INIT;
+    struct report report;
+    int status = EXIT_SUCCESS;
+
+    if (bench_options_read(options, argc, argv, &settings, NULL, &err) < 0) {
+        fprintf(stderr, "seatrial bench sim: %s\n", err_text(&err));
         return EXIT_USAGE;
-    const uint64_t both[] = {FEW_LIVE, MANY_LIVE};
-    const uint64_t *live = settings.live ? &settings.live : both;
-    size_t count = settings.live ? 1 : ARRAY_SIZE(both);
-    struct sample samples[ARRAY_SIZE(both)];
-    for (size_t i = 0; i < count; i++) {
-        _cleanup_err_ struct err err = ERR_INIT;
-        if (measure(&settings, live[i], &samples[i], &err) < 0) {
-            fprintf(stderr, "seatrial bench sim: %s\n", err_text(&err));
-            return 1;
-        }
     }
-    print_results(&settings, live, samples, count);
-    return 0;
+    if (settings.help) {
+        bench_options_help(options, "seatrial bench sim [OPTION...]");
+        return EXIT_SUCCESS;
+    }
+    settings.v1 = settings.cgroups && str_equal(settings.cgroups, "v1");
+    report_init(&report, "sim");
+    if (bench(&settings, &report, &err) < 0) {
+        fprintf(stderr, "seatrial bench sim: %s\n", err_text(&err));
+        status = EXIT_FAILURE;
+    }
+    report_release(&report);
+    return status;
 }

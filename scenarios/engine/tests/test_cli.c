@@ -88,7 +88,7 @@ static void test_exit_statuses(void **state)
             "NO SCENARIO"},
         {"isolators --peers", 0, "by its documented rules"},
         {"bench", 2, "Benchmarks:"},
-        {"bench sim --runs 0", 2, "expected [--json]"},
+        {"bench sim --runs 0", 2, "--runs: expected a number"},
         {"bench sim --json --runs 1 --lifecycles 20 --live 3", 0, "\"lifecycles_per_second\""},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
