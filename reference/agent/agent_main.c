@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -24,6 +25,7 @@ struct settings {
     const char *socket; /* NULL: agent.sock in the runtime directory */
     const char *init_helper;
     const char *cgroups; /* as host_linux_options.cgroups */
+    const char *crash_at; /* number of the effect before which it is killed; NULL: never */
     bool statistics;     /* from a source besides the cgroups */
 };
 
@@ -41,6 +43,7 @@ struct process {
     bool stopping;
     int failed; /* recovery */
     struct loop_timer *farewell;
+    uint64_t crash_at;
 };
 
 static void help_print(void)
@@ -52,6 +55,7 @@ static void help_print(void)
         "  --socket=PATH       where it listens for JSON lines (default: RUNTIME_DIR/agent.sock)\n"
         "  --init_helper=PATH  the program that starts as init of each container\n"
         "  --cgroup_view=none|v1|v2  the hierarchies that count (default: all that are mounted)\n"
+        "  --crash_at=N        is killed before its N-th effect on the world, to test recovery\n"
         "  --bpf               statistics from probes in the kernel, in usage under \"bpf\"\n\n"
         "Flags, also as MESOS_NAME in the environment:\n%s",
         flags);
@@ -67,6 +71,7 @@ static char **settings_take(struct settings *settings, char **argv)
         {"--socket=", &settings->socket},
         {"--init_helper=", &settings->init_helper},
         {"--cgroup_view=", &settings->cgroups},
+        {"--crash_at=", &settings->crash_at},
     };
     char **rest = NULL;
 
@@ -154,6 +159,16 @@ static int statistics_start(struct process *process, struct err *err)
     return r < 0 ? err_wrap(err, r, "--bpf") : 0;
 }
 
+/* As real as a crash can be: nothing is flushed, closed or answered. */
+static struct effect_verdict crash_decide(void *arg, const struct effect *effect)
+{
+    const uint64_t *crash_at = arg;
+
+    if (effect->number == *crash_at)
+        raise(SIGKILL);
+    return (struct effect_verdict){.action = EFFECT_PROCEED};
+}
+
 static int process_start(struct process *process, struct err *err)
 {
     const struct host_linux_options options = {
@@ -162,6 +177,10 @@ static int process_start(struct process *process, struct err *err)
     _cleanup_free_ char *socket = NULL;
     int r = host_linux_new(process->loop, NULL, &options, &process->host, err);
 
+    if (r == 0 && process->settings.crash_at) {
+        process->crash_at = strtoull(process->settings.crash_at, NULL, 10);
+        process->host->hook = (struct effect_hook){crash_decide, &process->crash_at};
+    }
     if (r == 0)
         r = statistics_start(process, err);
     if (r == 0)

@@ -18,6 +18,7 @@
 #define QUERY_TIMEOUT_MS 30000
 
 struct remote {
+    struct host *host; /* borrowed; gone with the agent */
     struct containerizer base;
     struct line_peer *peer;   /* NULL: the agent is gone */
     struct u64map *pending;   /* n -> struct pending * */
@@ -170,7 +171,10 @@ static void remote_line(void *arg, const char *line, size_t length)
 
 static void remote_closed(void *arg)
 {
-    all_gone(arg);
+    struct remote *remote = arg;
+
+    host_crash(remote->host); /* first: who hears of it looks there */
+    all_gone(remote);
 }
 
 static const struct line_peer_calls remote_calls = {remote_line, remote_closed};
@@ -498,6 +502,7 @@ int agent_connect(struct loop *loop, struct host *host, const char *path, uint64
     remote = mem_alloc(sizeof(*remote));
     remote->base.ops = &remote_ops;
     remote->base.metrics = json_object();
+    remote->host = host;
     remote->pending = u64map_new();
     remote->launching = strmap_new();
     remote->query = TAKE_FD(query_fd);

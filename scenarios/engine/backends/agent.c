@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -32,6 +33,9 @@ static char **agent_arguments(struct kernel_world *kernel, const struct flags *f
     strv_add(&argv, "agent");
     strv_add_owned(&argv, str_printf("--socket=%s/agent.sock", kernel->directory));
     strv_add_owned(&argv, str_printf("--init_helper=%s", kernel->init_helper));
+    if (kernel->base.crash_at)
+        strv_add_owned(&argv, str_printf("--crash_at=%" PRIu64, kernel->base.crash_at));
+    kernel->base.crash_at = 0;
     if (kernel->cgroups)
         strv_add_owned(&argv, str_printf("--cgroup_view=%s", kernel->cgroups));
     for (size_t i = 0; arguments && arguments[i]; i++)
@@ -80,6 +84,7 @@ static bool agent_has_ended(struct kernel_world *kernel)
     if (waitpid(kernel->agent_pid, &status, WNOHANG) != kernel->agent_pid)
         return false;
     kernel->agent_pid = -1;
+    kernel->agent_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
     return true;
 }
 
@@ -95,8 +100,10 @@ static int agent_world_agent(struct world *world, struct host *host, const struc
         r = agent_connect(world->loop, host, socket, CONNECT_TRY_NS, ret_agent, err);
         if (r == 0)
             return 0;
-        if (agent_has_ended(kernel))
+        if (agent_has_ended(kernel)) {
+            kernel->base.crashed |= kernel->agent_killed;
             return agent_failed(kernel, err);
+        }
         r = 0;
     }
     return r < 0 ? r : err_set(err, -ETIMEDOUT, "the agent does not listen");

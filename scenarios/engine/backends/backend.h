@@ -70,6 +70,10 @@ struct world {
     char *workload; /* value of a workload's command */
     const char *docker_workload; /* in a container of docker; NULL: the same */
     bool virtual_time;
+    /* For the sweep of a backend whose agent can only be killed: before which of its effects the
+     * next one is (0: none), and whether that happened. */
+    uint64_t crash_at;
+    bool crashed;
 };
 
 struct backend {

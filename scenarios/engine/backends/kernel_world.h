@@ -12,6 +12,7 @@ struct kernel_world {
     char **descriptors;  /* open before the first agent */
     const char *cgroups; /* which hierarchies the agent sees */
     pid_t agent_pid;     /* of an agent in a process of its own; -1: none */
+    bool agent_killed;   /* the last one ended by SIGKILL */
 };
 
 static inline struct kernel_world *kernel_of(struct world *world)

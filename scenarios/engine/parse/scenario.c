@@ -199,7 +199,7 @@ static void scenario_take_needs(struct scenario *scenario)
         scenario->needs |= NEED((unsigned)needs[i]->number);
     scenario->needs |= agent_needs(scenario->agent);
     if (node_get(scenario->root, "sweep"))
-        scenario->needs |= NEED(CAPABILITY_FAULTS);
+        scenario->needs |= NEED(CAPABILITY_CRASHES);
 }
 
 static void scenario_free(struct scenario *scenario)

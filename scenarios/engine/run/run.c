@@ -105,8 +105,10 @@ void run_close(struct run *run)
 
 void run_notice(struct run *run)
 {
-    if (run->instance.host && run->instance.host->gone && run->instance.agent)
+    if (run->instance.host && run->instance.host->gone && run->instance.agent) {
+        run->world->crashed = true;
         instance_crash(run);
+    }
 }
 
 bool run_step(struct run *run)

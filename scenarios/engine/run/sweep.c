@@ -98,6 +98,40 @@ static void sweep_failure(const struct scenario *scenario, const struct effect_r
         step->spec->name, err_text(err));
 }
 
+/*
+ * An agent in a process of its own is killed by itself, before its first effect, its second, and so
+ * on, until it has no more. Which step an effect belongs to cannot be told: all are swept.
+ */
+static void sweep_killing(const struct scenario *scenario, const struct backend *backend,
+    const struct run_options *options, struct run_report *report)
+{
+    bool crashed = true;
+    for (uint64_t number = 1; crashed && report->result == RUN_PASSED; number++) {
+        struct run run;
+        _cleanup_err_ struct err ignored = ERR_INIT;
+        _cleanup_err_ struct err err = ERR_INIT;
+        int result = run_open(&run, scenario, backend, options, &err);
+        crashed = false;
+        if (result == 0) {
+            run.lenient = true;
+            run.crash_expected = true;
+            run.world->crash_at = number;
+            run_play(&run, &ignored);
+            run_notice(&run);
+            crashed = run.world->crashed;
+            result = run_teardown(&run, false, &err);
+        }
+        run_close(&run);
+        if (result == 0)
+            continue;
+        report->result = RUN_FAILED;
+        report->file = str_dup(scenario->file);
+        report->line = scenario->line;
+        report->reason = str_printf("sweep: the agent is killed before its effect %" PRIu64 ": %s",
+            number, err_text(&err));
+    }
+}
+
 void scenario_sweep(const struct scenario *scenario, const struct backend *backend,
     const struct run_options *options, struct run_report *report)
 {
@@ -108,6 +142,11 @@ void scenario_sweep(const struct scenario *scenario, const struct backend *backe
     const struct node *sweep = node_get(scenario->root, "sweep");
     const char *which = node_text(sweep, "effects");
     struct recording recording;
+    const char *reason = NULL;
+    if (!backend->has(CAPABILITY_FAULTS, &reason)) {
+        sweep_killing(scenario, backend, options, report);
+        return;
+    }
     record_effects(scenario, backend, options, &recording);
     uint64_t points = 0;
     for (size_t i = 0; i < recording.count && report->result == RUN_PASSED; i++) {

@@ -5,6 +5,8 @@
 #include "reference/base/mem.h"
 #include "scenarios/engine/steps/steps.h"
 
+#define LOST_TRIES 10
+
 static const struct key none_keys[] = {
     {"why", VALUE_TEXT, 0, NULL, NULL, NULL, "a remark"},
 };
@@ -59,7 +61,13 @@ static int restart_lose(struct run *run, const struct step *step, struct err *er
         const char *const paths[] = {meta, run->world->runtime_dir};
         if ((size_t)lost[i]->number >= ARRAY_SIZE(paths))
             continue;
-        int result = host_tree_remove(run->world->observer, paths[(size_t)lost[i]->number], err);
+        const char *path = paths[(size_t)lost[i]->number];
+        int result = host_tree_remove(run->world->observer, path, err);
+        /* An init may have made its status file there meanwhile. */
+        for (int again = 0; result == -ENOTEMPTY && again < LOST_TRIES; again++) {
+            err_clear(err);
+            result = host_tree_remove(run->world->observer, path, err);
+        }
         if (result < 0)
             return result;
     }
