@@ -17,6 +17,8 @@
 
 #include "bench/bench.h"
 #include "bench/empty_fs.h"
+#include "bench/report/environment.h"
+#include "bench/report/output.h"
 #include "fakes/cgroupfs/cgroupfs.h"
 #include "fakes/kernel/cgroup.h"
 #include "reference/base/mem.h"
@@ -63,13 +65,17 @@ static double time_directories(const struct place *place)
 }
 
 /* In turns, so that what else the machine does hits all alike. */
-static void measure_places(struct place *places, size_t count)
+static void measure_places(struct place *places, size_t count, struct report *report)
 {
     double reads[8][ROUNDS], directories[8][ROUNDS];
     for (size_t round = 0; round < ROUNDS; round++)
         for (size_t i = 0; i < count; i++) {
             reads[i][round] = time_reads(&places[i]);
             directories[i][round] = places[i].directory ? time_directories(&places[i]) : 0;
+            series_add(report_series(report, places[i].name, "read_us", "", 0), reads[i][round]);
+            if (places[i].directory)
+                series_add(report_series(report, places[i].name, "mkdir_us", "", 0),
+                    directories[i][round]);
         }
     for (size_t i = 0; i < count; i++) {
         places[i].read_us = bench_median(reads[i], ROUNDS);
@@ -273,24 +279,9 @@ static struct direct measure_direct(void)
 
 enum { PLACE_EMPTY, PLACE_CORE, PLACE_CONTROLLER, PLACE_REAL, PLACES };
 
-static void print_table(const struct place *places, size_t count, const struct direct *direct)
-{
-    const struct place *empty = &places[PLACE_EMPTY];
-    printf("%-28s %18s %16s\n", "", "open+read+close us", "mkdir+rmdir us");
-    for (size_t i = 0; i < count; i++) {
-        printf("%-28s %12.2f (%.2fx)", places[i].name, places[i].read_us,
-            places[i].read_us / empty->read_us);
-        if (places[i].directory)
-            printf(" %10.2f (%.2fx)", places[i].mkdir_us, places[i].mkdir_us / empty->mkdir_us);
-        printf("\n");
-    }
-    printf("\nthe model without a mount: read %.3f us, write %.3f us\n", direct->read_us,
-        direct->write_us);
-    printf("mkdir among %d: %.3f us, among %d: %.3f us; %d cgroups: %.1f MiB\n", TREE_FEW,
-        direct->mkdir_few_us, TREE_MANY, direct->mkdir_many_us, TREE_MANY, direct->tree_mib);
-}
-
-static void print_json(const struct place *places, size_t count, const struct direct *direct)
+/* The members that the JSON had before it had series. */
+static void extra_add(const struct place *places, size_t count, const struct direct *direct,
+    struct report *report)
 {
     json_t *rows = json_object();
     for (size_t i = 0; i < count; i++) {
@@ -307,35 +298,84 @@ static void print_json(const struct place *places, size_t count, const struct di
         direct->read_us, "write_us", direct->write_us, "mkdir_among_1000_us",
         direct->mkdir_few_us, "mkdir_among_100000_us", direct->mkdir_many_us, "tree_mib",
         direct->tree_mib, "tree_cgroups", (json_int_t)TREE_MANY);
-    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-    printf("\n");
+    json_object_update(report->extra, json);
     json_decref(json);
+}
+
+/* The model without a mount, and everything beside the empty file system. */
+static void figures_add(
+    struct report *report, const struct place *places, size_t count, const struct direct *direct)
+{
+    static const char *const measures[] = {"read_us", "mkdir_us"};
+
+    for (size_t i = 1; i < count; i++)
+        for (size_t k = 0; k < ARRAY_SIZE(measures); k++) {
+            _cleanup_free_ char *name = str_printf("%s/empty %s", places[i].name, measures[k]);
+            report_ratio(report, name, report_find(report, places[i].name, measures[k], "", 0),
+                report_find(report, "empty", measures[k], "", 0), 0, false);
+        }
+    report_number(report, "model: read", "read_us", direct->read_us, 0, false);
+    report_number(report, "model: write", "write_us", direct->write_us, 0, false);
+    report_number(report, "model: mkdir among 1000", "mkdir_us", direct->mkdir_few_us, 0, false);
+    report_number(
+        report, "model: mkdir among 100000", "mkdir_us", direct->mkdir_many_us, 0, false);
+    report_number(report, "model: 100000 cgroups, MiB", "tree_mib", direct->tree_mib, 0, false);
+}
+
+struct settings {
+    struct output output;
+    bool help;
+};
+static const struct bench_option options[] = {
+    OUTPUT_OPTIONS(struct settings),
+    {"help", OPTION_FLAG, offsetof(struct settings, help), 0, 0, NULL, "this text", NULL},
+    {0},
+};
+
+static int bench(const struct settings *settings, struct report *report, struct err *err)
+{
+    struct place places[PLACES] = {{.name = "empty"}, {.name = "fake, core file"},
+        {.name = "fake, controller file"}, {.name = "real"}};
+    struct direct direct = measure_direct();
+    bool mounted = start_empty(&places[PLACE_EMPTY]) &&
+        start_fake(&places[PLACE_CORE], &places[PLACE_CONTROLLER]);
+    size_t count = start_real(&places[PLACE_REAL]) ? PLACES : PLACES - 1;
+    int result = mounted ? 0 : EXIT_SKIPPED;
+    if (mounted) {
+        measure_places(places, count, report);
+        extra_add(places, count, &direct, report);
+        figures_add(report, places, count, &direct);
+        json_decref(report->environment);
+        report->environment = environment_json();
+        if (output_write(&settings->output, report, err) < 0)
+            result = EXIT_FAILURE;
+    } else {
+        err_set(err, -ENOTSUP, "nothing can be mounted through FUSE here");
+    }
+    for (size_t i = 0; i < PLACES; i++)
+        place_release(&places[i]);
+    return result;
 }
 
 int bench_cgroupfs_main(int argc, char **argv)
 {
-    bool as_json = argc == 2 && !strcmp(argv[1], "--json");
-    if (argc > 1 && !as_json) {
-        bool help = !strcmp(argv[1], "--help");
-        fprintf(help ? stdout : stderr, "Usage: seatrial bench cgroupfs [--json]\n");
-        return help ? 0 : EXIT_USAGE;
+    struct settings settings = {.help = false};
+    _cleanup_err_ struct err err = ERR_INIT;
+    struct report report;
+    int status = EXIT_USAGE;
+    int result = bench_options_read(options, argc, argv, &settings, NULL, &err);
+    if (result == 0 && settings.help) {
+        bench_options_help(options, "seatrial bench cgroupfs [OPTION...]");
+        return EXIT_SUCCESS;
     }
-    struct direct direct = measure_direct();
-    struct place places[PLACES] = {{.name = "empty"}, {.name = "fake, core file"},
-        {.name = "fake, controller file"}, {.name = "real"}};
-    bool mounted = start_empty(&places[PLACE_EMPTY]) &&
-        start_fake(&places[PLACE_CORE], &places[PLACE_CONTROLLER]);
-    size_t count = start_real(&places[PLACE_REAL]) ? PLACES : PLACES - 1;
-    if (mounted) {
-        measure_places(places, count);
-        if (as_json)
-            print_json(places, count, &direct);
-        else
-            print_table(places, count, &direct);
-    } else {
-        fprintf(stderr, "seatrial bench cgroupfs: nothing can be mounted through FUSE here\n");
+    if (result == 0)
+        result = output_check(&settings.output, &err);
+    if (result == 0) {
+        report_init(&report, "cgroupfs");
+        status = bench(&settings, &report, &err);
+        report_release(&report);
     }
-    for (size_t i = 0; i < PLACES; i++)
-        place_release(&places[i]);
-    return mounted ? 0 : EXIT_SKIPPED;
+    if (err.message)
+        fprintf(stderr, "seatrial bench cgroupfs: %s\n", err_text(&err));
+    return status;
 }
