@@ -187,7 +187,7 @@ static void demand_over(struct task *task)
     (void)task;
 }
 
-/* Waiting for a CPU is pressure: who waits for a quota does in full, who waits for others in part. */
+/* Waiting for a CPU is pressure: for a quota in full, for others in part. */
 static void test_pressure(void **state)
 {
     static const struct {
