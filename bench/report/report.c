@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/report/report.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "reference/base/mem.h"
@@ -150,9 +151,12 @@ void report_ratio(struct report *report, const char *name, const struct series *
 {
     if (!a || !b || a->count == 0 || b->count == 0)
         return;
+    const struct ratio ratio = ratio_of(a->values, a->count, b->values, b->count);
+    if (!isfinite(ratio.value) || !isfinite(ratio.low) || !isfinite(ratio.high))
+        return; /* many samples of nothing: there is no ratio to that */
     report_figure_add(report, &(struct figure){.name = str_dup(name),
                                   .measure = str_dup(a->measure),
-                                  .ratio = ratio_of(a->values, a->count, b->values, b->count),
+                                  .ratio = ratio,
                                   .goal = goal,
                                   .at_least = at_least});
 }
