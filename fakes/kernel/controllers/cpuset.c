@@ -145,6 +145,9 @@ static enum partition_error check_partition(
         return set->partition_error;
     if (cpu_mask_empty(&set->cpus) && cpu_mask_empty(&set->exclusive))
         return PARTITION_CPUS_EMPTY;
+    /* Before 6.12 siblings came before the parent. */
+    if (!remote && set->css.cgroup == written && siblings_overlap(set, &set->cpus))
+        return PARTITION_NOT_EXCLUSIVE;
     if (!is_partition(parent)) {
         if (remote)
             return check_remote(set);
