@@ -181,7 +181,7 @@ static void mesos_attach(struct containerizer *containerizer, const char *id, st
     }
     r = io_switchboard_socket(mesos->host, mesos->flags.runtime_dir, id, &socket, &err);
     if (r < 0)
-        operation_refuse(done, r, "attach", id, err_text(&err));
+        operation_refuse(done, r, "attach", id, "%s", err_text(&err));
     else
         done_ok(done, socket);
 }
