@@ -79,9 +79,11 @@ accelerator_probe() {
 guest_ports() {
     local name number=0
     DEVICES=(-serial "file:$1/console" -device virtio-serial-pci)
-    for name in results stdout stderr; do
+    : >"$1/results"
+    : >"$1/scenarios"
+    for name in results stdout stderr scenarios; do
         number=$((number + 1))
-        [[ $name == results || -p $1/$name ]] || continue
+        [[ -e $1/$name ]] || continue
         DEVICES+=(-chardev "file,id=$name,path=$1/$name"
             -device "virtserialport,nr=$number,chardev=$name,name=$name")
     done
@@ -106,12 +108,13 @@ guest_boot() {
     touch "$directory/results" "$directory/console"
     broken=$(mark "$directory/results" broken)
     [[ -n $broken ]] || broken=$(mark "$directory/console" broken)
-    section "$directory/results" report >"$directory/report.json"
     section "$directory/results" features >"$directory/features"
     section "$directory/results" output >"$directory/output"
     section "$directory/results" kernel-log >"$directory/kernel-log"
     mark "$directory/results" exit >"$directory/exit"
-    if [[ -s $directory/report.json || -s $directory/exit ]]; then
+    if [[ $(cat "$directory/exit") == 2 && -s $directory/output ]]; then
+        printf 'bad\t%s' "$(tail -n 1 "$directory/output" | tr -d '\t')" >"$directory/state"
+    elif [[ -s $directory/exit ]]; then
         printf 'done\t' >"$directory/state"
     elif [[ -n $broken ]]; then
         printf 'broken\t%s' "$broken" >"$directory/state"
@@ -120,8 +123,6 @@ guest_boot() {
     elif [[ ! -s $directory/console && -s $directory/qemu ]]; then
         printf 'qemu\t%s' "$(grep -v 'warning' "$directory/qemu" | sed -n 1p | tr -d '\t')" \
             >"$directory/state"
-    elif [[ -s $directory/output ]]; then
-        printf 'bad\t%s' "$(tail -n 1 "$directory/output" | tr -d '\t')" >"$directory/state"
     else
         console_state "$directory/console" >"$directory/state"
     fi

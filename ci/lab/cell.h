@@ -24,7 +24,7 @@ struct cell {
     char *boot;   /* seconds from its start to the first scenario, as a text */
     char **features; /* "NAME VALUE" */
     char **splats;
-    json_t *report; /* NULL: none */
+    json_t *scenarios; /* those that were told */
     size_t counts[VERDICT_COUNT];
 };
 

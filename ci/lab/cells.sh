@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # The matrix: each kernel with each hierarchy is a cell, a directory that `seatrial lab report`
-# reads: name, kernel, cgroups, state, boot, features, report.json, splats.
+# reads: name, kernel, cgroups, state, boot, features, scenarios, splats.
 
 WORK=
 CELLS=()
@@ -66,9 +66,9 @@ cell_host() {
     local status=0
     "$LAB/guest/features" >"$1/features" 2>/dev/null || true
     printf '0.00' >"$1/boot"
-    timeout --kill-after=10 "$GUEST_SECONDS" "$SEATRIAL" run --backend kernel --format json \
-        --output "$1/report.json" "${RUN_OPTIONS[@]}" "${PATHS[@]}" >"$1/output" 2>&1 || status=$?
-    if [[ -s $1/report.json ]]; then
+    timeout --kill-after=10 "$GUEST_SECONDS" "$SEATRIAL" run --backend kernel --format jsonl \
+        --output "$1/scenarios" "${RUN_OPTIONS[@]}" "${PATHS[@]}" >"$1/output" 2>&1 || status=$?
+    if ((status <= 1)); then
         printf 'done\t' >"$1/state"
     elif ((status == 124)); then
         printf 'late\tnot finished after %d s' "$GUEST_SECONDS" >"$1/state"

@@ -4,12 +4,15 @@
 # kernel) and the modules of one kernel.
 
 # What isolators, the provisioner and network scenarios ask of a kernel; those that are built in
-# are not found, those that it lacks show in the table of features. The first are those that results
-# leave by.
-readonly GUEST_MODULES="virtio_pci virtio_console overlay fuse loop xfs veth bridge cls_cgroup sch_ingress cls_basic
-    act_mirred cls_u32 sch_fq_codel sch_htb dummy ext4 squashfs"
+# are not found, those that it lacks show in the table of features. Loaded at boot: what results
+# leave by, and what is looked for in /proc/filesystems; the others when the kernel asks for them,
+# as their loading takes seconds under emulation.
+readonly GUEST_MODULES_AT_BOOT="virtio_pci virtio_console overlay"
+readonly GUEST_MODULES="fuse loop xfs veth bridge cls_cgroup sch_ingress cls_basic act_mirred cls_u32
+    act_gact act_police cls_bpf cls_matchall cls_flower sch_fq_codel sch_htb sch_tbf sch_netem dummy
+    macvlan ipvlan tun vxlan ext4 squashfs erofs nf_tables nft_compat br_netfilter"
 readonly GUEST_PROGRAMS="seatrial seatrial-init seatrial-workload seatrial-payload seatrial-unpack
-    mesos-executor mesos-fetcher mesos-tcp-connect"
+    mesos-executor mesos-docker-executor mesos-fetcher mesos-io-switchboard mesos-tcp-connect"
 # Beside busybox, where the machine has them.
 readonly GUEST_TOOLS="ip tc mkfs.xfs xfs_quota nsenter"
 
@@ -55,6 +58,11 @@ guest_programs() {
     for name in seatrial seatrial-init seatrial-workload; do
         [[ -x $root/lab/bin/$name ]] || die 2 "the program $name is missing beside $SEATRIAL"
     done
+    # Busybox's own shell prefers its applets to what stands in PATH.
+    if path=$(type -P dash); then
+        cp -L "$path" "$root/bin/sh"
+        copy_libraries "$root" "$path"
+    fi
     for name in $GUEST_TOOLS; do
         path=$(PATH="$PATH:/usr/sbin:/sbin" type -P "$name") || continue
         cp -L "$path" "$root/bin/$name"
@@ -147,31 +155,44 @@ module_plain() {
     esac
 }
 
-# module_take DIRECTORY ROOT NAME: what it depends on first; the order is that of loading.
+# module_words FILE KEY: what a module says of itself.
+module_words() {
+    grep -ao "$2=[ -~]*" "$1" | sed "s/^$2=//" || true
+}
+
+# module_take DIRECTORY INTO NAME: with what it depends on, and the tables that modprobe reads. In
+# MODULE_NEEDS stands all that each needs, the deepest last: modprobe loads from the end.
 module_take() {
-    local directory=$1 root=$2 name=${3//-/_} file depends one
-    [[ ! -e $root/lab/modules/$name.ko ]] || return 0
+    local directory=$1 into=$2 name=${3//-/_} file one needs=
+    [[ ! -e $into/$name.ko ]] || return 0
     file=$(module_file "$directory" "$name")
     [[ -n $file ]] || return 0
-    module_plain "$file" >"$root/lab/modules/$name.ko"
-    depends=$(grep -ao 'depends=[A-Za-z0-9_,-]*' "$root/lab/modules/$name.ko" |
-        sed -n '1s/.*=//p')
-    for one in ${depends//,/ }; do
-        module_take "$directory" "$root" "$one"
+    module_plain "$file" >"$into/$name.ko"
+    for one in $(module_words "$into/$name.ko" depends | tr , ' '); do
+        module_take "$directory" "$into" "$one"
+        one=${one//-/_}
+        [[ ! -e $into/$one.ko ]] || needs+=" $one.ko${MODULE_NEEDS[$one]-}"
     done
     # libcrc32c asks the crypto layer by name, which no dependency tells.
-    [[ $name != libcrc32c ]] || module_take "$directory" "$root" crc32c_generic
-    printf '%s\n' "$name" >>"$root/lab/modules/order"
+    [[ $name != libcrc32c ]] || module_take "$directory" "$into" crc32c_generic
+    MODULE_NEEDS[$name]=$needs
+    printf '%s.ko:%s\n' "$name" "$needs" >>"$into/modules.dep"
+    module_words "$into/$name.ko" alias | sed "s/^/alias /; s/\$/ $name/" >>"$into/modules.alias"
 }
 
 # guest_modules ARCHIVE WORK DIRECTORY: an archive that follows the first; DIRECTORY may be empty.
 guest_modules() {
-    local archive=$1 root=$2/modules name
-    mkdir -p "$root/lab/modules"
-    : >"$root/lab/modules/order"
+    local archive=$1 root=$2/modules into=$2/modules/lab/modules name
+    local -A MODULE_NEEDS
+    mkdir -p "$into"
+    : >"$into/modules.dep"
+    : >"$into/modules.alias"
+    : >"$into/modules.symbols"
+    # shellcheck disable=SC2086 # a list of words
+    printf '%s\n' $GUEST_MODULES_AT_BOOT >"$into/at-boot"
     if [[ -n $3 ]]; then
-        for name in $GUEST_MODULES; do
-            module_take "$3" "$root" "$name"
+        for name in $GUEST_MODULES_AT_BOOT $GUEST_MODULES; do
+            module_take "$3" "$into" "$name"
         done
     fi
     pack_tree "$root" "$archive"

@@ -5,6 +5,7 @@
  */
 #pragma once
 
-/* Prints, by the format "pretty" or "json", what the cells hold: directories with name, kernel,
- * cgroups, state, boot, features, splats and report.json. Returns the exit status. */
+/* Prints, by the format "pretty", "json", "junit" or "html", what the cells hold: directories
+ * with name, kernel, cgroups, state, boot, features, splats and scenarios (JSON Lines). Returns
+ * the exit status. */
 int lab_report(const char *format, char *const *cells, int count);

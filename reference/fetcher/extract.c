@@ -61,7 +61,8 @@ int extract_archive(const char *archive, const char *directory, struct err *err)
     struct archive *reader = archive_read_new();
     struct archive *writer = archive_write_disk_new();
     _cleanup_close_ int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    archive_read_support_format_all(reader);
+    archive_read_support_format_tar(reader);
+    archive_read_support_format_zip(reader);
     archive_read_support_filter_all(reader);
     archive_write_disk_set_options(writer, WRITE_FLAGS);
     int r = archive_read_open_filename(reader, archive, BLOCK_BYTES) == ARCHIVE_OK

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The JSON report; its schema is in scenarios/README.md. */
+/* The JSON report, and its scenarios one a line; the schema is in scenarios/README.md. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -30,6 +30,23 @@ static json_t *scenario_json(const struct outcome *outcome)
         "seconds", report->seconds, "covers", covers);
 }
 
+/* At once: who reads them may want to know how far a run has come, or how far it came. */
+static void jsonl_outcome(FILE *stream, size_t index, const struct outcome *outcome)
+{
+    (void)index;
+    json_t *scenario = scenario_json(outcome);
+    json_dumpf(scenario, stream, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    fputc('\n', stream);
+    fflush(stream);
+    json_decref(scenario);
+}
+
+static void jsonl_end(
+    FILE *stream, const struct outcome *outcomes, size_t count, const struct totals *totals)
+{
+    (void)stream, (void)outcomes, (void)count, (void)totals;
+}
+
 static json_t *seed_json(const struct totals *totals)
 {
     if (totals->seed_first == totals->seed_last)
@@ -55,11 +72,12 @@ static void json_end(
 }
 
 const struct reporter reporter_json = {"json", json_begin, json_outcome, json_end};
+const struct reporter reporter_jsonl = {"jsonl", json_begin, jsonl_outcome, jsonl_end};
 
 const struct reporter *reporter_find(const char *name)
 {
     static const struct reporter *const all[] = {
-        &reporter_pretty, &reporter_tap, &reporter_junit, &reporter_json};
+        &reporter_pretty, &reporter_tap, &reporter_junit, &reporter_json, &reporter_jsonl};
     for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
         if (strcmp(all[i]->name, name) == 0)
             return all[i];

@@ -1,38 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JUnit's XML, as CI systems read it. */
-#include <string.h>
-
 #include "reference/base/mem.h"
+#include "reference/base/xml.h"
 #include "scenarios/engine/report/report.h"
-
-/* Line ends stay what they are in an element, but not in an attribute. */
-static void print_xml(FILE *stream, const char *text, bool attribute)
-{
-    static const struct {
-        char plain;
-        const char *entity;
-    } entities[] = {{'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}};
-    for (; *text; text++) {
-        const char *entity = NULL;
-        for (size_t i = 0; i < ARRAY_SIZE(entities); i++) {
-            if (entities[i].plain == *text)
-                entity = entities[i].entity;
-        }
-        if (*text == '\n')
-            fputs(attribute ? "&#10;" : "\n", stream);
-        else if (entity)
-            fputs(entity, stream);
-        else if ((unsigned char)*text >= 0x20 || *text == '\t')
-            fputc(*text, stream);
-    }
-}
-
-static void print_attribute(FILE *stream, const char *name, const char *value)
-{
-    fprintf(stream, " %s=\"", name);
-    print_xml(stream, value, true);
-    fprintf(stream, "\"");
-}
 
 static void junit_begin(FILE *stream, size_t total)
 {
@@ -49,19 +19,19 @@ static void print_case(FILE *stream, const struct outcome *outcome)
 {
     const struct run_report *report = &outcome->report;
     fprintf(stream, "    <testcase");
-    print_attribute(stream, "classname", outcome->scenario->file);
-    print_attribute(stream, "name", outcome->scenario->name);
+    xml_print_attribute(stream, "classname", outcome->scenario->file);
+    xml_print_attribute(stream, "name", outcome->scenario->name);
     fprintf(stream, " time=\"%.6f\"", report->seconds);
     if (report->result == RUN_PASSED) {
         fprintf(stream, "/>\n");
         return;
     }
     fprintf(stream, ">\n      <%s", report->result == RUN_FAILED ? "failure" : "skipped");
-    print_attribute(stream, "message", report->reason ? report->reason : "");
+    xml_print_attribute(stream, "message", report->reason ? report->reason : "");
     if (report->result == RUN_FAILED) {
         _cleanup_free_ char *text = outcome_explain(outcome);
         fprintf(stream, ">");
-        print_xml(stream, text, false);
+        xml_print(stream, text, false);
         fprintf(stream, "</failure>\n");
     } else {
         fprintf(stream, "/>\n");

@@ -37,7 +37,8 @@ struct reporter {
     void (*end)(
         FILE *stream, const struct outcome *outcomes, size_t count, const struct totals *totals);
 };
-extern const struct reporter reporter_pretty, reporter_tap, reporter_junit, reporter_json;
+extern const struct reporter reporter_pretty, reporter_tap, reporter_junit, reporter_json,
+    reporter_jsonl;
 const struct reporter *reporter_find(const char *name); /* NULL when unknown */
 
 void totals_add(struct totals *totals, const struct outcome *outcome);

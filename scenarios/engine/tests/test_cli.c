@@ -51,7 +51,7 @@ static void test_exit_statuses(void **state)
         {"run --help-steps", 0, "### launch"},
         {"run --fromat tap " CLI "/passes.yaml", 2, "unknown option --fromat, expected --format"},
         {"run --format xml " CLI "/passes.yaml", 2,
-            "--format is \"xml\", expected pretty, tap, junit or json"},
+            "--format is \"xml\", expected pretty, tap, junit, json or jsonl"},
         {"run --seed 5..1 " CLI "/passes.yaml", 2, "--seed is \"5..1\", expected a number"},
         {"run --backend vm " CLI "/passes.yaml", 2, "expected sim, kernel or agent"},
         {"run --layouts v1 " CLI "/passes.yaml", 2, "expected two or three of v1, v2 and hybrid"},

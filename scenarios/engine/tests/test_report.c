@@ -110,7 +110,7 @@ static void compare(const char *path, const char *seen)
 static void test_formats(void **state)
 {
     (void)state;
-    static const char *const formats[] = {"pretty", "tap", "junit", "json"};
+    static const char *const formats[] = {"pretty", "tap", "junit", "json", "jsonl"};
     for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
         const struct reporter *reporter = reporter_find(formats[i]);
         assert_non_null(reporter);
