@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "scenarios/engine/cli/seatrial.h"
 
@@ -54,6 +55,17 @@ double bench_now(void)
 double bench_cpu_now(void)
 {
     return clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+double bench_resident_bytes(void)
+{
+    unsigned long long pages = 0;
+    FILE *stream = fopen("/proc/self/statm", "re");
+    if (stream && fscanf(stream, "%*u %llu", &pages) != 1)
+        pages = 0;
+    if (stream)
+        fclose(stream);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
 static void usage(FILE *stream)

@@ -27,3 +27,5 @@ double bench_median(double *samples, size_t count);
 double bench_now(void);
 /* Seconds of CPU time that this process has used: what others on the machine do counts little. */
 double bench_cpu_now(void);
+/* Bytes of memory that this process has resident; 0 where /proc does not tell. */
+double bench_resident_bytes(void);

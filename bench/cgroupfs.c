@@ -205,17 +205,6 @@ struct direct {
     double tree_mib;
 };
 
-static double resident_mib(void)
-{
-    unsigned long total = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (file && fscanf(file, "%lu %lu", &total, &resident) != 2)
-        resident = 0;
-    if (file)
-        fclose(file);
-    return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1048576;
-}
-
 static void measure_calls(struct cgroup_root *root, struct direct *direct)
 {
     double reads[ROUNDS], writes[ROUNDS];
@@ -265,10 +254,10 @@ static struct direct measure_direct(void)
         &cgroup_caller_root);
     cgroup_mkdir(root, "a", 0755, &cgroup_caller_root);
     measure_calls(root, &direct);
-    double before = resident_mib();
+    double before = bench_resident_bytes();
     direct.mkdir_few_us = grow(root, 0, TREE_FEW);
     direct.mkdir_many_us = grow(root, TREE_FEW, TREE_MANY);
-    direct.tree_mib = resident_mib() - before;
+    direct.tree_mib = (bench_resident_bytes() - before) / 1048576;
     struct loop *loop = kernel->loop;
     kernel_free(kernel);
     loop_free(loop);

@@ -53,17 +53,6 @@ struct machine {
     uint64_t failed;
 };
 
-static uint64_t resident_bytes(void)
-{
-    FILE *stream = fopen("/proc/self/statm", "re");
-    unsigned long long pages = 0;
-    if (stream && fscanf(stream, "%*u %llu", &pages) != 1)
-        pages = 0;
-    if (stream)
-        fclose(stream);
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 static void machine_open(struct machine *machine, bool v1)
 {
     *machine = (struct machine){.loop = sim_loop_new(0)};
@@ -174,9 +163,9 @@ static int take_sample(
     machine_open(&machine, settings->v1);
     int result = machine_start(&machine, err);
     if (result == 0) {
-        uint64_t before_bytes = resident_bytes();
+        double before_bytes = bench_resident_bytes();
         launch_live(&machine, live);
-        double grown = (double)resident_bytes() - (double)before_bytes;
+        double grown = bench_resident_bytes() - before_bytes;
         double start = bench_now();
         double cpu_start = bench_cpu_now();
         play_lifecycles(&machine, settings->lifecycles);

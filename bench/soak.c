@@ -244,17 +244,6 @@ static uint64_t count_descriptors(void)
     return count;
 }
 
-static uint64_t resident_kb(void)
-{
-    FILE *stream = fopen("/proc/self/statm", "re");
-    unsigned long long pages = 0;
-    if (stream && fscanf(stream, "%*u %llu", &pages) != 1)
-        pages = 0;
-    if (stream)
-        fclose(stream);
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
-}
-
 static uint64_t count_cgroups(const struct soak *soak)
 {
     const struct cgroup_hierarchies *all = soak->host->cgroups;
@@ -274,7 +263,7 @@ static struct figures figures_take(const struct soak *soak)
         str_printf("/proc/self/task/%d/children", (int)getpid());
     return (struct figures){
         .descriptors = count_descriptors(),
-        .resident_kb = resident_kb(),
+        .resident_kb = (uint64_t)bench_resident_bytes() / 1024,
         .cgroups = count_cgroups(soak),
         .mounts = count_lines("/proc/self/mountinfo", false),
         .children = count_lines(children, true),

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "bench/bench.h"
 #include "bench/interrupt.h"
 #include "bench/launch/run.h"
 #include "reference/base/mem.h"
@@ -16,18 +17,6 @@
 static size_t some_samples(const struct run *run)
 {
     return run->settings->samples < SAMPLES_MOST ? run->settings->samples : SAMPLES_MOST;
-}
-
-static size_t resident_bytes(void)
-{
-    unsigned long resident = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-
-    if (file && fscanf(file, "%*u %lu", &resident) != 1)
-        resident = 0;
-    if (file)
-        fclose(file);
-    return resident * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 /* --- live containers, of the reference --- */
@@ -94,13 +83,14 @@ int scene_live(struct run *run, struct err *err)
         return 0;
     crowd.places = mem_alloc((most_of(live) + 1) * sizeof(*crowd.places));
     for (size_t i = 0; r == 0 && i < live->count && !interrupted(); i++) {
-        const size_t before = resident_bytes(), had = crowd.count;
+        const double before = bench_resident_bytes();
+        const size_t had = crowd.count;
 
         r = crowd_grow(run, &crowd, live->items[i], err);
         if (r == 0 && crowd.count >= had + 100)
             series_add(
                 run_series(run, crowd.entrant, "agent_bytes", "live", (double)live->items[i]),
-                ((double)resident_bytes() - (double)before) / (double)(crowd.count - had));
+                (bench_resident_bytes() - before) / (double)(crowd.count - had));
         if (r == 0)
             r = measure_cycles(
                 run, entrants, count, "live", (double)live->items[i], some_samples(run), err);

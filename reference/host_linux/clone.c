@@ -80,54 +80,7 @@ static int child_main(void *arg)
     fail(request, result, "execute the init helper");
 }
 
-#if defined(__x86_64__)
-/* clone3 has no wrapper, and returns in the child on the new stack: straight to its function. */
-static long clone3_call(const struct clone_args *args, int (*fn)(void *), void *arg)
-{
-    long result;
-    register int (*fn_register)(void *) __asm__("r12") = fn;
-    register void *arg_register __asm__("r13") = arg;
-    __asm__ volatile("syscall\n\t"
-                     "testq %%rax, %%rax\n\t"
-                     "jnz 1f\n\t"
-                     "xorl %%ebp, %%ebp\n\t"
-                     "movq %%r13, %%rdi\n\t"
-                     "callq *%%r12\n\t"
-                     "ud2\n"
-                     "1:\n\t"
-                     : "=a"(result)
-                     : "a"((long)SYS_clone3), "D"(args), "S"(sizeof(*args)), "r"(fn_register),
-                     "r"(arg_register)
-                     : "rcx", "r11", "memory");
-    return result;
-}
-#define HAS_CLONE3 1
-#elif defined(__aarch64__)
-static long clone3_call(const struct clone_args *args, int (*fn)(void *), void *arg)
-{
-    register long result __asm__("x0") = (long)args;
-    register long size __asm__("x1") = sizeof(*args);
-    register long number __asm__("x8") = SYS_clone3;
-    register int (*fn_register)(void *) __asm__("x9") = fn;
-    register void *arg_register __asm__("x10") = arg;
-    __asm__ volatile("svc #0\n\t"
-                     "cbnz x0, 1f\n\t"
-                     "mov x29, xzr\n\t"
-                     "mov x0, x10\n\t"
-                     "blr x9\n\t"
-                     "brk #1\n"
-                     "1:\n\t"
-                     : "+r"(result)
-                     : "r"(size), "r"(number), "r"(fn_register), "r"(arg_register)
-                     : "memory");
-    return result;
-}
-#define HAS_CLONE3 1
-#else
-#define HAS_CLONE3 0
-#endif
-
-#if HAS_CLONE3
+#if HAS_RAW_CALL
 static pid_t clone_into(struct clone_request *request)
 {
     struct clone_args args;
@@ -138,7 +91,8 @@ static pid_t clone_into(struct clone_request *request)
     args.stack_size = sizeof(request->stack);
     args.child_tid = (uint64_t)(uintptr_t)&request->under_way;
     args.cgroup = (uint64_t)request->cgroup;
-    return (pid_t)clone3_call(&args, child_main, request);
+    /* It has no wrapper. */
+    return (pid_t)raw_clone(SYS_clone3, (long)&args, sizeof(args), child_main, request);
 }
 
 int linux_clone3_works(void)
