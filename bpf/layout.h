@@ -169,6 +169,8 @@ struct cpu_state {
     __u32 slot;     /* of that task; by plain tracepoints only, as is */
     __u64 since_ns; /* the last switch */
     __u64 lost;     /* run-queue waits not measured: two tasks shared a line */
+    __u32 filling;  /* a line of the cache is being written: who interrupts that writes none */
+    __u32 zero;
     struct cache_entry cache[STATS_CACHE];
 };
 /* A block request in flight. */

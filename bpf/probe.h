@@ -112,7 +112,8 @@ INLINE __u32 slot_search(struct cgroup *cgroup, __u32 hierarchy)
 
 /*
  * The same through the cache of this CPU. An interrupt may take over the line between our looking
- * and our reading: the id is written last and read again.
+ * and our reading: the id is written last and read again. One that comes while we write would leave
+ * our id beside its slot: it writes nothing.
  */
 INLINE __u32 slot_of_cgroup(struct cpu_state *cpu, struct cgroup *cgroup, __u32 hierarchy)
 {
@@ -128,11 +129,16 @@ INLINE __u32 slot_of_cgroup(struct cpu_state *cpu, struct cgroup *cgroup, __u32 
             return slot;
     }
     __u32 slot = slot_search(cgroup, hierarchy);
+    volatile __u32 *filling = &cpu->filling;
+    if (*filling)
+        return slot;
+    *filling = 1;
     *tag = 0;
-    entry->generation = generation;
-    entry->hierarchy = hierarchy;
-    entry->slot = slot;
+    *(volatile __u32 *)&entry->generation = generation;
+    *(volatile __u32 *)&entry->hierarchy = hierarchy;
+    *(volatile __u32 *)&entry->slot = slot;
     *tag = id;
+    *filling = 0;
     return slot;
 }
 

@@ -74,6 +74,22 @@ static void test_time_and_waits(void **state)
     assert_int_equal(of(1)->switches_voluntary, 0);
 }
 
+/* An interrupt while a line of the cache is written: it gets its answer, and the line stays. */
+static void test_nested_fill(void **state)
+{
+    struct world *w = *state;
+    struct cpu_state *cpu = cpu_here();
+    struct cache_entry before;
+    cpu->filling = 1;
+    memcpy(&before, &cpu->cache[200 & (STATS_CACHE - 1)], sizeof(before));
+    assert_int_equal(slot_of_cgroup(cpu, &w->b.cgroup, HIERARCHY), 1);
+    assert_memory_equal(&cpu->cache[200 & (STATS_CACHE - 1)], &before, sizeof(before));
+    cpu->filling = 0;
+    assert_int_equal(slot_of_cgroup(cpu, &w->b.cgroup, HIERARCHY), 1);
+    assert_int_equal(cpu->cache[200 & (STATS_CACHE - 1)].cgroup, 200);
+    assert_int_equal(cpu->filling, 0);
+}
+
 static void test_nearest_published(void **state)
 {
     struct world *w = *state;
@@ -205,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_time_and_waits),
+        TEST(test_nested_fill),
         TEST(test_nearest_published),
         TEST(test_outside),
         TEST(test_faults),
