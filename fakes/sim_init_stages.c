@@ -27,7 +27,7 @@ void init_keep_plan(struct sim_init *init, const struct plan *plan)
     init->environment = plan_environment(info);
     init->working_directory = str_dup(info->working_directory);
     init->user = str_dup(info->user);
-    init->mounts_allowed = (plan->clone_namespaces & NS_BIT(NS_MNT)) || plan->unshare_mount;
+    init->mounts_allowed = plan->clone_namespaces & NS_BIT(NS_MNT);
     init->enters_mount_namespace = plan->mount_namespace_pid > 0;
     const struct process *target = init->enters_mount_namespace
         ? process_find(init->process->kernel, plan->mount_namespace_pid) : NULL;

@@ -138,6 +138,8 @@ static void command_plan(const struct checker *checker, struct plan *plan)
     plan->container_id = str_dup("check");
     plan->stdio_fds[1] = plan->stdio_fds[2] = 2;
     plan->mount_namespace_pid = place->mount_namespace_pid;
+    /* The task's init may not have changed its root yet. */
+    plan->mount_namespace_rooted = place->mount_namespace_pid > 0;
     plan->info.working_directory = str_dup(place->directory);
     plan->info.command = mem_alloc(sizeof(*plan->info.command));
     json_type_copy(&command_info_json, plan->info.command, command);

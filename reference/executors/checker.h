@@ -11,7 +11,9 @@ struct check_place {
     const char *directory;     /* where COMMAND runs; NULL: where we are */
     struct environment_variable *environment; /* of COMMAND */
     size_t environment_count;
-    pid_t mount_namespace_pid; /* COMMAND enters the mount namespace of this process; 0: no */
+    /* COMMAND enters the mount namespace of this process, which has or gets a root of its own;
+     * 0: no */
+    pid_t mount_namespace_pid;
     pid_t network_pid;         /* HTTP and TCP enter the network namespace of this process; 0: no */
     /* COMMAND by another way than as a child: NULL terminated, the command is appended; NULL: no */
     char *const *command_prefix;

@@ -45,7 +45,8 @@ static int enter_root(struct host *host, const struct command_executor_options *
     struct launch_info *info = &plan->info;
     if (!host->facts.root)
         return err_set(err, -EPERM, "the root file system requires the executor to be root");
-    plan->unshare_mount = true;
+    /* From its birth: who checks the task enters the namespace as soon as there is a pid. */
+    plan->clone_namespaces |= NS_BIT(NS_MNT);
     info->rootfs = str_dup(options->rootfs);
     info->user = str_dup(options->user);
     info->working_directory = str_dup(

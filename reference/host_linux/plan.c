@@ -278,8 +278,6 @@ static void build_namespaces(struct builder *builder)
         wire->flags |= CHILD_NEW_MOUNT;
     if (plan->clone_namespaces & NS_BIT(NS_CGROUP))
         wire->flags |= CHILD_UNSHARE_CGROUP;
-    if (plan->unshare_mount)
-        wire->flags |= CHILD_UNSHARE_MOUNT;
     if (plan->mount_namespace_pid > 0)
         wire->mount_namespace_fd = CHILD_FD_FIRST_NS + descriptors;
     if (plan->mount_namespace_pid > 0 && plan->mount_namespace_rooted)

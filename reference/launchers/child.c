@@ -185,8 +185,7 @@ static _Noreturn void walk(const struct child_plan *plan)
     /* Not by the clone: its root is the cgroup that we are in, and by now it is the container's. */
     if (plan->flags & CHILD_UNSHARE_CGROUP && unshare(CLONE_NEWCGROUP) < 0)
         child_fail(errno, "make a cgroup namespace");
-    if (plan->flags & CHILD_UNSHARE_MOUNT && unshare(CLONE_NEWNS) < 0)
-        child_fail(errno, "unshare the mount namespace"); /* 6 */
+    /* 6, a mount namespace of our own: the clone has made it, so that others can enter it early. */
     check_root(plan);                            /* 7, 8 */
     child_mounts(plan);                          /* 9 */
     child_masked_paths(plan);                    /* 10 */

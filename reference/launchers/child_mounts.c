@@ -259,7 +259,7 @@ static void check_unmounted(const struct child_plan *plan)
 void child_mounts(const struct child_plan *plan)
 {
     const char **mounts = plan->mounts;
-    if (!(plan->flags & (CHILD_NEW_MOUNT | CHILD_UNSHARE_MOUNT))) {
+    if (!(plan->flags & CHILD_NEW_MOUNT)) {
         check_unmounted(plan);
         return;
     }

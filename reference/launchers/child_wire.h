@@ -35,7 +35,6 @@ struct child_bytes {
 /* Flags of child_plan.flags. */
 enum child_flag {
     CHILD_INIT = 1 << 0,            /* fork the command and stay as its init */
-    CHILD_UNSHARE_MOUNT = 1 << 1,   /* unshare the mount namespace */
     CHILD_NEW_MOUNT = 1 << 2,       /* the mount namespace is new: mounts are allowed */
     CHILD_HAS_ENVIRONMENT = 1 << 3,
     CHILD_USER = 1 << 4,            /* uid, gid and groups are to be taken */

@@ -33,7 +33,6 @@ struct plan {
 
     /* the init's stages */
     char *runtime_directory;   /* where `status` is created, mode 0600; NULL = no status, no init */
-    bool unshare_mount;
     pid_t
         mount_namespace_pid; /* DEBUG: enter this process' mount namespace in the helper; 0 = no */
     /* That process has or gets a root of its own: whoever enters waits for it, and never sees the

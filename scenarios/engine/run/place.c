@@ -115,6 +115,8 @@ static bool is_place(const char *text)
 
 char *place_text(struct run *run, const char *text, struct err *err)
 {
+    if (str_equal(text, PLACE_WORKLOAD))
+        return str_dup(run->world->workload);
     return is_place(text) ? place_file(run, text, err) : str_dup(text);
 }
 
@@ -125,7 +127,7 @@ int place_json(struct run *run, json_t *json, struct err *err)
     size_t index;
     void *next;
     int result = 0;
-    if (json_is_string(json) && is_place(json_string_value(json))) {
+    if (json_is_string(json)) {
         _cleanup_free_ char *text = place_text(run, json_string_value(json), err);
         return text ? json_string_set(json, text) : err->code;
     }

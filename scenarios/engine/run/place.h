@@ -16,6 +16,7 @@
             "slash "                                                                               \
             "first: from the hierarchy's root"                                                     \
     }
+#define PLACE_WORKLOAD "@workload" /* the workload program of the world */
 #define PLACE_FILE_HELP                                                                            \
     "a path: sandbox:ID/…, runtime:ID/…, rootfs:ID/…, work:…, run:… (the runtime directory), " \
     "images:… (archives of images), store:… (the docker store), or absolute"

@@ -162,7 +162,7 @@ static json_t *text_list(const struct making *making, const char *key)
     struct node *const *list = node_list(making->args, key, &count);
     json_t *json = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(json, json_string(str_equal(list[i]->text, "@workload")
+        json_array_append_new(json, json_string(str_equal(list[i]->text, PLACE_WORKLOAD)
                                                     ? making->run->world->workload
                                                     : list[i]->text));
     return json;

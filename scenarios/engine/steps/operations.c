@@ -67,7 +67,8 @@ static const struct key launch_keys[] = {
         "what a root container is to the agent (default executor); for a command task it makes an "
         "executor"},
     {"task", VALUE_JSON, 0, NULL, NULL, &task_info_json,
-        "with role: command task, any part of its TaskInfo, merged over the rest"},
+        "with role: command task, any part of its TaskInfo, merged over the rest; @workload is the "
+        "workload program"},
     {"resources", VALUE_RESOURCES, 0, NULL, NULL, NULL, "requests (default {cpus: 1, mem: 64})"},
     {"limits", VALUE_LIMITS, 0, NULL, NULL, NULL, "limits of cpus and mem"},
     {"class", VALUE_ENUM, 0, classes, NULL, NULL, "container class (default DEFAULT)"},
