@@ -291,12 +291,7 @@ static void linux_prepare(struct isolator *isolator, const char *id,
 
     if (r == 0)
         r = linux_fill(linux_fs, id, config, &info, &err);
-    if (r < 0) {
-        json_type_release(&launch_info_json, &info);
-        done_fail(done, r, &err);
-    } else {
-        launch_done(done, &info);
-    }
+    launch_result(done, r, &info, &err);
 }
 
 static void linux_update(struct isolator *isolator, const char *id,

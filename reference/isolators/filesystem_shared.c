@@ -108,12 +108,7 @@ static void shared_prepare(struct isolator *isolator, const char *id,
     strv_add(&paths, config->directory);
     for (size_t i = 0; r == 0 && i < container->volumes_count; i++)
         r = volume_add(isolator->host, config, &container->volumes[i], &paths, &info, &err);
-    if (r < 0) {
-        json_type_release(&launch_info_json, &info);
-        done_fail(done, r, &err);
-    } else {
-        launch_done(done, &info);
-    }
+    launch_result(done, r, &info, &err);
 }
 
 static void shared_free(struct isolator *isolator)

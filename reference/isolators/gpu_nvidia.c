@@ -160,12 +160,7 @@ static void nvidia_prepare(struct isolator *isolator, const char *id,
     }
     if (r == 0)
         r = nodes_add(nvidia, id, config, &info, &err);
-    if (r < 0) {
-        json_type_release(&launch_info_json, &info);
-        done_fail(done, r, &err);
-    } else {
-        launch_done(done, &info);
-    }
+    launch_result(done, r, &info, &err);
 }
 
 static void nvidia_update(struct isolator *isolator, const char *id,

@@ -114,6 +114,17 @@ void launch_done(struct done done, struct launch_info *info)
     json_type_release(&launch_info_json, info);
 }
 
+void launch_result(
+    struct done done, int result, struct launch_info *info, const struct err *err)
+{
+    if (result == 0) {
+        launch_done(done, info);
+        return;
+    }
+    json_type_release(&launch_info_json, info);
+    done_fail(done, result, err);
+}
+
 void done_error(struct done done, int code, const char *format, ...)
 {
     _cleanup_err_ struct err err = ERR_INIT;

@@ -26,6 +26,9 @@ char *launch_runtime_file(const char *runtime_dir, const char *id, const char *f
 
 /* Completes with a copy-free view of info, then releases it. */
 void launch_done(struct done done, struct launch_info *info);
+/* What a prepare ends with: launch_done when result is 0, else a failure with result and err. The
+ * info is released in both cases. */
+void launch_result(struct done done, int result, struct launch_info *info, const struct err *err);
 /* Completes with a failure whose message is formatted; -EINVAL and the like. */
 void done_error(struct done done, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -75,12 +75,7 @@ static void devices_prepare(struct isolator *isolator, const char *id,
         if (r == 0)
             r = device_add(devices, directory, config->rootfs, device, &info, &err);
     }
-    if (r < 0) {
-        json_type_release(&launch_info_json, &info);
-        done_fail(done, r, &err);
-    } else {
-        launch_done(done, &info);
-    }
+    launch_result(done, r, &info, &err);
 }
 
 static void devices_free(struct isolator *isolator)

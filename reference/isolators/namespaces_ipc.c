@@ -205,13 +205,9 @@ static void ipc_prepare(struct isolator *isolator, const char *id,
         r = mode_check(ipc, id, config, mode, &err);
     if (r == 0)
         r = ipc_fill(ipc, id, config, mode, &info, &err);
-    if (r < 0) {
-        json_type_release(&launch_info_json, &info);
-        done_fail(done, r, &err);
-        return;
-    }
-    container_keep(ipc, id, mode, config->rootfs != NULL);
-    launch_done(done, &info);
+    if (r == 0)
+        container_keep(ipc, id, mode, config->rootfs != NULL);
+    launch_result(done, r, &info, &err);
 }
 
 static void ipc_recover(struct isolator *isolator, const struct container_state *states,

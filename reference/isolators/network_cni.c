@@ -195,13 +195,9 @@ static void cni_prepare(struct isolator *isolator, const char *id,
         r = networks_prepare(cni, container, config, &info, &err);
     else
         joined_prepare(cni, container, config, &info);
-    if (r < 0) {
+    if (r < 0)
         container_drop(cni, id);
-        json_type_release(&launch_info_json, &info);
-        done_fail(done, r, &err);
-    } else {
-        launch_done(done, &info);
-    }
+    launch_result(done, r, &info, &err);
 }
 
 static void cni_isolate(struct isolator *isolator, const char *id, pid_t pid, struct done done)

@@ -189,12 +189,7 @@ static void runtime_prepare(struct isolator *isolator, const char *id,
     else if (r == 0)
         container_pass(&info, &image, &made);
     json_type_release(&command_info_json, &made);
-    if (r < 0) {
-        json_type_release(&launch_info_json, &info);
-        done_fail(done, r, &err);
-    } else {
-        launch_done(done, &info);
-    }
+    launch_result(done, r, &info, &err);
 }
 
 static void runtime_free(struct isolator *isolator)

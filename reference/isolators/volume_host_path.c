@@ -150,12 +150,7 @@ static void host_path_prepare(struct isolator *isolator, const char *id,
         r = volume_add(host_path, config, &container->volumes[i], &info, &err);
     if (r == 0 && info.mounts_count > 0)
         launch_add_clone(&info, NS_MNT);
-    if (r < 0) {
-        json_type_release(&launch_info_json, &info);
-        done_fail(done, r, &err);
-    } else {
-        launch_done(done, &info);
-    }
+    launch_result(done, r, &info, &err);
 }
 
 static void host_path_free(struct isolator *isolator)

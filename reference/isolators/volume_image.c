@@ -48,12 +48,7 @@ static void preparation_settle(struct preparation *preparation)
         err_set(&err, result, "%s", strbuf_text(&preparation->failures));
     strbuf_release(&preparation->failures);
     free(preparation);
-    if (result == 0) {
-        launch_done(done, &info);
-        return;
-    }
-    json_type_release(&launch_info_json, &info);
-    done_fail(done, result, &err);
+    launch_result(done, result, &info, &err);
 }
 
 static void failure_add(struct preparation *preparation, int result, const struct err *err)

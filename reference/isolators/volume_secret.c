@@ -119,12 +119,7 @@ static void secret_prepare(struct isolator *isolator, const char *id,
     }
     if (r == 0 && info.file_operations_count > 0)
         launch_add_clone(&info, NS_MNT);
-    if (r < 0) {
-        json_type_release(&launch_info_json, &info);
-        done_fail(done, r, &err);
-    } else {
-        launch_done(done, &info);
-    }
+    launch_result(done, r, &info, &err);
 }
 
 static void secret_cleanup(struct isolator *isolator, const char *id, struct done done)

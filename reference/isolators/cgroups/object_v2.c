@@ -117,10 +117,7 @@ static void v2_prepare(struct isolator *isolator, const char *id,
         if (r == 0)
             cgroup_container_mounts(container, config, &info);
     }
-    if (r < 0)
-        done_fail(done, r, &err);
-    else
-        launch_done(done, &info);
+    launch_result(done, r, &info, &err);
 }
 
 static void v2_isolate(struct isolator *isolator, const char *id, pid_t pid, struct done done)
