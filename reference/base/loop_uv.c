@@ -222,9 +222,11 @@ static void loop_uv_fd_stop(struct loop *loop, struct loop_watch *watch)
     list_append(&self->stopped, &watch->node);
 }
 
+/* To wake up is all. It may ring before the wait begins, when this process did not run for a while:
+ * then there is nothing any more that would end the wait, so there must be none. */
 static void alarm_rang(uv_timer_t *alarm)
 {
-    (void)alarm; /* to wake up is all */
+    uv_stop(alarm->loop);
 }
 
 static void arm(struct loop_uv *self, uint64_t now_ns)

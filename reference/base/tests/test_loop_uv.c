@@ -4,6 +4,8 @@
 
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
+#include <uv.h>
 
 #include "reference/base/loop_uv.h"
 #include "reference/base/mem.h"
@@ -255,6 +257,28 @@ static void test_timer_while_a_descriptor_is_silent(void **state)
     close(watched.fd);
 }
 
+/* Who is not run between arming the alarm and waiting for it finds it rung already (linked with
+ * --wrap). */
+static useconds_t pause_us;
+int __real_uv_timer_start(uv_timer_t *timer, uv_timer_cb fn, uint64_t wait_ms, uint64_t repeat_ms);
+int __wrap_uv_timer_start(uv_timer_t *timer, uv_timer_cb fn, uint64_t wait_ms, uint64_t repeat_ms);
+
+int __wrap_uv_timer_start(uv_timer_t *timer, uv_timer_cb fn, uint64_t wait_ms, uint64_t repeat_ms)
+{
+    int result = __real_uv_timer_start(timer, fn, wait_ms, repeat_ms);
+    usleep(pause_us);
+    return result;
+}
+
+static void test_alarm_that_rings_before_the_wait(void **state)
+{
+    pause_us = 10000;
+    alarm(60); /* a wait without end would end the test so */
+    test_timer_while_a_descriptor_is_silent(state);
+    alarm(0);
+    pause_us = 0;
+}
+
 static void free_with_a_watch(void *arg)
 {
     struct watched watched = {.loop = loop_uv_new()};
@@ -283,6 +307,7 @@ int main(void)
         cmocka_unit_test(test_error_of_a_writer),
         cmocka_unit_test(test_what_cannot_be_watched),
         cmocka_unit_test(test_timer_while_a_descriptor_is_silent),
+        cmocka_unit_test(test_alarm_that_rings_before_the_wait),
         cmocka_unit_test(test_free_asserts_no_watch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
