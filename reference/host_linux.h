@@ -21,7 +21,8 @@ struct host_linux_options {
 };
 
 /*
- * Probes the machine. options may be NULL. -ENOENT when the init helper is missing.
+ * Probes the machine. options may be NULL. -ENOENT when the init helper is missing, -EPROTO when it
+ * is of another version.
  */
 int host_linux_new(struct loop *loop, struct trace *trace, const struct host_linux_options *options,
     struct host **ret_host, struct err *err);

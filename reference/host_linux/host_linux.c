@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "reference/host_linux/clone.h"
+#include "reference/launchers/child_wire.h"
 
 static double linux_wall_time(struct host *host)
 {
@@ -128,6 +130,24 @@ static bool pidfd_works(void)
     return true;
 }
 
+/* One of another version would be waited for in vain, or do what was not meant. */
+static int check_version(const char *path, const char *bytes, size_t length, struct err *err)
+{
+    static const char wanted[] = CHILD_WIRE_MARK CHILD_WIRE_VERSION; /* its end counts as well */
+    if (memmem(bytes, length, wanted, sizeof(wanted)))
+        return 0;
+    const char *mark = memmem(bytes, length, CHILD_WIRE_MARK, strlen(CHILD_WIRE_MARK));
+    if (!mark)
+        return err_set(err, -EPROTO, "init helper %s speaks no version, and not %s", path,
+            CHILD_WIRE_VERSION);
+    mark += strlen(CHILD_WIRE_MARK);
+    int digits = 0;
+    while (mark + digits < bytes + length && mark[digits] >= '0' && mark[digits] <= '9')
+        digits++;
+    return err_set(err, -EPROTO, "init helper %s speaks version %.*s, and not %s", path, digits,
+        mark, CHILD_WIRE_VERSION);
+}
+
 /* The helper is run from a copy that nobody can write to, whatever becomes of its file: a container
  * that overwrites /proc/self/exe would else change it for all that come after. */
 static int load_helper(struct host_linux *host, const char *path, struct err *err)
@@ -137,6 +157,9 @@ static int load_helper(struct host_linux *host, const char *path, struct err *er
     int result = linux_read_path(AT_FDCWD, path, &bytes, &length);
     if (result < 0)
         return err_errno(err, result, "read init helper %s", path);
+    result = check_version(path, bytes, length, err);
+    if (result < 0)
+        return result;
     host->init_helper = linux_sealed_file("seatrial-init", bytes, length);
     if (host->init_helper < 0)
         return err_errno(err, host->init_helper, "copy init helper %s", path);

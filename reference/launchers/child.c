@@ -18,6 +18,8 @@
 #define ROOT_PAUSE_NS 1000000L /* between two looks at a root that is about to change */
 #define ROOT_TRIES 10000
 
+const char child_wire_version[] = CHILD_WIRE_MARK CHILD_WIRE_VERSION;
+
 static void say(int error, const char *format, va_list list)
 {
     char text[1024];
@@ -60,7 +62,7 @@ static void read_plan(struct child_plan *plan)
         child_fail(errno, "map the plan");
     close(CHILD_FD_PLAN);
     if (child_wire_decode(buffer, (size_t)stat.st_size, plan) < 0)
-        child_fail(EINVAL, "the plan is not one of this version");
+        child_fail(EINVAL, "the plan is another's: %s", child_wire_version);
 }
 
 /* "0" is who writes it. */

@@ -15,6 +15,9 @@
 
 #include "reference/launchers/child_wire.h"
 
+/* CHILD_WIRE_MARK and the version, for the agent to find in the program. */
+extern const char child_wire_version[];
+
 #define CHILD_STATUS_FAILED 256 /* the raw wait status of exit code 1 */
 
 /* Says "seatrial-init: FORMAT: ERROR" (without ERROR when it is 0) and ends with exit code 1. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the agent tells the init helper: a plan with everything computed, flattened into one buffer
- * that the helper reads from a sealed memory file. Both sides are built from the same sources, so
- * there is no versioning beyond a check that they agree. Needs nothing but libc: the helper is
- * static.
+ * that the helper reads from a sealed memory file. Both sides are built from the same sources; a
+ * helper of other ones is refused by its version, when the agent starts. Needs nothing but libc:
+ * the helper is static.
  *
  * Records inside string lists:
  *   mounts           target, source, type, options, flags        (MOUNT_STRINGS each)
@@ -15,6 +15,14 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+/*
+ * Raised with every change of what goes through the plan, the gate or the report. The helper
+ * carries the text, where the agent looks for it (host_linux.c): one of another version might wait
+ * for what is not said any more.
+ */
+#define CHILD_WIRE_VERSION "2"
+#define CHILD_WIRE_MARK "seatrial-init speaks version "
 
 /* Descriptors of the helper when it starts; everything above is closed. */
 enum child_fd { CHILD_FD_GATE = 3, CHILD_FD_PLAN = 4, CHILD_FD_REPORT = 5, CHILD_FD_FIRST_NS = 6 };

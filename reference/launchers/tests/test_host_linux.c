@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "reference/base/mem.h"
+#include "reference/launchers/child_wire.h"
 #include "reference/launchers/tests/kernel_world.h"
 
 #define ARGV(...) ((char *const *)(uintptr_t)(const char *const[]){__VA_ARGS__, NULL})
@@ -471,6 +472,32 @@ static void facts_are_there(void **state)
     free(uuid);
 }
 
+/* "2" is neither "1" nor the beginning of "21", and a helper from before there were versions waits
+ * for what nobody says. */
+static void helper_of_another_version(void **state)
+{
+    static const struct {
+        const char *helper;
+        const char *message;
+    } cases[] = {
+        {"an old program", "speaks no version, and not " CHILD_WIRE_VERSION},
+        {CHILD_WIRE_MARK "1", "speaks version 1, and not"},
+        {CHILD_WIRE_MARK CHILD_WIRE_VERSION "1", "speaks version " CHILD_WIRE_VERSION "1, and"},
+        {CHILD_WIRE_MARK, "speaks version , and not"},
+    };
+    struct world *world = *state;
+    _cleanup_free_ char *helper = str_printf("%s/helper", world->directory);
+    const struct host_linux_options options = {.init_helper = helper};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_err_ struct err err = ERR_INIT;
+        struct host *host = NULL;
+        assert_int_equal(host_file_write(world->host, helper, cases[i].helper,
+                             strlen(cases[i].helper) + 1, 0755, NULL), 0);
+        assert_int_equal(host_linux_new(world->loop, NULL, &options, &host, &err), -EPROTO);
+        assert_non_null(strstr(err_text(&err), cases[i].message));
+    }
+}
+
 /* The agent goes on while the new process executes the helper; who opens its gate hears of it. */
 static void helper_that_is_no_program(void **state)
 {
@@ -482,7 +509,8 @@ static void helper_that_is_no_program(void **state)
     const struct host_linux_options options = {.init_helper = helper};
     pid_t pid = 0;
     int gate = -1;
-    assert_int_equal(host_file_write(world->host, helper, "no program", 10, 0755, NULL), 0);
+    static const char text[] = CHILD_WIRE_MARK CHILD_WIRE_VERSION;
+    assert_int_equal(host_file_write(world->host, helper, text, sizeof(text), 0755, NULL), 0);
     assert_int_equal(host_linux_new(world->loop, NULL, &options, &host, NULL), 0);
     world_plan(world, &plan, "text", "true");
     assert_int_equal(host_spawn(host, &plan, &pid, &gate, NULL), 0);
@@ -514,6 +542,7 @@ int main(void)
         TEST(init_forwards_reaps_and_waits),
         TEST(killed_init_leaves_status_empty),
         TEST(stdio_follows_no_symlink),
+        TEST(helper_of_another_version),
         TEST(helper_that_is_no_program),
         TEST(several_watch_one_end),
         TEST(run_gives_output_and_status),
