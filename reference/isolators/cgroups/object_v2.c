@@ -84,6 +84,11 @@ static int v2_create(
     _cleanup_free_ char *leaf = launcher_cgroup_leaf(object->flags.cgroups_root, container->id);
     int r;
 
+    /* Whoever removed it took the controllers with it that we enabled at start, and may do so
+     * again: not ours to repair. */
+    if (!cgroup_exists(fs, object->flags.cgroups_root))
+        return err_set(err, -ENOENT, "the cgroup root %s was removed under the agent",
+            object->flags.cgroups_root);
     if (cgroup_exists(fs, container->path))
         return err_set(err, -EEXIST, "the cgroup %s already exists", container->path);
     container->owned = ~0u;
