@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include "scenarios/engine/backends/machine.h"
 
 #define TRACE_KEPT 25
+#define ABOVE_MAX_BYTES 24 /* a path of a Unix socket has 107 */
 
 /* A program beside this one (the build tree), or where it is installed. */
 char *kernel_program_path(const char *name)
@@ -224,17 +226,22 @@ static const struct world_ops kernel_world_ops = {.host_new = kernel_agent_host,
 
 static int make_directory(struct kernel_world *kernel, struct err *err)
 {
-    static unsigned worlds;
-    char template[] = "/tmp/seatrial-XXXXXX";
-    if (!mkdtemp(template))
-        return err_errno(err, -errno, "make a directory below /tmp");
+    const char *above = getenv("TMPDIR");
+    if (!above || !*above)
+        above = "/tmp";
+    if (strlen(above) > ABOVE_MAX_BYTES)
+        return err_set(err, -ENAMETOOLONG, "TMPDIR=%s is too long for the sockets below it", above);
+    _cleanup_free_ char *path = str_printf("%s/seatrial-XXXXXX", above);
+    if (!mkdtemp(path))
+        return err_errno(err, -errno, "make a directory below %s", above);
     /* Containers of other users must get at their sandboxes. */
-    chmod(template, 0755);
-    kernel->directory = str_dup(template);
-    kernel->base.work_dir = str_printf("%s/work", template);
-    kernel->base.runtime_dir = str_printf("%s/run", template);
-    kernel->base.cgroups_root = str_printf("seatrial-%d-%u", (int)getpid(), ++worlds);
-    supervisor_note(template, kernel->base.cgroups_root);
+    chmod(path, 0755);
+    kernel->base.work_dir = str_printf("%s/work", path);
+    kernel->base.runtime_dir = str_printf("%s/run", path);
+    /* Of the same name: no other run has it, in whatever pid namespace. */
+    kernel->base.cgroups_root = str_dup(strrchr(path, '/') + 1);
+    supervisor_note(path, kernel->base.cgroups_root);
+    kernel->directory = TAKE_PTR(path);
     return 0;
 }
 
@@ -258,6 +265,7 @@ int kernel_world_make(const struct world_options *options, const struct backend 
     world->ops = ops;
     world->backend = backend;
     kernel->agent_pid = -1;
+    kernel->agent = options->agent;
     kernel->cgroups = machine_layout(options->agent);
     kernel->init_helper = kernel_program_path("seatrial-init");
     world->workload = kernel_program_path("seatrial-workload");

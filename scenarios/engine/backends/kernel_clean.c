@@ -22,7 +22,7 @@
 #define CLEAN_ROUNDS 200
 #define CLEAN_PAUSE_NS 5000000
 
-#define NAME_MAX_BYTES 64
+#define NAME_MAX_BYTES 128
 
 /* The world that is open in the process below, for the supervisor to see when that one dies. */
 struct open_world {
