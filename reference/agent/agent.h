@@ -42,9 +42,20 @@ struct agent_ops {
     void (*recover)(struct agent *agent, struct done done);
     void (*launch)(struct agent *agent, const char *id, const struct container_config *config,
         struct done done);
+    int (*kill_task)(
+        struct agent *agent, const char *id, struct opt_u64 grace_ns, struct err *err);
+    int (*shutdown_executor)(struct agent *agent, const char *id, struct err *err);
+    void (*hold_acknowledgements)(struct agent *agent, bool hold);
 };
 
 struct executor_registry;
+struct task_update;
+
+/* Who is to be told of each status update of a command task, once. */
+struct task_watcher {
+    void (*updated)(void *arg, const char *id, const struct task_update *update);
+    void *arg;
+};
 
 struct agent {
     const struct agent_ops *ops; /* NULL: in this process */
@@ -53,6 +64,7 @@ struct agent {
     struct containerizer *containerizer;
     size_t pending; /* launches, and executors that are waited for */
     struct executor_registry *executors; /* those that the agent made up for command tasks */
+    struct task_watcher watcher; /* without `updated`: nobody */
     char **capabilities;
 };
 

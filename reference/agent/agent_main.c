@@ -25,6 +25,7 @@ struct settings {
     const char *socket; /* NULL: agent.sock in the runtime directory */
     const char *init_helper;
     const char *cgroups; /* as host_linux_options.cgroups */
+    const char *framework; /* capabilities of the framework, NULL: none */
     const char *crash_at; /* number of the effect before which it is killed; NULL: never */
     bool statistics;     /* from a source besides the cgroups */
 };
@@ -55,6 +56,7 @@ static void help_print(void)
         "  --socket=PATH       where it listens for JSON lines (default: RUNTIME_DIR/agent.sock)\n"
         "  --init_helper=PATH  the program that starts as init of each container\n"
         "  --cgroup_view=none|v1|v2  the hierarchies that count (default: all that are mounted)\n"
+        "  --framework_capabilities=NAME,...  such as TASK_KILLING_STATE\n"
         "  --crash_at=N        is killed before its N-th effect on the world, to test recovery\n"
         "  --bpf               statistics from probes in the kernel, in usage under \"bpf\"\n\n"
         "Flags, also as MESOS_NAME in the environment:\n%s",
@@ -71,6 +73,7 @@ static char **settings_take(struct settings *settings, char **argv)
         {"--socket=", &settings->socket},
         {"--init_helper=", &settings->init_helper},
         {"--cgroup_view=", &settings->cgroups},
+        {"--framework_capabilities=", &settings->framework},
         {"--crash_at=", &settings->crash_at},
     };
     char **rest = NULL;
@@ -173,7 +176,9 @@ static int process_start(struct process *process, struct err *err)
 {
     const struct host_linux_options options = {
         .init_helper = process->settings.init_helper, .cgroups = process->settings.cgroups};
-    const struct agent_parts parts = {.launcher = NULL};
+    _cleanup_strv_ char **capabilities =
+        process->settings.framework ? strv_split(process->settings.framework, ",") : NULL;
+    const struct agent_parts parts = {.capabilities = capabilities};
     _cleanup_free_ char *socket = NULL;
     int r = host_linux_new(process->loop, NULL, &options, &process->host, err);
 

@@ -104,16 +104,24 @@ static void entry_free(struct entry *entry)
 
 /* --- updates --- */
 
-static void trace_update(const struct entry *entry, const struct task_update *update)
+void task_update_trace(struct trace *trace, const char *id, const struct task_update *update)
 {
     const char *healthy = update->healthy.set ? update->healthy.value ? "true" : "false" : NULL;
     _cleanup_free_ char *check =
         update->check_status ? json_dumps(update->check_status, JSON_COMPACT | JSON_SORT_KEYS)
                              : NULL;
-    trace_event(host_of(entry->registry)->trace, "agent", "task.update", 0,
-        "id=%s task=%s state=%s reason=%s message=%s healthy=%s check=%s source=%s", entry->id,
+    trace_event(trace, "agent", "task.update", 0,
+        "id=%s task=%s state=%s reason=%s message=%s healthy=%s check=%s source=%s", id,
         update->task_id, update->state, update->reason, update->message, healthy, check,
         update->source);
+}
+
+static void tell_update(const struct entry *entry, const struct task_update *update)
+{
+    const struct task_watcher *watcher = &entry->registry->agent->watcher;
+    task_update_trace(host_of(entry->registry)->trace, entry->id, update);
+    if (watcher->updated)
+        watcher->updated(watcher->arg, entry->id, update);
 }
 
 /* An update of the agent's own. */
@@ -128,7 +136,7 @@ static void agent_update(
         .message = (char *)(uintptr_t)message,
     };
     entry->terminal = true;
-    trace_update(entry, &update);
+    tell_update(entry, &update);
 }
 
 static void send(struct entry *entry, const struct executor_command *command)
@@ -157,13 +165,17 @@ static void take_update(struct entry *entry, const struct task_update *update)
         if (str_equal(update->task_id, task_id_of(entry)) &&
             task_state_is_terminal(update->state))
             entry->terminal = true;
-        trace_update(entry, update);
+        tell_update(entry, update);
     }
     acknowledge(entry, update->uuid);
 }
 
 void agent_hold_acknowledgements(struct agent *agent, bool hold)
 {
+    if (agent->ops) {
+        agent->ops->hold_acknowledgements(agent, hold);
+        return;
+    }
     struct executor_registry *registry = agent->executors;
     size_t cursor = 0;
     const char *id;
@@ -247,6 +259,8 @@ static void shut_down(struct entry *entry)
 
 int agent_shutdown_executor(struct agent *agent, const char *id, struct err *err)
 {
+    if (agent->ops)
+        return agent->ops->shutdown_executor(agent, id, err);
     struct entry *entry = entry_get(agent, id, "shut down", err);
     if (!entry)
         return -ENOENT;
@@ -257,6 +271,8 @@ int agent_shutdown_executor(struct agent *agent, const char *id, struct err *err
 
 int agent_kill_task(struct agent *agent, const char *id, struct opt_u64 grace_ns, struct err *err)
 {
+    if (agent->ops)
+        return agent->ops->kill_task(agent, id, grace_ns, err);
     struct entry *entry = entry_get(agent, id, "kill task of", err);
     if (!entry)
         return -ENOENT;

@@ -12,6 +12,9 @@
 struct executor_registry *executor_registry_new(struct agent *agent);
 void executor_registry_free(struct executor_registry *registry);
 
+/* An update as an event of the trace. */
+void task_update_trace(struct trace *trace, const char *id, const struct task_update *update);
+
 /* The path of the socket, as in MESOS_DOMAIN_SOCKET; owned. */
 char *executor_socket_path(const struct flags *flags);
 

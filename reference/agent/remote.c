@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "reference/agent/executor_registry.h"
 #include "reference/agent/line_peer.h"
 #include "reference/agent/request.h"
 #include "reference/base/map.h"
@@ -26,6 +27,7 @@ struct remote {
     int64_t last_n;
     int query; /* a second connection, for calls that answer at once; blocking, -1 when gone */
     struct strbuf input; /* of the query connection */
+    int64_t updates;     /* status updates that came */
 };
 
 struct pending {
@@ -124,6 +126,35 @@ static int launch_decode(const json_t *value, enum launch_result *ret_launch, st
     return err_set(err, -EPROTO, "reply.value: expected a launch result");
 }
 
+/* Those that cannot be read are the agent's mistake, and passed over. */
+static void updates_take(struct remote *remote, const json_t *list)
+{
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item)
+    {
+        struct task_update update = {0};
+
+        remote->updates++;
+        json_type_init(&task_update_json, &update);
+        if (json_type_decode(
+                &task_update_json, json_object_get(item, "update"), &update, "update", NULL) == 0)
+            task_update_trace(
+                remote->host->trace, json_string_value(json_object_get(item, "id")), &update);
+        json_type_release(&task_update_json, &update);
+    }
+}
+
+static void updates_follow(struct remote *remote);
+
+static void updates_came(void *arg, int result, const void *value, const struct err *err)
+{
+    (void)value, (void)err;
+    if (result == 0)
+        updates_follow(arg);
+}
+
 static void pending_answer(
     struct remote *remote, uint64_t n, struct pending *pending, const json_t *value)
 {
@@ -140,6 +171,8 @@ static void pending_answer(
         r = launch_decode(value, &decoded.launch, &err);
     } else if (pending->call == AGENT_CALL_KILL) {
         decoded.kill = json_is_true(value);
+    } else if (pending->call == AGENT_CALL_UPDATES) {
+        updates_take(remote, value);
     }
     pending_end(remote, n, pending, r,
         none                                   ? NULL
@@ -207,6 +240,14 @@ static struct agent_request request_of(struct remote *remote, enum agent_call ca
     /* Borrowed for the length of one encoding. */
     return (struct agent_request){
         .n = ++remote->last_n, .call = (int)call, .id = (char *)(uintptr_t)id, .signal = 9};
+}
+
+static void updates_follow(struct remote *remote)
+{
+    struct agent_request request = request_of(remote, AGENT_CALL_UPDATES, NULL);
+
+    request.after = remote->updates;
+    request_send(remote, &request, DONE(updates_came, remote));
 }
 
 static void plain_send(
@@ -339,27 +380,41 @@ static int query_read(struct remote *remote, char **ret_line)
     return 0;
 }
 
-/* The value of the reply, or NULL: a failure, or the agent is gone. */
-static json_t *query(struct remote *remote, enum agent_call call, const char *id)
+static int ask(struct remote *remote, const struct agent_request *request, json_t **ret_value,
+    struct err *err)
 {
-    const struct agent_request request = request_of(remote, call, id);
-    _cleanup_free_ char *text = json_type_encode_text(&agent_request_json, &request);
+    _cleanup_free_ char *text = json_type_encode_text(&agent_request_json, request);
     _cleanup_free_ char *line = str_printf("%s\n", text);
+    const char *message;
     char *answer = NULL;
-    json_t *reply, *value;
+    json_t *reply;
+    int r = 0;
 
     if (remote->query < 0)
-        return NULL;
+        return err_set(err, -ESHUTDOWN, "agent gone");
     if (send(remote->query, line, strlen(line), MSG_NOSIGNAL) != (ssize_t)strlen(line) ||
         query_read(remote, &answer) < 0) {
         close(remote->query);
         remote->query = -1;
-        return NULL;
+        return err_set(err, -ESHUTDOWN, "agent gone");
     }
     reply = json_loads(answer, 0, NULL);
-    value = json_incref(json_object_get(reply, "value"));
+    message = json_string_value(json_object_get(reply, "error"));
+    if (message)
+        r = err_set(err, code_of(reply), "%s", message);
+    else if (ret_value)
+        *ret_value = json_incref(json_object_get(reply, "value"));
     json_decref(reply);
-    return value;
+    return r;
+}
+
+/* The value of the reply, or NULL: a failure, or the agent is gone. */
+static json_t *query(struct remote *remote, enum agent_call call, const char *id)
+{
+    const struct agent_request request = request_of(remote, call, id);
+    json_t *value = NULL;
+
+    return ask(remote, &request, &value, NULL) < 0 ? NULL : value;
 }
 
 static char **remote_containers(struct containerizer *containerizer)
@@ -461,8 +516,40 @@ static void remote_agent_recover(struct agent *agent, struct done done)
     containerizer_recover(agent->containerizer, NULL, done);
 }
 
+static int remote_kill_task(
+    struct agent *agent, const char *id, struct opt_u64 grace_ns, struct err *err)
+{
+    struct remote *remote = remote_of(agent->containerizer);
+    struct agent_request request = request_of(remote, AGENT_CALL_KILL_TASK, id);
+
+    request.grace = grace_ns;
+    return ask(remote, &request, NULL, err);
+}
+
+static int remote_shutdown_executor(struct agent *agent, const char *id, struct err *err)
+{
+    struct remote *remote = remote_of(agent->containerizer);
+    const struct agent_request request = request_of(remote, AGENT_CALL_SHUTDOWN, id);
+
+    return ask(remote, &request, NULL, err);
+}
+
+static void remote_hold_acknowledgements(struct agent *agent, bool hold)
+{
+    struct remote *remote = remote_of(agent->containerizer);
+    struct agent_request request = request_of(remote, AGENT_CALL_ACKNOWLEDGEMENTS, NULL);
+
+    request.hold = hold;
+    (void)ask(remote, &request, NULL, NULL); /* an agent that is gone sends none */
+}
+
 static const struct agent_ops remote_agent_ops = {
-    .recover = remote_agent_recover, .launch = remote_agent_launch};
+    .recover = remote_agent_recover,
+    .launch = remote_agent_launch,
+    .kill_task = remote_kill_task,
+    .shutdown_executor = remote_shutdown_executor,
+    .hold_acknowledgements = remote_hold_acknowledgements,
+};
 
 static int socket_connect(const char *path, uint64_t timeout_ns, int *ret_fd, struct err *err)
 {
@@ -512,6 +599,7 @@ int agent_connect(struct loop *loop, struct host *host, const char *path, uint64
     agent->host = host;
     agent->containerizer = &remote->base;
     flags_init(&agent->flags);
+    updates_follow(remote);
     *ret_agent = agent;
     return 0;
 }

@@ -20,6 +20,10 @@ const char *const agent_call_names[AGENT_CALL_COUNT + 1] = {
     [AGENT_CALL_PRUNE] = "prune",
     [AGENT_CALL_STATE] = "state",
     [AGENT_CALL_METRICS] = "metrics",
+    [AGENT_CALL_KILL_TASK] = "kill_task",
+    [AGENT_CALL_SHUTDOWN] = "shutdown",
+    [AGENT_CALL_ACKNOWLEDGEMENTS] = "acknowledgements",
+    [AGENT_CALL_UPDATES] = "updates",
     [AGENT_CALL_RECOVERED] = "recovered",
 };
 
@@ -36,6 +40,9 @@ static const struct json_field request_fields[] = {
     JSON_FIELD(struct agent_request, limits, JSON_KIND_OBJECT, .type = &resource_limits_json),
     JSON_FIELD(struct agent_request, signal, JSON_KIND_INT, .default_number = 9),
     JSON_FIELD(struct agent_request, keep, JSON_KIND_STRINGS),
+    JSON_FIELD(struct agent_request, grace, JSON_KIND_OPT_U64),
+    JSON_FIELD(struct agent_request, hold, JSON_KIND_BOOL),
+    JSON_FIELD(struct agent_request, after, JSON_KIND_INT),
 };
 const struct json_type agent_request_json = {
     .name = "request",
@@ -47,7 +54,8 @@ const struct json_type agent_request_json = {
 static bool needs_id(enum agent_call call)
 {
     return call != AGENT_CALL_CONTAINERS && call != AGENT_CALL_PRUNE &&
-        call != AGENT_CALL_METRICS && call != AGENT_CALL_RECOVERED;
+        call != AGENT_CALL_METRICS && call != AGENT_CALL_ACKNOWLEDGEMENTS &&
+        call != AGENT_CALL_UPDATES && call != AGENT_CALL_RECOVERED;
 }
 
 int agent_request_check(const struct agent_request *request, struct err *err)

@@ -9,7 +9,8 @@
  *
  * `value` is what the operation yields (containerizer.md 1): a text for launch, state; an object
  * for usage, status, metrics; a termination or null for wait and destroy; a boolean for kill; an
- * array for containers.
+ * array for containers, and for updates, of objects with the container's id and the update. The
+ * agent keeps updates until somebody asks for those after them.
  */
 #pragma once
 
@@ -31,6 +32,10 @@ enum agent_call {
     AGENT_CALL_PRUNE,
     AGENT_CALL_STATE,
     AGENT_CALL_METRICS,
+    AGENT_CALL_KILL_TASK,
+    AGENT_CALL_SHUTDOWN,         /* of the executor of a command task */
+    AGENT_CALL_ACKNOWLEDGEMENTS, /* of status updates: held, or sent */
+    AGENT_CALL_UPDATES,   /* status updates after a number; waits until there are some */
     AGENT_CALL_RECOVERED, /* answered when the agent's recovery has ended, with its outcome */
     AGENT_CALL_COUNT
 };
@@ -48,6 +53,9 @@ struct agent_request {
     struct resource_limits limits;
     int64_t signal;
     char **keep;
+    struct opt_u64 grace; /* kill_task: ns */
+    bool hold;            /* acknowledgements */
+    int64_t after;        /* updates: those that the caller has already, from 1 on */
 };
 extern const struct json_type agent_request_json;
 

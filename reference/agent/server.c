@@ -10,9 +10,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "reference/agent/executor_registry.h"
 #include "reference/agent/line_peer.h"
 #include "reference/agent/request.h"
 #include "reference/base/list.h"
+
+#define UPDATES_KEPT_MAX 1024 /* of those that nobody asks for */
 
 struct agent_server {
     struct agent *agent;
@@ -22,6 +25,9 @@ struct agent_server {
     struct loop_watch *watch;
     struct list connections;
     struct list waiting; /* calls that wait for the recovery to end */
+    struct list followers; /* calls that wait for status updates */
+    json_t *updates;       /* those that nobody has yet */
+    int64_t updates_gone;  /* how many there were before them */
     bool recovered;
     int result; /* of the recovery */
     struct err err;
@@ -36,7 +42,7 @@ struct connection {
 
 /* One request that is being answered. */
 struct call {
-    struct list node; /* in waiting */
+    struct list node; /* in waiting or followers, or alone */
     struct connection *connection;
     struct agent_request request;
 };
@@ -115,12 +121,65 @@ static void state_answer(struct call *call, struct containerizer *containerizer)
         call_answer(call, json_string(container_phase_names[phase]));
 }
 
+/* --- status updates of command tasks --- */
+
+static void updates_drop(struct agent_server *server, int64_t before)
+{
+    while (server->updates_gone < before && json_array_size(server->updates)) {
+        json_array_remove(server->updates, 0);
+        server->updates_gone++;
+    }
+}
+
+/* Answers who has seen less than there is; others wait. */
+static void updates_serve(struct agent_server *server)
+{
+    list_for_each_safe(node, following, &server->followers)
+    {
+        struct call *call = list_entry(node, struct call, node);
+
+        updates_drop(server, call->request.after);
+        if (!json_array_size(server->updates))
+            continue;
+        list_remove(node);
+        call_answer(call, json_copy(server->updates));
+    }
+}
+
+static void task_updated(void *arg, const char *id, const struct task_update *update)
+{
+    struct agent_server *server = arg;
+
+    if (json_array_size(server->updates) == UPDATES_KEPT_MAX)
+        updates_drop(server, server->updates_gone + 1);
+    json_array_append_new(server->updates,
+        json_pack("{s:s,s:o}", "id", id, "update", json_type_encode(&task_update_json, update)));
+    updates_serve(server);
+}
+
+static void updates_follow(struct call *call)
+{
+    struct agent_server *server = call->connection->server;
+
+    list_append(&server->followers, &call->node);
+    updates_serve(server);
+}
+
+static void task_answer(struct call *call, int result, const struct err *err)
+{
+    if (result < 0)
+        call_fail(call, result, err_text(err));
+    else
+        call_answer(call, json_null());
+}
+
 static void call_make(struct call *call)
 {
     struct agent *agent = call->connection->server->agent;
     struct containerizer *containerizer = agent->containerizer;
     const struct agent_request *request = &call->request;
     const struct done done = DONE(call_done, call);
+    _cleanup_err_ struct err err = ERR_INIT;
 
     switch ((enum agent_call)request->call) {
     case AGENT_CALL_LAUNCH:
@@ -168,6 +227,17 @@ static void call_make(struct call *call)
         call_answer(call, containerizer_metrics(containerizer)
                 ? json_deep_copy(containerizer_metrics(containerizer)) : json_object());
         break;
+    case AGENT_CALL_KILL_TASK:
+        task_answer(call, agent_kill_task(agent, request->id, request->grace, &err), &err);
+        break;
+    case AGENT_CALL_SHUTDOWN:
+        task_answer(call, agent_shutdown_executor(agent, request->id, &err), &err);
+        break;
+    case AGENT_CALL_ACKNOWLEDGEMENTS:
+        agent_hold_acknowledgements(agent, request->hold);
+        call_answer(call, json_null());
+        break;
+    case AGENT_CALL_UPDATES:
     case AGENT_CALL_RECOVERED:
     case AGENT_CALL_COUNT:
         assert(!"answered before");
@@ -194,6 +264,8 @@ static void call_begin(struct call *call)
             recovered_answer(call);
         else
             list_append(&server->waiting, &call->node);
+    } else if (call->request.call == AGENT_CALL_UPDATES) {
+        updates_follow(call);
     } else if (!server->recovered || server->result < 0) {
         call_fail(call, -EAGAIN, "the agent has not recovered yet");
     } else {
@@ -224,8 +296,21 @@ static void connection_closed(void *arg)
 {
     struct connection *connection = arg;
 
+    struct agent_server *server = connection->server;
+
     line_peer_free(connection->peer);
     connection->peer = NULL;
+    connection->calls++; /* keeps it, whatever call is its last */
+    list_for_each_safe(node, following, &server->followers)
+    {
+        struct call *call = list_entry(node, struct call, node);
+
+        if (call->connection != connection)
+            continue;
+        list_remove(node);
+        call_free(call);
+    }
+    connection->calls--;
     connection_release(connection);
 }
 
@@ -290,6 +375,9 @@ int agent_server_new(struct agent *agent, struct loop *loop, const char *path,
     server->fd = fd;
     list_init(&server->connections);
     list_init(&server->waiting);
+    list_init(&server->followers);
+    server->updates = json_array();
+    agent->watcher = (struct task_watcher){task_updated, server};
     server->watch = loop_fd_start(loop, fd, LOOP_READABLE, server_accept, server);
     *ret_server = server;
     return 0;
@@ -321,6 +409,7 @@ void agent_server_free(struct agent_server *server)
     {
         connection_closed(list_entry(connection_node, struct connection, node));
     }
+    json_decref(server->updates);
     loop_fd_stop(server->loop, server->watch);
     close(server->fd);
     unlink(server->path);

@@ -24,9 +24,22 @@
 #define STOP_PAUSE_NS 2000000L
 #define STOP_PAUSES 2500
 
+/* As text; owned, NULL when it has none. */
+static char *framework_capabilities(const struct node *agent)
+{
+    struct strbuf text = STRBUF_INIT;
+    size_t count;
+    struct node *const *names = node_list(agent, "framework", &count);
+
+    for (size_t i = 0; i < count; i++)
+        strbuf_addf(&text, "%s%s", i ? "," : "", names[i]->text);
+    return strbuf_take(&text);
+}
+
 static char **agent_arguments(struct kernel_world *kernel, const struct flags *flags)
 {
     char **arguments = flags_arguments(flags);
+    _cleanup_free_ char *framework = framework_capabilities(kernel->agent);
     char **argv = NULL;
 
     strv_add(&argv, "seatrial");
@@ -36,6 +49,8 @@ static char **agent_arguments(struct kernel_world *kernel, const struct flags *f
     if (kernel->base.crash_at)
         strv_add_owned(&argv, str_printf("--crash_at=%" PRIu64, kernel->base.crash_at));
     kernel->base.crash_at = 0;
+    if (framework && *framework)
+        strv_add_owned(&argv, str_printf("--framework_capabilities=%s", framework));
     if (kernel->cgroups)
         strv_add_owned(&argv, str_printf("--cgroup_view=%s", kernel->cgroups));
     for (size_t i = 0; arguments && arguments[i]; i++)

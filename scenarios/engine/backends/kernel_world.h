@@ -10,6 +10,7 @@ struct kernel_world {
     char *directory;
     char *init_helper;
     char **descriptors;  /* open before the first agent */
+    const struct node *agent; /* the scenario's; borrowed, NULL: default */
     const char *cgroups; /* which hierarchies the agent sees */
     pid_t agent_pid;     /* of an agent in a process of its own; -1: none */
     bool agent_killed;   /* the last one ended by SIGKILL */

@@ -12,7 +12,7 @@
 #include "scenarios/engine/parse/yaml.h"
 #include "scenarios/engine/steps/step.h"
 
-static const char *const backend_names[] = {"sim", "kernel", NULL};
+static const char *const backend_names[] = {"sim", "kernel", "agent", NULL};
 static const struct key only_keys[] = {
     {"only", VALUE_ENUM, KEY_REQUIRED | KEY_LIST, backend_names, NULL, NULL, "where it runs"},
     {"because", VALUE_TEXT, KEY_REQUIRED, NULL, NULL, NULL, "why nowhere else"},
@@ -170,7 +170,7 @@ static uint64_t agent_needs(const struct node *agent)
 static uint64_t step_needs(const struct step *step)
 {
     static const char *const waits[] = {"for", "quiet"};
-    static const char *const inner[] = {"calls", "order", "traced", "updates"};
+    static const char *const inner[] = {"calls", "order", "traced"};
     /* A launch on its way to an agent that is a process is not asked about (remote.c). */
     static const char *const launching[] = {"PULLING", "MOUNTING"};
     uint64_t needs = node_get(step->args, "command") ? NEED(CAPABILITY_SHELL) : 0;

@@ -11,12 +11,13 @@
 
 static bool backend_allowed(const struct scenario *scenario, const struct backend *backend)
 {
-    /* The agent as a process of its own runs on the same kernel. */
-    const char *kind = str_equal(backend->name, "agent") ? "kernel" : backend->name;
+    const bool on_kernel = str_equal(backend->name, "agent");
     size_t count;
     struct node *const *only = node_list(node_get(scenario->root, "backends"), "only", &count);
     for (size_t i = 0; i < count; i++) {
-        if (str_equal(only[i]->text, kind))
+        /* The agent as a process of its own runs on the same kernel. */
+        if (str_equal(only[i]->text, backend->name) ||
+            (on_kernel && str_equal(only[i]->text, "kernel")))
             return true;
     }
     return count == 0;

@@ -75,11 +75,9 @@ static int acknowledgements_run(struct run *run, const struct step *step, struct
 }
 
 const struct step_spec step_kill_task = {"kill-task", &kill_task_schema,
-    "kills a command task, as its framework would", NEED(CAPABILITY_PARTS), NULL, kill_task_run,
-    true};
+    "kills a command task, as its framework would", 0, NULL, kill_task_run, true};
 const struct step_spec step_shutdown = {"shutdown", &shutdown_schema,
-    "asks the executor of a command task to end", NEED(CAPABILITY_PARTS), NULL, shutdown_run,
-    true};
+    "asks the executor of a command task to end", 0, NULL, shutdown_run, true};
 const struct step_spec step_acknowledgements = {"acknowledgements", &acknowledgements_schema,
-    "says whether the status updates of executors are acknowledged", NEED(CAPABILITY_PARTS), NULL,
+    "says whether the status updates of executors are acknowledged", 0, NULL,
     acknowledgements_run, false};
