@@ -126,6 +126,8 @@ const struct flag flag_table[] = {
         "checkpoints of docker volumes", NULL},
     {"docker_volume_chown", FLAG_BOOL, OTHER, "false", NULL,
         "give docker volumes to the user", NULL},
+    {"docker_volume_client", FLAG_STRING, OTHER, "dvdcli", NULL,
+        "the client of docker volume drivers, found in PATH", NULL},
     /* cgroups, devices, GPU, perf */
     {"cgroups_hierarchy", FLAG_PATH, MEMBER(cgroups_hierarchy), "/sys/fs/cgroup", NULL,
         "base of the v1 hierarchies", NULL},

@@ -128,6 +128,8 @@ int isolator_namespaces_ipc_create(
     const struct isolator_context *, struct isolator **, struct err *);
 int isolator_namespaces_pid_create(
     const struct isolator_context *, struct isolator **, struct err *);
+int isolator_docker_volume_create(
+    const struct isolator_context *, struct isolator **, struct err *);
 int isolator_volume_host_path_create(
     const struct isolator_context *, struct isolator **, struct err *);
 int isolator_volume_sandbox_path_create(

@@ -11,8 +11,7 @@
 #include "reference/base/strbuf.h"
 #include "reference/isolators/cni_config.h"
 #include "reference/isolators/network_cni.h"
-
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#include "reference/isolators/program.h"
 
 /* The shell runs in the container's network and UTS namespaces, with the host's files. */
 #define SETTLE_SCRIPT "hostname \"$1\" && ip link set lo up"
@@ -67,15 +66,6 @@ void cni_operations_end(struct network_cni *cni)
 
 /* --- plugins --- */
 
-static const char *path_of_agent(const struct host *host)
-{
-    for (char *const *entry = host->facts.environment; entry && *entry; entry++) {
-        if (str_starts(*entry, "PATH="))
-            return *entry;
-    }
-    return "PATH=" DEFAULT_PATH;
-}
-
 static int plugin_run(struct cni_operation *operation, const struct cni_network *network,
     const char *command, void (*ended)(void *, int, const void *, const struct err *),
     struct err *err)
@@ -96,7 +86,7 @@ static int plugin_run(struct cni_operation *operation, const struct cni_network 
     strv_add_owned(&variables, str_printf("CNI_CONTAINERID=%s", operation->container->id));
     strv_add_owned(&variables, str_printf("CNI_IFNAME=%s", network->interface));
     strv_add_owned(&variables, str_printf("CNI_PATH=%s", cni->plugins_text));
-    strv_add(&variables, path_of_agent(host));
+    strv_add(&variables, program_path_variable(host));
     /* After a reboot the handle is a file: a plugin told of it would fail (MESOS-9025). */
     if (host_is_mounted(host, handle))
         strv_add_owned(&variables, str_printf("CNI_NETNS=%s", handle));

@@ -32,6 +32,7 @@ const struct isolator_entry isolator_registry[] = {
     {"namespaces/pid", true, true, ISOLATOR_NEEDS_LINUX | ISOLATOR_NEEDS_FILESYSTEM_LINUX,
         isolator_namespaces_pid_create},
     {"volume/sandbox_path", true, true, 0, isolator_volume_sandbox_path_create},
+    {"docker/volume", true, true, ISOLATOR_NEEDS_ROOT, isolator_docker_volume_create},
     {"volume/host_path", true, true,
         ISOLATOR_NEEDS_LINUX_LAUNCHER | ISOLATOR_NEEDS_FILESYSTEM_LINUX,
         isolator_volume_host_path_create},

@@ -103,3 +103,10 @@ bool container_config_shares_cgroups(const struct container_config *config)
         return true;
     return info->linux_info->share_cgroups.value;
 }
+
+const char *container_config_user(const struct container_config *config)
+{
+    if (container_config_is_command_task(config) && config->rootfs)
+        return config->task_info->command ? config->task_info->command->user : NULL;
+    return config->user;
+}

@@ -199,3 +199,6 @@ static inline bool container_config_is_command_task(const struct container_confi
 }
 /* linux_info.share_cgroups of the config, default true. */
 bool container_config_shares_cgroups(const struct container_config *config);
+/* Who runs in it, NULL: root. The executor of a command task with a root file system stays root;
+ * its task does not. */
+const char *container_config_user(const struct container_config *config);

@@ -358,10 +358,5 @@ void cgroups_object_free(struct isolator *isolator)
 const char *cgroups_object_owner(
     const struct cgroups_object *object, const struct container_config *config)
 {
-    if (!object->flags.switch_user)
-        return NULL;
-    /* The executor of a command task with a root file system stays root; its task does not. */
-    if (container_config_is_command_task(config) && config->rootfs)
-        return config->task_info->command ? config->task_info->command->user : NULL;
-    return config->user;
+    return object->flags.switch_user ? container_config_user(config) : NULL;
 }

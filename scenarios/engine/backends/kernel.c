@@ -22,6 +22,7 @@
 
 #define TRACE_KEPT 25
 #define ABOVE_MAX_BYTES 24 /* a path of a Unix socket has 107 */
+#define VOLUME_CLIENT "/dvdcli/dvdcli" /* below the work directory; volumes lie beside it */
 
 /* A program beside this one (the build tree), or where it is installed. */
 char *kernel_program_path(const char *name)
@@ -66,6 +67,10 @@ void kernel_flags(struct world *world, struct flags *flags)
     str_set(&flags->launcher_dir, programs);
     _cleanup_free_ char *cache = str_printf("%s/fetch", kernel_of(world)->directory);
     flags_set(flags, "fetcher_cache_dir", cache, NULL);
+    _cleanup_free_ char *volumes = str_printf("%s/isolators/docker/volume", world->runtime_dir);
+    _cleanup_free_ char *client = str_printf("%s" VOLUME_CLIENT, world->work_dir);
+    flags_set(flags, "docker_volume_checkpoint_dir", volumes, NULL);
+    flags_set(flags, "docker_volume_client", client, NULL);
     /* Most scenarios attach to none of their DEBUG containers: each end would take five seconds. */
     flags_set(flags, "io_switchboard_grace", "300ms", NULL);
     if (world->docker_control)
@@ -256,6 +261,19 @@ static int take_docker(
         kernel->directory, front, kernel->base.workload, &kernel->base.docker_control, err);
 }
 
+static int take_volumes(
+    struct kernel_world *kernel, const struct node *agent, struct err *err)
+{
+    if (!machine_has_isolator(agent, "docker/volume"))
+        return 0;
+    struct host *observer = kernel->base.observer;
+    _cleanup_free_ char *program = kernel_program_path("seatrial-dvdcli");
+    _cleanup_free_ char *link = str_printf("%s" VOLUME_CLIENT, kernel->base.work_dir);
+    _cleanup_free_ char *folder = str_ndup(link, (size_t)(strrchr(link, '/') - link));
+    int result = host_mkdir(observer, folder, 0755, true, err);
+    return result < 0 ? result : host_symlink(observer, program, link, err);
+}
+
 int kernel_world_make(const struct world_options *options, const struct backend *backend,
     const struct world_ops *ops, struct world **ret_world, struct err *err)
 {
@@ -283,6 +301,8 @@ int kernel_world_make(const struct world_options *options, const struct backend 
         world->observer_pid = getpid();
         observer_set(world->observer);
         result = take_docker(kernel, options->agent, err);
+        if (result == 0)
+            result = take_volumes(kernel, options->agent, err);
     }
     if (result < 0) {
         kernel_free_world(world);

@@ -25,14 +25,24 @@ const char *machine_cgroup2(void)
     return NULL;
 }
 
-bool machine_has_docker(const struct node *agent)
+static bool list_has(const struct node *agent, const char *key, const char *name)
 {
     size_t count;
-    struct node *const *names = node_list(agent, "containerizers", &count);
+    struct node *const *names = node_list(agent, key, &count);
     bool has = false;
     for (size_t i = 0; i < count; i++)
-        has = has || strcmp(names[i]->text, "docker") == 0;
+        has = has || strcmp(names[i]->text, name) == 0;
     return has;
+}
+
+bool machine_has_docker(const struct node *agent)
+{
+    return list_has(agent, "containerizers", "docker");
+}
+
+bool machine_has_isolator(const struct node *agent, const char *isolator)
+{
+    return list_has(agent, "isolation", isolator);
 }
 
 const char *machine_layout(const struct node *agent)

@@ -13,6 +13,8 @@ const char *machine_cgroup2(void);
 /* Is docker among its containerizers? It reads and writes the cgroups of its containers, whoever
  * launches those of others. */
 bool machine_has_docker(const struct node *agent);
+/* Is that isolator among those of an agent? */
+bool machine_has_isolator(const struct node *agent, const char *isolator);
 /* For host_linux_options.cgroups: the version that the agent asks for; without a wish that which
  * the machine stands on, as an agent refuses a hybrid layout. */
 const char *machine_layout(const struct node *agent);

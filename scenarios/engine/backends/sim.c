@@ -14,6 +14,7 @@
 #include "fakes/sim_cni.h"
 #include "fakes/sim_host.h"
 #include "fakes/sim_loop.h"
+#include "fakes/sim_volumes.h"
 #include "fakes/sim_world.h"
 #include "fakes/sim_xfs.h"
 #include "fakes/vfs.h"
@@ -23,9 +24,12 @@
 #include "reference/mesos/mesos.h"
 #include "scenarios/engine/backends/docker_control.h"
 #include "scenarios/engine/backends/audit.h"
+#include "scenarios/engine/backends/machine.h"
 
 #define TRACE_KEPT 25
 #define LAUNCHER_DIR "/usr/libexec/mesos"
+#define WORK_DIR "/var/lib/mesos"
+#define VOLUME_CLIENT WORK_DIR "/dvdcli/dvdcli"
 
 struct sim_backend_world {
     struct world base;
@@ -74,6 +78,7 @@ static void sim_flags(struct world *world, struct flags *flags)
     str_set(&flags->launcher, "posix");
     image_flags(flags, "/var/lib");
     str_set(&flags->launcher_dir, LAUNCHER_DIR);
+    flags_set(flags, "docker_volume_client", VOLUME_CLIENT, NULL);
 }
 
 static uint64_t sim_next_ns(struct world *world)
@@ -398,7 +403,7 @@ static int sim_world_new(
     world->ops = &sim_ops;
     world->backend = &backend_sim;
     world->virtual_time = true;
-    world->work_dir = (char *)"/var/lib/mesos";
+    world->work_dir = (char *)WORK_DIR;
     world->runtime_dir = (char *)"/var/run/mesos";
     world->cgroups_root = (char *)"mesos";
     world->workload = (char *)"seatrial-workload";
@@ -421,6 +426,8 @@ static int sim_world_new(
     sim_cni_install(world->observer);
     if (str_equal(node_text(node_get(options->agent, "kernel"), "filesystem"), "xfs"))
         sim_xfs_install(world->observer);
+    if (machine_has_isolator(options->agent, "docker/volume"))
+        sim_volumes_install(world->observer, VOLUME_CLIENT);
     sim_host_gpus(world->observer,
         (unsigned)node_number(node_get(options->agent, "kernel"), "gpus", 0));
     world->observer_pid = sim_host_process(world->observer)->pid;
