@@ -262,6 +262,21 @@ static struct cgroup_fs *model_new(struct kernel *kernel, struct cgroup_root *ro
     return &model->base;
 }
 
+static struct cgroup_hierarchy hierarchy_new(struct kernel *kernel, struct cgroup_root *root,
+    struct host *host, const char *mount_point, pid_t writer, const struct cgroup_fs_server *server)
+{
+    struct cgroup_hierarchy hierarchy = {.v2 = cgroup_root_is_v2(root)};
+    const char *const *controllers = cgroup_root_controllers(root);
+    bool named = !hierarchy.v2 && (!controllers || !*controllers);
+    hierarchy.name = str_printf("%s%s", named ? "name=" : "", cgroup_root_name(root));
+    for (const char *const *name = controllers; name && *name; name++)
+        strv_add(&hierarchy.controllers, *name);
+    if (named)
+        strv_add(&hierarchy.controllers, hierarchy.name);
+    hierarchy.fs = model_new(kernel, root, host, mount_point, writer, server);
+    return hierarchy;
+}
+
 struct cgroup_hierarchies *cgroup_fs_model_hierarchies(struct kernel *kernel, struct host *host,
     const char *mount_point, pid_t writer, const struct cgroup_fs_server *server)
 {
@@ -273,16 +288,25 @@ struct cgroup_hierarchies *cgroup_fs_model_hierarchies(struct kernel *kernel, st
     hierarchies->items = mem_alloc(kernel->hierarchies_count * sizeof(*hierarchies->items));
     for (unsigned i = 0; i < kernel->hierarchies_count; i++) {
         struct cgroup_root *root = kernel->hierarchies[i];
-        struct cgroup_hierarchy *hierarchy = &hierarchies->items[hierarchies->count++];
-        hierarchy->v2 = cgroup_root_is_v2(root);
-        const char *const *controllers = cgroup_root_controllers(root);
-        bool named = !hierarchy->v2 && (!controllers || !*controllers);
-        hierarchy->name = str_printf("%s%s", named ? "name=" : "", cgroup_root_name(root));
-        for (const char *const *name = controllers; name && *name; name++)
-            strv_add(&hierarchy->controllers, *name);
-        if (named)
-            strv_add(&hierarchy->controllers, hierarchy->name);
-        hierarchy->fs = model_new(kernel, root, host, mount_point, writer, server);
+        if (cgroup_root_mounted(root))
+            hierarchies->items[hierarchies->count++] =
+                hierarchy_new(kernel, root, host, mount_point, writer, server);
     }
     return hierarchies;
+}
+
+int cgroup_fs_model_mount(struct cgroup_hierarchies *hierarchies, struct kernel *kernel,
+    struct host *host, const char *controller, const char *mount_point, pid_t writer,
+    const struct cgroup_fs_server *server)
+{
+    struct cgroup_root *root = cgroup_root_find(kernel, controller);
+    if (!root || cgroup_root_is_v2(root))
+        return -EINVAL; /* what mount(2) answers for an unknown option */
+    if (cgroup_root_mounted(root))
+        return -EBUSY;
+    cgroup_root_mount(root);
+    /* There is room for all of the kernel's from the start. */
+    hierarchies->items[hierarchies->count++] =
+        hierarchy_new(kernel, root, host, mount_point, writer, server);
+    return 0;
 }

@@ -23,3 +23,8 @@ struct cgroup_fs_server {
  */
 struct cgroup_hierarchies *cgroup_fs_model_hierarchies(struct kernel *kernel, struct host *host,
     const char *mount_point, pid_t writer, const struct cgroup_fs_server *server);
+/* Mounts a v1 hierarchy that nobody has mounted, for this host and those made later. -EINVAL: there
+ * is no such controller, -EBUSY: it is mounted. */
+int cgroup_fs_model_mount(struct cgroup_hierarchies *hierarchies, struct kernel *kernel,
+    struct host *host, const char *controller, const char *mount_point, pid_t writer,
+    const struct cgroup_fs_server *server);

@@ -40,6 +40,7 @@ static void sim_free(struct host *host)
     assert(u64map_count(sim->gates) == 0);
     u64map_free(sim->gates);
     free(sim->cgroup_mount);
+    free(sim->cgroup_directory);
     free(sim->outputs[0]);
     free(sim->outputs[1]);
     free(sim);
@@ -48,6 +49,20 @@ static void sim_free(struct host *host)
 size_t sim_host_open_gates(struct host *host)
 {
     return u64map_count(sim_host_of(host)->gates);
+}
+
+static const struct cgroup_fs_server *sim_cgroup_server(const struct sim_host *sim)
+{
+    return sim->cgroup_server.directory ? &sim->cgroup_server : NULL;
+}
+
+static int sim_hierarchy_mount(
+    struct host *host, const char *controller, const char *directory, struct err *err)
+{
+    struct sim_host *sim = sim_host_of(host);
+    int r = cgroup_fs_model_mount(host->cgroups, sim->kernel, host, controller, sim->cgroup_mount,
+        sim->agent->pid, sim_cgroup_server(sim));
+    return r < 0 ? err_errno(err, r, "mount the %s hierarchy at %s", controller, directory) : 0;
 }
 
 static const struct host_ops sim_ops = {
@@ -80,6 +95,7 @@ static const struct host_ops sim_ops = {
     .device_program = sim_device_program,
     .mount = sim_mount,
     .unmount = sim_unmount,
+    .hierarchy_mount = sim_hierarchy_mount,
     .mounts = sim_mounts,
     .streams = &sim_streams,
     .agent_gone = sim_agent_gone,
@@ -112,17 +128,18 @@ struct host *sim_host_new(
     process_set_command(sim->agent, "agent");
 
     const char *mount = options ? options->cgroup_mount : NULL;
-    const char *directory = options ? options->cgroups : NULL;
     sim->cgroup_mount = str_dup(mount ? mount : "/sys/fs/cgroup");
-    const struct cgroup_fs_server server = {
-        .directory = directory,
-        .let = options ? options->cgroups_let : NULL,
-        .take = options ? options->cgroups_take : NULL,
-        .arg = options ? options->cgroups_arg : NULL,
-    };
-    bool direct = !directory || str_equal(directory, "direct");
+    if (options && options->cgroups && !str_equal(options->cgroups, "direct")) {
+        sim->cgroup_directory = str_dup(options->cgroups);
+        sim->cgroup_server = (struct cgroup_fs_server){
+            .directory = sim->cgroup_directory,
+            .let = options->cgroups_let,
+            .take = options->cgroups_take,
+            .arg = options->cgroups_arg,
+        };
+    }
     sim->base.cgroups = cgroup_fs_model_hierarchies(
-        kernel, &sim->base, sim->cgroup_mount, sim->agent->pid, direct ? NULL : &server);
+        kernel, &sim->base, sim->cgroup_mount, sim->agent->pid, sim_cgroup_server(sim));
     sim->base.facts = (struct host_facts){
         .cpus = kernel->cpus,
         .memory_bytes = kernel->memory_bytes,

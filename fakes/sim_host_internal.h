@@ -2,6 +2,7 @@
 /* Between the files of the simulated host. */
 #pragma once
 
+#include "fakes/cgroup_fs_model.h"
 #include "fakes/kernel/process.h"
 #include "fakes/sim_host.h"
 #include "fakes/sim_init.h"
@@ -15,6 +16,8 @@ struct sim_host {
     struct u64map *gates;   /* number -> struct sim_gate * */
     int last_gate;
     char *cgroup_mount;
+    char *cgroup_directory; /* NULL: the cgroup model is called directly */
+    struct cgroup_fs_server cgroup_server;
     char *outputs[2]; /* where our own stdout and stderr go, for who inherits them; NULL: nowhere */
 };
 

@@ -261,6 +261,9 @@ struct host_ops {
     int (*mounts)(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count,
         struct err *err);
     bool (*may_be_mounted)(struct host *host, const char *path); /* NULL: always true */
+    /* Mounts the v1 hierarchy of a controller that has none there, and adds it to host->cgroups. */
+    int (*hierarchy_mount)(
+        struct host *host, const char *controller, const char *directory, struct err *err);
     /* NULL, or: a process that waits at its gate shall write "0" into that file of a cgroup
      * before it goes on. False when it does not wait, or the file is not there. */
     bool (*enter_at_gate)(struct host *host, pid_t pid, const char *tasks);
@@ -418,6 +421,10 @@ int host_mount(struct host *host, const struct mount_entry *mount, struct err *e
 int host_mount_below(
     struct host *host, const char *base, const struct mount_entry *mount, struct err *err);
 int host_unmount(struct host *host, const char *target, int flags, struct err *err);
+/* Mounts the v1 hierarchy of a controller that is bound to none at the directory, which is made;
+ * host->cgroups then has it. It stays mounted. */
+int host_hierarchy_mount(
+    struct host *host, const char *controller, const char *directory, struct err *err);
 int host_mounts(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count,
     struct err *err);
 /* Whether something is mounted exactly there, in the agent's mount namespace; false when it can't

@@ -191,6 +191,13 @@ int host_user_lookup(
     return host->gone ? host_gone_error(err) : host->ops->user_lookup(host, name, ret_user, err);
 }
 
+int host_hierarchy_mount(
+    struct host *host, const char *controller, const char *directory, struct err *err)
+{
+    return EFFECT(host, EFFECT_MOUNT, directory, controller, err,
+        host->ops->hierarchy_mount(host, controller, directory, err));
+}
+
 int host_mounts(struct host *host, pid_t pid, struct mount_info **ret_mounts, size_t *ret_count,
     struct err *err)
 {

@@ -31,6 +31,7 @@ static struct cgroup_root *root_add(
     root->v2 = v2;
     root->index = kernel->hierarchies_count;
     root->subsystems = subsystems;
+    root->mounted = v2 || !(subsystems & kernel->cgroup_world->profile.unmounted);
     root->controllers = mem_alloc(sizeof(*root->controllers));
     _cleanup_strbuf_ struct strbuf names = STRBUF_INIT;
     for (int i = 0; i < SUBSYS_COUNT; i++) {
@@ -172,6 +173,16 @@ unsigned cgroup_root_index(const struct cgroup_root *root)
 const char *cgroup_root_name(const struct cgroup_root *root)
 {
     return root->name;
+}
+
+bool cgroup_root_mounted(const struct cgroup_root *root)
+{
+    return root->mounted;
+}
+
+void cgroup_root_mount(struct cgroup_root *root)
+{
+    root->mounted = true;
 }
 
 bool cgroup_root_is_v2(const struct cgroup_root *root)

@@ -25,6 +25,9 @@ unsigned cgroup_root_index(const struct cgroup_root *root);
 const char *cgroup_root_name(
     const struct cgroup_root *root); /* "memory", "cpu,cpuacct", "unified" */
 bool cgroup_root_is_v2(const struct cgroup_root *root);
+/* Whether it is mounted anywhere; from boot on unless the build says otherwise (profile.h). */
+bool cgroup_root_mounted(const struct cgroup_root *root);
+void cgroup_root_mount(struct cgroup_root *root);
 /* NULL-terminated names of its controllers. Borrowed. */
 const char *const *cgroup_root_controllers(const struct cgroup_root *root);
 

@@ -152,6 +152,8 @@ int cgroup_event_listen(struct cgroup_root *root, const char *path, const char *
     int result = cgroup_node_find(root, path, file, &cgroup_caller_root, &node);
     if (result)
         return result;
+    if (profile_files_have(cgroup_profile(node.cgroup)->mute_files, file))
+        return -EOPNOTSUPP;
     struct cgroup_notify *notify = notify_new(root->kernel, fn, arg);
     result = memory_event_register(
         node.cgroup, node.file, arguments, memory_fired, notify, &notify->memory);

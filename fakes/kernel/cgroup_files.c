@@ -18,7 +18,8 @@ static void slot_add(struct cgroup_root *root, const struct cgroup_controller *c
     const struct cgroup_file *file, const struct kernel_profile *profile)
 {
     unsigned version = root->v2 ? FILE_V2 : FILE_V1;
-    if (!(file->flags & version) || (file->available && !file->available(profile)))
+    if (!(file->flags & version) || (file->available && !file->available(profile)) ||
+        profile_files_have(profile->no_files, file->name))
         return;
     root->slots[root->slots_count++] = (struct cgroup_file_slot){
         .file = file,
@@ -175,6 +176,8 @@ int cgroup_walk(struct cgroup_root *root, const char *path, const struct cgroup_
 
 int cgroup_slot_read(const struct cgroup_io *io, struct strbuf *out)
 {
+    if (profile_files_have(cgroup_profile(io->cgroup)->mute_files, io->file->name))
+        return -EOPNOTSUPP;
     return io->file->read ? io->file->read(io, out) : -EINVAL;
 }
 

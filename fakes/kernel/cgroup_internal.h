@@ -185,6 +185,7 @@ struct cgroup_root {
     bool v2;
     unsigned index;
     uint32_t subsystems; /* SUBSYS_BITs bound here */
+    bool mounted;        /* hosts see it */
     char **controllers;
     struct cgroup *top;
     /* All cgroups below top, by parent and name: linear probing. The hash stands beside the pointer

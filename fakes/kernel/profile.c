@@ -36,6 +36,8 @@ enum option_kind {
     OPTION_CLEAR,
     OPTION_MISSING,
     OPTION_WITHOUT,
+    OPTION_UNMOUNTED,
+    OPTION_FILES,
     OPTION_V1,
     OPTION_V2,
     OPTION_NUMBER,
@@ -70,6 +72,9 @@ static const struct option options[] = {
     OPTION_BOOL("no-ipc-namespaces", OPTION_SET, no_ipc_namespaces),
     OPTION_BOOL("not-root", OPTION_SET, not_root),
     {.word = "without=", .kind = OPTION_WITHOUT},
+    {.word = "unmounted=", .kind = OPTION_UNMOUNTED},
+    OPTION_BOOL("no-files=", OPTION_FILES, no_files),
+    OPTION_BOOL("mute-files=", OPTION_FILES, mute_files),
     {.word = "v1=", .kind = OPTION_V1},
     {.word = "v2=", .kind = OPTION_V2},
     OPTION_BOOL("nodes-max=", OPTION_NUMBER, nodes_max),
@@ -98,6 +103,31 @@ static bool parse_subsystems(const char *text, size_t length, uint32_t *ret_mask
     return true;
 }
 
+bool profile_files_have(const profile_files files, const char *name)
+{
+    for (size_t i = 0; i < PROFILE_FILES && *files[i]; i++)
+        if (strcmp(files[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* "a+b": names of files, which nobody checks as they depend on the version. */
+static bool parse_files(const char *text, size_t length, profile_files files)
+{
+    size_t count = 0;
+    for (const char *at = text, *end = text + length; at < end;) {
+        size_t size = strcspn(at, "+");
+        if (size > (size_t)(end - at))
+            size = (size_t)(end - at);
+        if (size == 0 || size >= PROFILE_FILE_LENGTH || count == PROFILE_FILES)
+            return false;
+        memcpy(files[count], at, size);
+        files[count++][size] = '\0';
+        at += size + 1;
+    }
+    return count > 0;
+}
+
 static bool apply_word(struct kernel_profile *profile, const struct option *option,
     const char *value, size_t length)
 {
@@ -115,6 +145,8 @@ static bool apply_word(struct kernel_profile *profile, const struct option *opti
         return length == 0;
     case OPTION_WITHOUT:
         return parse_subsystems(value, length, &profile->missing);
+    case OPTION_UNMOUNTED:
+        return parse_subsystems(value, length, &profile->unmounted);
     case OPTION_V1:
     case OPTION_V2:
         if (!parse_subsystems(value, length, &mask))
@@ -123,6 +155,8 @@ static bool apply_word(struct kernel_profile *profile, const struct option *opti
             option->kind == OPTION_V2 ? mask : (SUBSYS_BIT(SUBSYS_COUNT) - 1) & ~mask;
         profile->v2_bound_set = true;
         return true;
+    case OPTION_FILES:
+        return parse_files(value, length, member);
     case OPTION_NUMBER:
         *(unsigned *)member = (unsigned)strtoul(value, NULL, 10);
         return length > 0 && *(unsigned *)member > 0;

@@ -15,6 +15,10 @@
  *     separate                     v1: one hierarchy per controller
  *     no-mount-namespaces, no-pid-namespaces, no-ipc-namespaces   likewise left out
  *     not-root                     the agent is some other user
+ *     no-files=a+b, mute-files=a+b  control files that an older kernel lacks, or of which every
+ *                                   read and event is refused with EOPNOTSUPP (one name each: 47
+ *                                   characters at most)
+ *     unmounted=a+b                v1: controllers whose hierarchy nobody has mounted yet
  *     v1=a+b, v2=a+b               hybrid: controllers of v1, all others in v2; or the reverse
  *     nodes-max=N, cpus-max=N      largest node and length of a cpu list (MAX_NUMNODES, NR_CPUS)
  */
@@ -45,13 +49,21 @@ enum cgroup_subsys {
 };
 #define SUBSYS_BIT(subsys) (1u << (subsys))
 
+#define PROFILE_FILES 4
+#define PROFILE_FILE_LENGTH 48
+/* Names of control files; unused ones are empty. */
+typedef char profile_files[PROFILE_FILES][PROFILE_FILE_LENGTH];
+
 struct kernel_profile {
     const char *name;
     enum kernel_version version;
     uint32_t v1_missing;  /* SUBSYS_BITs that v1 does not have */
     uint32_t missing;     /* SUBSYS_BITs that neither has */
+    uint32_t unmounted;   /* SUBSYS_BITs of v1 whose hierarchy is not mounted at boot */
     uint32_t v2_bound;    /* hybrid: SUBSYS_BITs that are bound to v2 */
     bool v2_bound_set;
+    profile_files no_files;
+    profile_files mute_files;
     bool rt_group;
     bool uclamp;
     bool bfq;
@@ -75,5 +87,6 @@ const struct kernel_profile *kernel_profile_find(const char *name);
  * *ret_word then points at it. */
 int kernel_profile_apply(
     struct kernel_profile *profile, const char *options, const char **ret_word);
+bool profile_files_have(const profile_files files, const char *name);
 /* By name of v1 or v2 ("blkio" and "io" are the same); -1 when unknown. */
 int cgroup_subsys_find(const char *name);

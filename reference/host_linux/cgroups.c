@@ -6,8 +6,11 @@
  */
 #include "reference/host_linux/internal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
 #include "reference/cgroups/cgroup_fs.h"
 #include "reference/cgroups/cgroup_fs_mount.h"
@@ -123,4 +126,19 @@ struct cgroup_hierarchies *linux_hierarchies(struct host *host, const char *choi
         return NULL;
     }
     return all;
+}
+
+int linux_hierarchy_mount(
+    struct host *host, const char *controller, const char *directory, struct err *err)
+{
+    int r = linux_mkdir(host, directory, 0755, true, err);
+    if (r < 0)
+        return r;
+    if (mount("cgroup", directory, "cgroup", 0, controller) < 0) {
+        r = -errno;
+        rmdir(directory);
+        return err_errno(err, r, "mount the %s hierarchy at %s", controller, directory);
+    }
+    add(host, host->cgroups, directory, false, controller);
+    return 0;
 }

@@ -82,6 +82,7 @@ static const struct host_ops linux_ops = {
     .unmount = linux_unmount,
     .mounts = linux_mounts,
     .may_be_mounted = linux_may_be_mounted,
+    .hierarchy_mount = linux_hierarchy_mount,
     .enter_at_gate = linux_enter_at_gate,
     .enters_later = linux_enters_later,
     .streams = &linux_streams,

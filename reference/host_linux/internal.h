@@ -123,3 +123,5 @@ int linux_user_lookup(
 /* cgroups.c: the hierarchies of the mount table that the option chooses; NULL when there
  * are none. */
 struct cgroup_hierarchies *linux_hierarchies(struct host *host, const char *choice);
+int linux_hierarchy_mount(
+    struct host *host, const char *controller, const char *directory, struct err *err);

@@ -21,21 +21,45 @@ const struct cgroup_subsystem_name cgroup_subsystem_names[] = {
     {NULL, {NULL}, {NULL}},
 };
 
+/* The hierarchy with the controller. On v1 one that nobody has mounted yet is mounted, unless the
+ * controller is only taken because it is there. */
+static int hierarchy_find(struct cgroups_object *object, const char *controller, bool optional,
+    struct cgroup_hierarchy **ret_hierarchy, struct err *err)
+{
+    struct host *host = object->base.host;
+    _cleanup_free_ char *directory =
+        str_printf("%s/%s", object->flags.cgroups_hierarchy, controller);
+    int r = 0;
+
+    *ret_hierarchy = cgroup_hierarchy_find(host->cgroups, controller);
+    if (*ret_hierarchy || optional)
+        return 0;
+    if (!object->v2)
+        r = host_hierarchy_mount(host, controller, directory, err);
+    if (r == 0)
+        *ret_hierarchy = cgroup_hierarchy_find(host->cgroups, controller);
+    if (*ret_hierarchy)
+        return 0;
+    if (r < 0)
+        return err_wrap(err, r, "no hierarchy with the %s controller is mounted", controller);
+    return err_set(err, -ENOTSUP, "no hierarchy with the %s controller is mounted", controller);
+}
+
 static int subsystem_add(struct cgroups_object *object, const struct cgroup_subsystem_ops *ops,
     bool optional, struct err *err)
 {
-    struct host *host = object->base.host;
     const char *controller = object->v2 ? ops->controller_v2 : ops->controller_v1;
-    struct cgroup_hierarchy *hierarchy = cgroup_hierarchy_find(host->cgroups, controller);
+    struct cgroup_hierarchy *hierarchy;
     struct cgroup_subsystem *subsystem;
+    int r = hierarchy_find(object, controller, optional, &hierarchy, err);
 
     assert(object->count < CGROUP_SUBSYSTEMS_MAX);
-    if (!hierarchy && optional) {
-        log_warning("cgroups/all: the kernel offers no %s controller", controller);
+    if (r < 0)
+        return r;
+    if (!hierarchy) {
+        log_warning("cgroups/all: no %s controller is mounted", controller);
         return 0;
     }
-    if (!hierarchy)
-        return err_set(err, -ENOTSUP, "no hierarchy with the %s controller is mounted", controller);
     subsystem = &object->subsystems[object->count];
     *subsystem = (struct cgroup_subsystem){.ops = ops,
         .object = object,

@@ -102,6 +102,7 @@ static void audit_mounts(const struct kernel_world *kernel, char ***lines)
         return;
     for (size_t i = 0; i < count; i++) {
         if (str_starts(mounts[i].target, kernel->directory) &&
+            !str_starts(mounts[i].target, kernel->hierarchies) &&
             !str_equal(mounts[i].target, kernel->base.work_dir))
             strv_add_owned(lines, str_printf("mount %s", mounts[i].target));
     }
@@ -199,6 +200,7 @@ void kernel_free_world(struct world *world)
     loop_free(world->loop);
     strv_free(kernel->descriptors);
     free(kernel->directory);
+    free(kernel->hierarchies);
     free(kernel->init_helper);
     free(world->work_dir);
     free(world->runtime_dir);
@@ -243,6 +245,7 @@ static int make_directory(struct kernel_world *kernel, struct err *err)
     chmod(path, 0755);
     kernel->base.work_dir = str_printf("%s/work", path);
     kernel->base.runtime_dir = str_printf("%s/run", path);
+    kernel->hierarchies = str_printf("%s/cgroup", path);
     /* Of the same name: no other run has it, in whatever pid namespace. */
     kernel->base.cgroups_root = str_dup(strrchr(path, '/') + 1);
     supervisor_note(path, kernel->base.cgroups_root);
@@ -292,6 +295,8 @@ int kernel_world_make(const struct world_options *options, const struct backend 
     int result = access(world->workload, X_OK) == 0
                      ? make_directory(kernel, err)
                      : err_set(err, -ENOENT, "the workload program %s is missing", world->workload);
+    if (result == 0)
+        result = machine_mount(options->agent, kernel->hierarchies, err);
     if (result == 0) {
         world->observer = new_host(kernel, NULL, err);
         result = world->observer ? host_mkdir(world->observer, world->work_dir, 0755, true, err)

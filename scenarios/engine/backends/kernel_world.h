@@ -8,6 +8,7 @@
 struct kernel_world {
     struct world base;
     char *directory;
+    char *hierarchies; /* where those that the machine has not mounted are, below it */
     char *init_helper;
     char **descriptors;  /* open before the first agent */
     const struct node *agent; /* the scenario's; borrowed, NULL: default */

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scenarios/engine/backends/machine.h"
 
+#include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "reference/base/mem.h"
@@ -90,8 +94,66 @@ static bool has_v2(const char *controller)
 
 static bool has_v1(const char *controller)
 {
-    _cleanup_free_ char *path = str_printf(STANDARD_PLACE "/%s", controller);
+    _cleanup_free_ char *path = str_printf(STANDARD_PLACE "/%s/cgroup.procs", controller);
     return access(path, F_OK) == 0;
+}
+
+/* The kernel has it, though it may have no hierarchy of v1 yet: lines of /proc/cgroups are "NAME
+ * HIERARCHY CGROUPS ENABLED". One that was unmounted a moment ago still has its number. */
+static bool can_mount_v1(const char *controller)
+{
+    FILE *stream = fopen("/proc/cgroups", "re");
+    char line[200];
+    bool can = false;
+    while (stream && fgets(line, sizeof(line), stream)) {
+        char name[64];
+        unsigned enabled;
+        if (sscanf(line, "%63s %*u %*u %u", name, &enabled) == 2)
+            can = can || (str_equal(name, controller) && enabled);
+    }
+    if (stream)
+        fclose(stream);
+    return can && geteuid() == 0;
+}
+
+/* Once: what is mounted from now on is for this process and its children only. */
+static int mounts_unshare(void)
+{
+    static bool unshared;
+    if (unshared)
+        return 0;
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
+        mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) < 0)
+        return -errno;
+    unshared = true;
+    return 0;
+}
+
+static int hierarchy_mount(const char *directory, const char *controller)
+{
+    _cleanup_free_ char *path = str_printf("%s/%s", directory, controller);
+    if ((mkdir(directory, 0755) < 0 && errno != EEXIST) ||
+        (mkdir(path, 0755) < 0 && errno != EEXIST))
+        return -errno;
+    return mount("cgroup", path, "cgroup", 0, controller) < 0 ? -errno : 0;
+}
+
+int machine_mount(const struct node *agent, const char *directory, struct err *err)
+{
+    const char *layout = machine_layout(agent);
+    size_t count;
+    struct node *const *isolators = node_list(agent, "isolation", &count);
+    for (size_t i = 0; i < count && str_equal(layout, "v1"); i++) {
+        const char *controller = controller_of(isolators[i]->text, false);
+        if (!controller || has_v1(controller) || !can_mount_v1(controller))
+            continue;
+        int r = mounts_unshare();
+        if (r == 0)
+            r = hierarchy_mount(directory, controller);
+        if (r < 0)
+            return err_errno(err, r, "mount the %s hierarchy in %s", controller, directory);
+    }
+    return 0;
 }
 
 char *machine_lacks(const struct node *agent)
@@ -104,7 +166,8 @@ char *machine_lacks(const struct node *agent)
         return NULL;
     for (size_t i = 0; i < count; i++) {
         const char *controller = controller_of(isolators[i]->text, v2);
-        if (controller && !(v2 ? has_v2(controller) : has_v1(controller)))
+        if (controller && !(v2 ? has_v2(controller)
+                               : has_v1(controller) || can_mount_v1(controller)))
             return str_printf("needs the controller %s of cgroups %s, which the machine has not",
                 controller, v2 ? "v2" : "v1");
     }

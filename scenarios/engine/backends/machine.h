@@ -21,3 +21,6 @@ const char *machine_layout(const struct node *agent);
 /* "needs the controller memory: …" for the isolators of an agent; owned, NULL when all are there.
  */
 char *machine_lacks(const struct node *agent);
+/* Mounts, below the directory, the v1 hierarchies that the isolators of an agent need and nobody
+ * has mounted; for this process and its children only. */
+int machine_mount(const struct node *agent, const char *directory, struct err *err);

@@ -133,6 +133,7 @@ static int usage(FILE *stream, int status)
           "  --check       plays the scenarios of PATH... (default scenarios/catalogue) and\n"
           "                counts those passed by isolator and world\n"
           "  --lab FILE    of --check: what `seatrial lab run --format json` printed\n"
+          "  --lab-kernels K,...  of --check: runs the lab itself, with v2 on these kernels\n"
           "  --simulated   of --check: plays nothing for real\n"
           "  --jobs N      of --check: workers (default 2)\n"
           "  --peers       the values that others write for the same request\n"
@@ -166,6 +167,8 @@ int isolators_main(int argc, char **argv)
             check.simulated_only = true;
         else if (strcmp(argv[i], "--lab") == 0 && more)
             check.lab = argv[++i];
+        else if (strcmp(argv[i], "--lab-kernels") == 0 && more)
+            check.lab_kernels = argv[++i];
         else if (strcmp(argv[i], "--jobs") == 0 && more)
             check.jobs = argv[++i];
         else
@@ -173,7 +176,7 @@ int isolators_main(int argc, char **argv)
     }
     if (i < argc)
         check.paths = argv + i;
-    if ((i < argc && !checks) || (checks && peers))
+    if ((i < argc && !checks) || (checks && peers) || (check.lab && check.lab_kernels))
         return usage(stderr, 2);
     if (checks)
         return isolators_check(&check);

@@ -15,6 +15,7 @@ void isolators_list(bool json);
 struct isolators_check {
     char *const *paths;       /* files and folders of scenarios */
     const char *lab;          /* JSON file of `seatrial lab run --format json`; NULL: none */
+    const char *lab_kernels;  /* play in the lab, on these kernels; NULL: not */
     const char *jobs;         /* workers */
     bool simulated_only;      /* plays nothing for real */
     bool json;

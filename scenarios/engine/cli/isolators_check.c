@@ -3,15 +3,21 @@
  * `seatrial isolators --check`: scenarios by isolator and world. A scenario counts for every
  * isolator that its agent (or an agent that it restarts) names, in the world it was played in.
  */
+#include <errno.h>
 #include <linux/magic.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "reference/base/mem.h"
 #include "scenarios/engine/cli/isolators.h"
 #include "scenarios/engine/cli/tasks.h"
 #include "scenarios/engine/steps/step.h"
+
+extern char **environ;
 
 enum column { SIMULATED_V1, SIMULATED_V2, REAL_V1, REAL_V2, COLUMNS };
 static const char *const column_names[COLUMNS] = {
@@ -68,40 +74,48 @@ static bool list_names(const struct node *map, const char *name)
     return false;
 }
 
-/* filesystem/linux brings these along: who uses one says so in its steps. */
-static bool uses_implied(const struct scenario *scenario, const char *name)
+/* Those that are there without being named: who uses one says so in its steps, in words of which
+ * one of each group must be there. `with`: the isolator that brings it along; NULL: all have it. */
+static const struct {
+    const char *name;
+    const char *with;
+    const char *words[2][3];
+} unnamed[] = {
+    {"volume/host_path", "filesystem/linux", {{"HOST_PATH", "\"host_path\""}}},
+    {"volume/sandbox_path", "filesystem/linux", {{"SANDBOX_PATH"}}},
+    {"volume/image", "filesystem/linux", {{"\"volumes\""}, {"\"image\""}}},
+    {"environment_secret", NULL, {{"\"variables\""}, {"\"SECRET\"", "\"secret\""}}},
+    {"io/switchboard", NULL, {{"\"attach\"", "\"tty_info\"", "\"switchboard\""}}},
+};
+
+static bool says_one_of(const char *text, const char *const words[3])
 {
-    static const struct {
-        const char *name;
-        const char *words[3];
-    } implied[] = {
-        {"volume/host_path", {"HOST_PATH", "\"host_path\"", NULL}},
-        {"volume/sandbox_path", {"SANDBOX_PATH", NULL}},
-        {"volume/image", {"\"volumes\"", NULL}},
-    };
+    bool found = !words[0];
 
-    if (!list_names(scenario->agent, "filesystem/linux"))
-        return false;
-    for (size_t i = 0; i < ARRAY_SIZE(implied); i++) {
-        json_t *json = str_equal(implied[i].name, name) ? node_json(scenario->root) : NULL;
-        _cleanup_free_ char *text = json ? json_dumps(json, 0) : NULL;
-        bool found = false;
+    for (size_t i = 0; i < 3 && words[i]; i++)
+        found = found || strstr(text, words[i]);
+    return found;
+}
 
+static bool uses_unnamed(const struct scenario *scenario, const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(unnamed); i++) {
+        if (!str_equal(unnamed[i].name, name))
+            continue;
+        if (unnamed[i].with && !list_names(scenario->agent, unnamed[i].with))
+            return false;
+        json_t *json = node_json(scenario->root);
+        _cleanup_free_ char *text = json_dumps(json, 0);
         json_decref(json);
-        for (size_t k = 0; text && implied[i].words[k]; k++)
-            found = found || strstr(text, implied[i].words[k]);
-        if (found && (!str_equal(name, "volume/image") || strstr(text, "\"image\"")))
-            return true;
+        return says_one_of(text, unnamed[i].words[0]) && says_one_of(text, unnamed[i].words[1]);
     }
     return false;
 }
 
-/* Named by its agent, by a restart, or there without a word. */
+/* Named by its agent, by a restart, or used without a word. */
 static bool scenario_has(const struct scenario *scenario, const char *name)
 {
-    if (uses_implied(scenario, name))
-        return true;
-    if (str_equal(name, "environment_secret") || list_names(scenario->agent, name))
+    if (uses_unnamed(scenario, name) || list_names(scenario->agent, name))
         return true;
     if (!node_get(scenario->agent, "isolation") && str_starts(name, "posix/") &&
         !str_equal(name, "posix/rlimits"))
@@ -206,6 +220,52 @@ static void play_real(struct table *table, const struct isolators_check *check,
     free(tasks.items);
 }
 
+/* Plays the paths in the lab, with v2; its report goes to the file. Negative errno: there is none.
+ */
+static int lab_play(const struct isolators_check *check, const char *file)
+{
+    _cleanup_strv_ char **argv =
+        strv_split("/proc/self/exe lab run --cgroups v2 --format json", " ");
+    pid_t pid;
+    int status;
+
+    strv_add(&argv, "--kernels");
+    strv_add(&argv, check->lab_kernels);
+    strv_add(&argv, "--output");
+    strv_add(&argv, file);
+    for (size_t i = 0; check->paths[i]; i++)
+        strv_add(&argv, check->paths[i]);
+    int r = posix_spawn(&pid, argv[0], NULL, NULL, argv, environ);
+    if (r != 0)
+        return -r;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    /* 1: some scenario has failed there, which the table tells. */
+    return WIFEXITED(status) && WEXITSTATUS(status) <= 1 ? 0 : -EPROTO;
+}
+
+/* The report of the lab that was given, or of one that is played now; NULL, having said why. */
+static json_t *lab_load(const struct isolators_check *check)
+{
+    char played[] = "/tmp/seatrial-lab-XXXXXX";
+    const char *file = check->lab;
+    json_error_t error = {.text = "the lab gave no report"};
+    json_t *lab = NULL;
+    int fd = file ? -1 : mkstemp(played);
+
+    if (fd >= 0 && lab_play(check, played) == 0)
+        file = played;
+    if (file)
+        lab = json_load_file(file, 0, &error);
+    if (!lab)
+        fprintf(stderr, "seatrial isolators: %s: %s\n", file ? file : "--lab-kernels", error.text);
+    if (fd >= 0) {
+        close(fd);
+        unlink(played);
+    }
+    return lab;
+}
+
 /* The best of the lab's cells with v2: passed in one is passed. */
 static void count_lab(struct table *table, const struct suite *suite)
 {
@@ -250,6 +310,8 @@ static char *cell_reason(const struct table *table, const struct row *row, enum 
         return str_dup(table->elsewhere[column]);
     if (cell->reason)
         return str_printf("%zu skipped, the first: %s", cell->skipped, cell->reason);
+    if (column == REAL_V2 && table->lab)
+        return str_dup("no scenario of it was played in a cell of the lab with v2");
     return NULL;
 }
 
@@ -340,22 +402,20 @@ int isolators_check(const struct isolators_check *check)
     struct table table = {.count = strv_length(names), .failures = strmap_new()};
     struct problems problems = {0};
     struct suite suite = {0};
-    json_error_t error;
-    json_t *lab = check->lab ? json_load_file(check->lab, 0, &error) : NULL;
+    const bool wants_lab = check->lab || check->lab_kernels;
+    json_t *lab = NULL;
     int status = 2;
 
     table.rows = mem_alloc((table.count + 1) * sizeof(*table.rows));
     for (size_t i = 0; i < table.count; i++)
         table.rows[i].name = names[i];
-    if (check->lab && !lab)
-        fprintf(stderr, "seatrial isolators: %s: %s\n", check->lab, error.text);
-    else if (suite_load(check->paths, &suite, &problems) < 0)
+    if (suite_load(check->paths, &suite, &problems) < 0)
         problems_print(&problems, stderr);
-    else {
+    else if (!wants_lab || (lab = lab_load(check))) {
         table.lab = lab;
         table.elsewhere[REAL_V1] = "this machine has cgroups v2";
         table.elsewhere[REAL_V2] =
-            "not asked for: --lab FILE, from `seatrial lab run --cgroups v2 --format json`";
+            "not asked for: --lab-kernels KERNEL,..., or --lab FILE of `seatrial lab run`";
         table.elsewhere[here] = check->simulated_only ? "not asked for: --simulated" : NULL;
         simulate_all(&table, &suite);
         if (!check->simulated_only)
