@@ -5,10 +5,11 @@
  * probes in pairs, one after the other, whose order changes; the median of the pairs' ratios is
  * told, with their quartiles, as one pair alone says nothing on a busy machine.
  */
+#include <assert.h>
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,23 +18,29 @@
 
 #include "bench/bench.h"
 #include "bench/bpf_load.h"
+#include "bench/finish.h"
+#include "bench/interrupt.h"
 #include "bpf/stats.h"
 #include "bpf/text.h"
 #include "reference/base/mem.h"
-#include "reference/base/strbuf.h"
 
 #define CGROUP "seatrial-bench-load"
 #define LOAD "load"
 #define LAUNCH "launch"
 #define READ_CONTAINERS 1000
+#define WRITES 64
 #define READ_ROUNDS 21
+#define READ_GOAL_MS 5
+#define CPU_GOAL_PERCENT 1
 
-struct options {
+struct settings {
+    struct output output;
     double seconds;
-    unsigned pairs;
-    bool json;
+    size_t pairs;
+    char **only; /* parts; NULL: all */
 };
 
+/* A figure of the probes beside what is known to be true. */
 struct row {
     const char *metric;
     const char *oracle;
@@ -42,33 +49,30 @@ struct row {
     bool valid;
 };
 #define ROWS_MAX 16
-struct report {
+struct table {
     struct row rows[ROWS_MAX];
     size_t count;
-    struct strbuf costs; /* lines, or members of JSON */
-    bool json;
 };
 
-static void row_add(struct report *report, const struct stats_container *container,
+static void row_add(struct table *table, const struct stats_container *container,
     enum stats_field field, const char *oracle, double expected)
 {
     const struct stats_value *value = &container->values[field];
-    report->rows[report->count++] = (struct row){stats_fields[field].name, oracle, expected,
+    assert(table->count < ROWS_MAX);
+    table->rows[table->count++] = (struct row){stats_fields[field].name, oracle, expected,
         (double)value->value, value->valid};
 }
 
 /* --- accuracy --- */
 
-static struct stats *open_published(const struct stats_options *options)
+static struct stats *open_published(const struct stats_options *options, struct err *err)
 {
-    _cleanup_err_ struct err err = ERR_INIT;
     struct stats *stats = NULL;
-    int result = stats_open(options, &stats, &err);
+    int result = stats_open(options, &stats, err);
     if (result == 0)
-        result = stats_publish(stats, LOAD, CGROUP, NULL, &err);
+        result = stats_publish(stats, LOAD, CGROUP, NULL, err);
     if (result == 0)
         return stats;
-    fprintf(stderr, "seatrial bench bpf: %s\n", err_text(&err));
     stats_close(stats);
     return NULL;
 }
@@ -90,74 +94,56 @@ static const char *cgroup_cpu(double *ret_ns)
     return "rusage";
 }
 
-static int measure(struct report *report, load_fn fn, struct load_amount *amount,
-    void (*rows)(struct report *report, const struct stats_container *container,
-        const struct load_amount *amount, const struct load_result *result))
-{
-    int result = load_cgroup_make(LOAD);
-    struct stats *stats = result == 0 ? open_published(&(struct stats_options){0}) : NULL;
-    struct load_result told = {0};
-    if (stats)
-        result = load_run(LOAD, fn, amount, &told);
-    if (stats && result == 0 && told.status == 0)
-        rows(report, stats_find(stats_read(stats), LOAD), amount, &told);
-    else
-        fprintf(stderr, "seatrial bench bpf: a load did not run: left out\n");
-    stats_close(stats);
-    load_cgroup_remove(LOAD);
-    return stats ? 0 : -EIO;
-}
-
-static void rows_spin(struct report *report, const struct stats_container *container,
+static void rows_spin(struct table *table, const struct stats_container *container,
     const struct load_amount *amount, const struct load_result *result)
 {
     (void)amount;
     double expected_ns = result->cpu_seconds * 1e9;
     const char *oracle = cgroup_cpu(&expected_ns);
-    row_add(report, container, FIELD_CPU, oracle, expected_ns);
+    row_add(table, container, FIELD_CPU, oracle, expected_ns);
 }
 
-static void rows_spawn(struct report *report, const struct stats_container *container,
+static void rows_spawn(struct table *table, const struct stats_container *container,
     const struct load_amount *amount, const struct load_result *result)
 {
     (void)result;
-    row_add(report, container, FIELD_FORKS, "the workload", amount->count);
-    row_add(report, container, FIELD_EXECS, "the workload", amount->count);
-    row_add(report, container, FIELD_EXITS, "the workload", amount->count + 1);
+    row_add(table, container, FIELD_FORKS, "the workload", amount->count);
+    row_add(table, container, FIELD_EXECS, "the workload", amount->count);
+    row_add(table, container, FIELD_EXITS, "the workload", amount->count + 1);
 }
 
-static void rows_touch(struct report *report, const struct stats_container *container,
+static void rows_touch(struct table *table, const struct stats_container *container,
     const struct load_amount *amount, const struct load_result *result)
 {
     (void)amount;
-    row_add(report, container, FIELD_FAULTS_MINOR, "rusage", (double)result->faults_minor);
+    row_add(table, container, FIELD_FAULTS_MINOR, "rusage", (double)result->faults_minor);
 }
 
-static void rows_ping_pong(struct report *report, const struct stats_container *container,
+static void rows_ping_pong(struct table *table, const struct stats_container *container,
     const struct load_amount *amount, const struct load_result *result)
 {
     (void)amount;
-    row_add(report, container, FIELD_SWITCHES_VOLUNTARY, "rusage",
+    row_add(table, container, FIELD_SWITCHES_VOLUNTARY, "rusage",
         (double)result->switches_voluntary);
 }
 
-static void rows_datagrams(struct report *report, const struct stats_container *container,
+static void rows_datagrams(struct table *table, const struct stats_container *container,
     const struct load_amount *amount, const struct load_result *result)
 {
     (void)result;
     double bytes = amount->count * (double)(LOAD_DATAGRAM + 28);
-    row_add(report, container, FIELD_TRANSMIT_PACKETS, "the workload", amount->count);
-    row_add(report, container, FIELD_TRANSMIT_BYTES, "the workload", bytes);
-    row_add(report, container, FIELD_RECEIVE_PACKETS, "the workload", amount->count);
-    row_add(report, container, FIELD_RECEIVE_BYTES, "the workload", bytes);
+    row_add(table, container, FIELD_TRANSMIT_PACKETS, "the workload", amount->count);
+    row_add(table, container, FIELD_TRANSMIT_BYTES, "the workload", bytes);
+    row_add(table, container, FIELD_RECEIVE_PACKETS, "the workload", amount->count);
+    row_add(table, container, FIELD_RECEIVE_BYTES, "the workload", bytes);
 }
 
-static void rows_write(struct report *report, const struct stats_container *container,
+static void rows_write(struct table *table, const struct stats_container *container,
     const struct load_amount *amount, const struct load_result *result)
 {
     (void)result;
-    row_add(report, container, FIELD_WRITES, "the workload", amount->count);
-    row_add(report, container, FIELD_WRITE_BYTES, "the workload",
+    row_add(table, container, FIELD_WRITES, "the workload", amount->count);
+    row_add(table, container, FIELD_WRITE_BYTES, "the workload",
         amount->count * (double)LOAD_PAGE);
 }
 
@@ -171,40 +157,75 @@ static bool write_file_make(unsigned pages)
     return fd >= 0 && fsync(fd) == 0;
 }
 
-static int accuracy(struct report *report, const struct options *options)
+struct check {
+    const char *name;
+    load_fn load;
+    struct load_amount amount;
+    void (*rows)(struct table *table, const struct stats_container *container,
+        const struct load_amount *amount, const struct load_result *result);
+};
+static const struct check checks[] = {
+    {"spinning", load_spin, {.seconds = 10}, rows_spin},
+    {"spawning", load_spawn, {.count = 100}, rows_spawn},
+    {"touching pages", load_touch, {.count = 5000}, rows_touch},
+    {"a ping-pong of two processes", load_ping_pong, {.count = 5000}, rows_ping_pong},
+    {"datagrams", load_datagrams, {.count = 1000}, rows_datagrams},
+    {"writing", load_write, {.count = WRITES}, rows_write},
+};
+
+/* What does not run is told as missing; without probes nothing can be measured. */
+static int check_run(struct table *table, const struct check *check, struct load_amount amount,
+    struct report *report, struct err *err)
 {
-    struct load_amount spin = {.seconds = options->seconds};
-    struct load_amount many = {.count = 100};
-    struct load_amount pages = {.count = 5000};
-    struct load_amount trips = {.count = 5000};
-    struct load_amount packets = {.count = 1000};
-    struct load_amount blocks = {.count = 64};
-    int result = measure(report, load_spin, &spin, rows_spin);
-    if (result < 0)
-        return result;
-    measure(report, load_spawn, &many, rows_spawn);
-    measure(report, load_touch, &pages, rows_touch);
-    measure(report, load_ping_pong, &trips, rows_ping_pong);
-    measure(report, load_datagrams, &packets, rows_datagrams);
-    if (write_file_make(blocks.count))
-        measure(report, load_write, &blocks, rows_write);
+    int result = load_cgroup_make(LOAD);
+    struct stats *stats = result == 0 ? open_published(&(struct stats_options){0}, err) : NULL;
+    struct load_result told = {0};
+    if (stats)
+        result = load_run(LOAD, check->load, &amount, &told);
+    if (stats && result == 0 && told.status == 0)
+        check->rows(table, stats_find(stats_read(stats), LOAD), &amount, &told);
+    else
+        report_missing(report, check->name, stats ? "the load failed" : "no probes");
+    if (!stats && result < 0)
+        err_errno(err, result, "make a cgroup");
+    stats_close(stats);
+    load_cgroup_remove(LOAD);
+    return stats ? 0 : -EIO;
+}
+
+static int accuracy(
+    struct table *table, const struct settings *settings, struct report *report, struct err *err)
+{
+    int result = 0;
+    if (!write_file_make(WRITES))
+        result = err_errno(err, -errno, "make %s", LOAD_FILE);
+    for (size_t i = 0; result == 0 && i < ARRAY_SIZE(checks) && !interrupted(); i++) {
+        struct load_amount amount = checks[i].amount;
+        if (amount.seconds > 0)
+            amount.seconds = settings->seconds;
+        progress(&settings->output, "accuracy: %s", checks[i].name);
+        result = check_run(table, &checks[i], amount, report, err);
+    }
     unlink(LOAD_FILE);
-    return 0;
+    return result;
 }
 
 /* --- cost --- */
 
-/* With probes (or without) one sample of a load, in its unit; negative: it failed. */
-typedef double (*sample_fn)(bool on);
+/* Samples of a load with probes (or without), in ns. False: it failed. */
+typedef bool (*sample_fn)(bool on, struct series *into);
 
-static double sample_switches(bool on)
+static bool sample_switches(bool on, struct series *into)
 {
     struct load_amount amount = {.count = 50000};
     struct load_result told = {0};
-    struct stats *stats = on ? open_published(&(struct stats_options){0}) : NULL;
-    int result = load_run(LOAD, load_ping_pong, &amount, &told);
+    struct stats *stats = on ? open_published(&(struct stats_options){0}, NULL) : NULL;
+    const int result = load_run(LOAD, load_ping_pong, &amount, &told);
     stats_close(stats);
-    return result == 0 && told.status == 0 ? told.cpu_seconds / amount.count * 1e9 : -1;
+    if (result < 0 || told.status != 0 || (on && !stats))
+        return false;
+    series_add(into, told.cpu_seconds / amount.count * 1e9);
+    return true;
 }
 
 /* Work done per CPU second is what counts: a fixed number of turns. */
@@ -216,25 +237,27 @@ static int turn(void *arg)
     return 0;
 }
 
-static double sample_spinning(bool on)
+static bool sample_spinning(bool on, struct series *into)
 {
     struct load_result told = {0};
-    struct stats *stats = on ? open_published(&(struct stats_options){0}) : NULL;
-    int result = load_run(LOAD, turn, NULL, &told);
+    struct stats *stats = on ? open_published(&(struct stats_options){0}, NULL) : NULL;
+    const int result = load_run(LOAD, turn, NULL, &told);
     stats_close(stats);
-    return result == 0 && told.status == 0 ? told.cpu_seconds * 1e9 : -1;
+    if (result < 0 || told.status != 0 || (on && !stats))
+        return false;
+    series_add(into, told.cpu_seconds * 1e9);
+    return true;
 }
 
-/* Cgroup, publication, fork, move, exec, end: the median of some; in the hierarchy that the
- * launcher uses, as a move waits for a grace period in each one. */
-static double sample_launch(bool on)
+/* Cgroup, publication, fork, move, exec, end; in the hierarchy that the launcher uses, as a move
+ * waits for a grace period in each one. */
+static bool sample_launches(bool on, struct series *into)
 {
     enum { LAUNCHES = 31 };
-    double samples[LAUNCHES];
     struct stats *stats = NULL;
     struct load_amount one = {.count = 1};
     if (on && stats_open(&(struct stats_options){0}, &stats, NULL) < 0)
-        return -1;
+        return false;
     for (int i = 0; i < LAUNCHES; i++) {
         struct load_result told = {0};
         double start = bench_now();
@@ -242,59 +265,56 @@ static double sample_launch(bool on)
         if (stats)
             stats_publish(stats, LAUNCH, "seatrial-bench-" LAUNCH, NULL, NULL);
         load_run(LAUNCH, load_spawn, &one, &told);
-        samples[i] = (bench_now() - start) * 1e9;
+        series_add(into, (bench_now() - start) * 1e9);
         load_cgroup_remove(LAUNCH);
         if (stats)
             stats_retire(stats, LAUNCH, NULL);
     }
     stats_close(stats);
-    return bench_median(samples, LAUNCHES);
+    return true;
 }
 
-static void line_add(struct report *report, const char *name, double value, const char *unit)
+/* goal: of the ratio with/without; 0: none. */
+static const struct cost {
+    const char *part;
+    const char *what;
+    sample_fn sample;
+    double goal;
+} costs[] = {
+    {"round_trip_cpu", "a round trip of a pipe", sample_switches, 0},
+    {"spinning_cpu", "a load bound to the CPU", sample_spinning, 0},
+    {"launch", "a launch", sample_launches, 1.02},
+};
+
+/* The median of what a half of a pair has added. */
+static double added(const struct series *series, size_t before)
 {
-    if (report->json)
-        strbuf_addf(&report->costs, ",\"%s\":{\"value\":%.6g,\"unit\":\"%s\"}", name, value, unit);
-    else
-        strbuf_addf(&report->costs, "%-44s %12.4g %s\n", name, value, unit);
+    return median_of(series->values + before, series->count - before);
 }
 
-static int by_value(const void *a, const void *b)
+/* The ratio is that of the halves of a pair, as one follows the other: what else the machine does
+ * hits both more alike than all of the one and all of the other. */
+static void pairs(struct report *report, const struct settings *settings, const struct cost *cost)
 {
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void pairs(struct report *report, const char *name, sample_fn sample, unsigned count)
-{
-    _cleanup_free_ double *percent = mem_alloc(count * sizeof(double));
-    _cleanup_free_ double *off = mem_alloc(count * sizeof(double));
-    size_t good = 0;
+    _cleanup_free_ char *measure = str_printf("%s_ns", cost->part);
+    _cleanup_free_ char *ratio = str_printf("%s_ratio", cost->part);
+    _cleanup_free_ char *name = str_printf("with/without probes: %s", cost->what);
+    struct series *off = report_series(report, "without probes", measure, "", 0);
+    struct series *on = report_series(report, "with probes", measure, "", 0);
+    struct series *ratios = report_series(report, "with/without", ratio, "", 0);
+    double one = 1;
+    const struct series same = {.values = &one, .count = 1};
     load_cgroup_make(LOAD);
-    for (unsigned i = 0; i < count; i++) {
-        bool on_first = i % 2;
-        double first = sample(on_first);
-        double second = sample(!on_first);
-        double without = on_first ? second : first;
-        double with = on_first ? first : second;
-        if (without <= 0 || with <= 0)
-            continue;
-        off[good] = without;
-        percent[good++] = (with / without - 1) * 100;
+    for (size_t i = 0; i < settings->pairs && !interrupted(); i++) {
+        const size_t had_off = off->count, had_on = on->count;
+        const bool on_first = i % 2;
+        progress(&settings->output, "%s: pair %zu of %zu", cost->what, i + 1, settings->pairs);
+        if (cost->sample(on_first, on_first ? on : off) &&
+            cost->sample(!on_first, on_first ? off : on))
+            series_add(ratios, added(on, had_on) / added(off, had_off));
     }
     load_cgroup_remove(LOAD);
-    if (good == 0)
-        return;
-    qsort(percent, good, sizeof(double), by_value);
-    _cleanup_free_ char *base = str_printf("%s, without probes", name);
-    _cleanup_free_ char *middle = str_printf("%s, more with probes", name);
-    _cleanup_free_ char *low = str_printf("%s, lower quartile", name);
-    _cleanup_free_ char *high = str_printf("%s, upper quartile", name);
-    line_add(report, base, bench_median(off, good), "ns");
-    line_add(report, middle, bench_median(percent, good), "%");
-    line_add(report, low, percent[good / 4], "%");
-    line_add(report, high, percent[good * 3 / 4], "%");
+    report_ratio(report, name, ratios, &same, cost->goal, false);
 }
 
 /* Run time of each program as the kernel measures it, its own clock reads included. */
@@ -307,17 +327,17 @@ static void programs(struct report *report)
     struct load_amount many = {.count = 100};
     struct load_result told = {0};
     load_cgroup_make(LOAD);
-    struct stats *stats = open_published(&(struct stats_options){.wakeups = true});
+    struct stats *stats = open_published(&(struct stats_options){.wakeups = true}, NULL);
     if (stats) {
         load_run(LOAD, load_ping_pong, &trips, &told);
         load_run(LOAD, load_spawn, &many, &told);
         size_t count = 0;
-        _cleanup_free_ struct stats_cost *costs = stats_costs(stats, &count);
+        _cleanup_free_ struct stats_cost *runs = stats_costs(stats, &count);
         for (size_t i = 0; i < count; i++) {
-            _cleanup_free_ char *name =
-                str_printf("a run of %s:%s", costs[i].source, costs[i].hook);
-            if (costs[i].runs > 0)
-                line_add(report, name, (double)costs[i].ns / (double)costs[i].runs, "ns");
+            _cleanup_free_ char *name = str_printf("a run of %s:%s", runs[i].source, runs[i].hook);
+            if (runs[i].runs > 0)
+                report_number(
+                    report, name, "run_ns", (double)runs[i].ns / (double)runs[i].runs, 0, false);
         }
     }
     stats_close(stats);
@@ -339,25 +359,26 @@ static void many_make_or_remove(const char *mount_point, bool make)
 
 static void reading(struct report *report)
 {
+    struct series *publishing = report_series(report, "stats", "publish_us", "", 0);
+    struct series *reads = report_series(report, "stats", "read_1000_ms", "", 0);
     struct stats *stats = NULL;
     if (stats_open(&(struct stats_options){.slots = READ_CONTAINERS}, &stats, NULL) < 0)
         return;
     many_make_or_remove(stats_mount_point(stats), true);
-    double start = bench_now();
     for (int i = 0; i < READ_CONTAINERS; i++) {
         _cleanup_free_ char *id = str_printf("r%d", i);
         _cleanup_free_ char *cgroup = str_printf("seatrial-bench-read/%d", i);
+        const double start = bench_now();
         stats_publish(stats, id, cgroup, NULL, NULL);
+        series_add(publishing, (bench_now() - start) * 1e6);
     }
-    line_add(report, "publishing a container",
-        (bench_now() - start) / READ_CONTAINERS * 1e6, "us");
-    double samples[READ_ROUNDS];
     for (int i = 0; i < READ_ROUNDS; i++) {
-        start = bench_now();
+        const double start = bench_now();
         stats_read(stats);
-        samples[i] = (bench_now() - start) * 1e3;
+        series_add(reads, (bench_now() - start) * 1e3);
     }
-    line_add(report, "reading 1000 containers", bench_median(samples, READ_ROUNDS), "ms");
+    report_number(report, "reading 1000 containers", "read_1000_ms",
+        median_of(reads->values, reads->count), READ_GOAL_MS, false);
     many_make_or_remove(stats_mount_point(stats), false);
     stats_close(stats);
 }
@@ -369,93 +390,75 @@ static double error_of(const struct row *row)
     return row->expected != 0 ? (row->counted - row->expected) / row->expected * 100 : 0;
 }
 
-static void print_json(const struct report *report)
+/* How far each figure is off, and in the JSON what it said. */
+static void accuracy_tell(const struct table *table, struct report *report)
 {
-    printf("{\"accuracy\":[");
-    for (size_t i = 0; i < report->count; i++) {
-        const struct row *row = &report->rows[i];
-        printf("%s{\"metric\":\"%s\",\"oracle\":\"%s\",\"expected\":%.0f,", i ? "," : "",
-            row->metric, row->oracle, row->expected);
-        if (row->valid)
-            printf("\"counted\":%.0f,\"error_percent\":%.4f}", row->counted, error_of(row));
-        else
-            printf("\"counted\":null}");
+    json_t *list = json_array();
+    for (size_t i = 0; i < table->count; i++) {
+        const struct row *row = &table->rows[i];
+        _cleanup_free_ char *name = str_printf("%s beside %s", row->metric, row->oracle);
+        json_t *item = json_pack("{ss ss sf sn}", "metric", row->metric, "oracle", row->oracle,
+            "expected", row->expected, "counted");
+        if (row->valid) {
+            json_object_set_new(item, "counted", json_real(row->counted));
+            json_object_set_new(item, "error_percent", json_real(error_of(row)));
+            report_number(report, name, "error_percent", fabs(error_of(row)),
+                str_equal(row->metric, stats_fields[FIELD_CPU].name) ? CPU_GOAL_PERCENT : 0, false);
+        } else {
+            report_missing(report, name, "the probes do not tell it here");
+        }
+        json_array_append_new(list, item);
     }
-    const char *costs = strbuf_text(&report->costs);
-    printf("],\"cost\":{%s}}\n", *costs ? costs + 1 : "");
+    json_object_set_new(report->extra, "accuracy", list);
 }
 
-static void print_text(const struct report *report)
+static const char *const parts[] = {
+    "accuracy", "round_trip_cpu", "spinning_cpu", "launch", "programs", "publish", "read_1000",
+    NULL};
+
+static bool is_asked_for(const struct settings *settings, const char *part)
 {
-    printf("%-24s %-16s %14s %14s %10s\n", "METRIC", "ORACLE", "EXPECTED", "COUNTED", "ERROR %");
-    for (size_t i = 0; i < report->count; i++) {
-        const struct row *row = &report->rows[i];
-        if (row->valid)
-            printf("%-24s %-16s %14.0f %14.0f %10.4f\n", row->metric, row->oracle, row->expected,
-                row->counted, error_of(row));
-        else
-            printf("%-24s %-16s %14.0f %14s %10s\n", row->metric, row->oracle, row->expected, "-",
-                "-");
-    }
-    printf("\nCOST\n%s", strbuf_text(&report->costs));
+    return !interrupted() && (!settings->only || strv_contains(settings->only, part));
 }
 
-static int usage(FILE *stream)
-{
-    fprintf(stream,
-        "Usage: seatrial bench bpf [--json] [--seconds N] [--pairs N]\n\n"
-        "  --json         one object\n"
-        "  --seconds N    of CPU time whose measure is checked (10)\n"
-        "  --pairs N      runs with and without probes (9)\n");
-    return stream == stderr ? EXIT_USAGE : 0;
-}
+#define AT(member) offsetof(struct settings, member)
+static const struct bench_option options[] = {
+    {"seconds", OPTION_NUMBER, AT(seconds), 0.01, 3600, "S",
+        "of CPU time whose measure is checked (10)", NULL},
+    {"pairs", OPTION_COUNT, AT(pairs), 1, 1000, "N", "of runs with and without probes (9)", NULL},
+    {"only", OPTION_NAMES, AT(only), 0, 0, "A,B",
+        "accuracy, round_trip_cpu, spinning_cpu, launch, programs, publish, read_1000", parts},
+    OUTPUT_OPTIONS(struct settings),
+    {0},
+};
 
-static bool options_parse(int argc, char **argv, struct options *options, bool *ret_help)
+static int bench(const void *arg, struct report *report, struct err *err)
 {
-    static const struct option rows[] = {{"json", no_argument, NULL, 'j'},
-        {"seconds", required_argument, NULL, 's'}, {"pairs", required_argument, NULL, 'p'},
-        {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-    optind = 0;
-    for (int option; (option = getopt_long(argc, argv, "", rows, NULL)) != -1;) {
-        char *end = NULL;
-        if (option == 'j')
-            options->json = true;
-        else if (option == 'h')
-            *ret_help = true;
-        else if (option == 's')
-            options->seconds = strtod(optarg, &end);
-        else if (option == 'p')
-            options->pairs = (unsigned)strtoul(optarg, &end, 10);
-        if (option == '?' || (end && (*end || end == optarg)))
-            return false;
+    const struct settings *settings = arg;
+    struct table table = {.count = 0};
+    int result = geteuid() == 0 ? 0 : err_set(err, -EPERM, "probes need root");
+    if (result == 0 && is_asked_for(settings, "accuracy")) {
+        result = accuracy(&table, settings, report, err);
+        accuracy_tell(&table, report);
     }
-    return optind == argc && options->seconds > 0 && options->pairs > 0 && options->pairs < 1000;
+    for (size_t i = 0; result == 0 && i < ARRAY_SIZE(costs); i++) {
+        if (is_asked_for(settings, costs[i].part))
+            pairs(report, settings, &costs[i]);
+    }
+    if (result == 0 && is_asked_for(settings, "programs"))
+        programs(report);
+    if (result == 0 && (is_asked_for(settings, "publish") || is_asked_for(settings, "read_1000")))
+        reading(report);
+    json_object_set_new(report->settings, "seconds", json_real(settings->seconds));
+    json_object_set_new(report->settings, "pairs", json_integer((json_int_t)settings->pairs));
+    return result;
 }
 
 int bench_bpf_main(int argc, char **argv)
 {
-    struct options options = {.seconds = 10, .pairs = 9};
-    bool help = false;
-    if (!options_parse(argc, argv, &options, &help))
-        return usage(stderr);
-    if (help)
-        return usage(stdout);
-    if (geteuid() != 0) {
-        fprintf(stderr, "seatrial bench bpf: needs root\n");
-        return EXIT_FAILURE;
-    }
-    struct report report = {.json = options.json};
-    if (accuracy(&report, &options) < 0)
-        return EXIT_FAILURE;
-    pairs(&report, "CPU per round trip of a pipe", sample_switches, options.pairs);
-    pairs(&report, "CPU of spinning", sample_spinning, options.pairs);
-    pairs(&report, "a launch", sample_launch, options.pairs);
-    programs(&report);
-    reading(&report);
-    if (options.json)
-        print_json(&report);
-    else
-        print_text(&report);
-    strbuf_release(&report.costs);
-    return EXIT_SUCCESS;
+    struct settings settings = {.seconds = 10, .pairs = 9};
+    const int status =
+        bench_play("bpf", options, argc, argv, &settings, &settings.output, bench);
+    strv_free(settings.only);
+    return status;
 }

@@ -17,31 +17,40 @@
 
 #include "bench/bench.h"
 #include "bench/empty_fs.h"
-#include "bench/report/environment.h"
-#include "bench/report/output.h"
+#include "bench/finish.h"
+#include "bench/interrupt.h"
 #include "fakes/cgroupfs/cgroupfs.h"
 #include "fakes/kernel/cgroup.h"
 #include "reference/base/mem.h"
 
-#define EXIT_SKIPPED 77
-#define ROUNDS 15
+#define ROUNDS 15 /* of the model without a mount */
 #define ROUND_CALLS 2000
 #define DIRECT_CALLS 200000
 #define TREE_FEW 1000
 #define TREE_MANY 100000
 #define MOUNT_WAIT_MS 3000
 
+struct settings {
+    struct output output;
+    size_t rounds;
+    char **only;
+};
+
+static bool is_asked_for(const struct settings *settings, const char *part)
+{
+    return !settings->only || strv_contains(settings->only, part);
+}
+
 /* Somewhere with a file to read and a directory that takes others. */
 struct place {
     const char *name;
     char *file;
     char *directory;
-    double read_us;  /* open, read, close */
-    double mkdir_us; /* mkdir, rmdir */
     pid_t server;    /* 0: none of ours */
     char *mount_point;
 };
 
+/* Microseconds of open, read, close; negative with errno. */
 static double time_reads(const struct place *place)
 {
     char buffer[4096];
@@ -55,6 +64,7 @@ static double time_reads(const struct place *place)
     return (bench_now() - start) * 1e6 / ROUND_CALLS;
 }
 
+/* The same of mkdir, rmdir. */
 static double time_directories(const struct place *place)
 {
     double start = bench_now();
@@ -64,23 +74,30 @@ static double time_directories(const struct place *place)
     return (bench_now() - start) * 1e6 / ROUND_CALLS;
 }
 
+static const struct {
+    const char *part;
+    const char *measure;
+    double (*sample)(const struct place *place);
+} samplers[] = {{"read", "read_us", time_reads}, {"mkdir", "mkdir_us", time_directories}};
+
 /* In turns, so that what else the machine does hits all alike. */
-static void measure_places(struct place *places, size_t count, struct report *report)
+static int measure_places(const struct settings *settings, const struct place *places,
+    size_t count, struct report *report, struct err *err)
 {
-    double reads[8][ROUNDS], directories[8][ROUNDS];
-    for (size_t round = 0; round < ROUNDS; round++)
-        for (size_t i = 0; i < count; i++) {
-            reads[i][round] = time_reads(&places[i]);
-            directories[i][round] = places[i].directory ? time_directories(&places[i]) : 0;
-            series_add(report_series(report, places[i].name, "read_us", "", 0), reads[i][round]);
-            if (places[i].directory)
-                series_add(report_series(report, places[i].name, "mkdir_us", "", 0),
-                    directories[i][round]);
+    for (size_t round = 0; round < settings->rounds && !interrupted(); round++) {
+        progress(&settings->output, "round %zu of %zu", round + 1, settings->rounds);
+        for (size_t i = 0; i < count * ARRAY_SIZE(samplers); i++) {
+            const struct place *place = &places[i / ARRAY_SIZE(samplers)];
+            const size_t k = i % ARRAY_SIZE(samplers);
+            if ((k == 1 && !place->directory) || !is_asked_for(settings, samplers[k].part))
+                continue;
+            const double sample = samplers[k].sample(place);
+            if (sample < 0)
+                return err_errno(err, -errno, "%s: %s", place->name, samplers[k].measure);
+            series_add(report_series(report, place->name, samplers[k].measure, "", 0), sample);
         }
-    for (size_t i = 0; i < count; i++) {
-        places[i].read_us = bench_median(reads[i], ROUNDS);
-        places[i].mkdir_us = bench_median(directories[i], ROUNDS);
     }
+    return 0;
 }
 
 /* ---------------------------------------------------------------------- servers */
@@ -198,32 +215,29 @@ static bool start_real(struct place *place)
 /* ---------------------------------------------------------------------- without a mount */
 
 struct direct {
-    double read_us;
-    double write_us;
     double mkdir_few_us;
     double mkdir_many_us;
     double tree_mib;
 };
 
-static void measure_calls(struct cgroup_root *root, struct direct *direct)
+static void measure_calls(struct cgroup_root *root, struct report *report)
 {
-    double reads[ROUNDS], writes[ROUNDS];
-    for (size_t round = 0; round < ROUNDS; round++) {
+    struct series *reads = report_series(report, "model", "read_us", "", 0);
+    struct series *writes = report_series(report, "model", "write_us", "", 0);
+    for (size_t round = 0; round < ROUNDS && !interrupted(); round++) {
         double start = bench_cpu_now();
         for (int i = 0; i < DIRECT_CALLS / ROUNDS; i++) {
             char *text;
             if (cgroup_file_read(root, "a", "memory.max", &cgroup_caller_root, &text, NULL) == 0)
                 free(text);
         }
-        reads[round] = (bench_cpu_now() - start) * 1e6 * ROUNDS / DIRECT_CALLS;
+        series_add(reads, (bench_cpu_now() - start) * 1e6 * ROUNDS / DIRECT_CALLS);
         start = bench_cpu_now();
         for (int i = 0; i < DIRECT_CALLS / ROUNDS; i++)
             cgroup_file_write(root, "a", "memory.max", i % 2 ? "64M" : "max", 3,
                 &cgroup_caller_root);
-        writes[round] = (bench_cpu_now() - start) * 1e6 * ROUNDS / DIRECT_CALLS;
+        series_add(writes, (bench_cpu_now() - start) * 1e6 * ROUNDS / DIRECT_CALLS);
     }
-    direct->read_us = bench_median(reads, ROUNDS);
-    direct->write_us = bench_median(writes, ROUNDS);
 }
 
 /* Microseconds per mkdir of the last thousand, on the way to so many. */
@@ -243,7 +257,7 @@ static double grow(struct cgroup_root *root, int from, int to)
     return (bench_cpu_now() - start) * 1e6 / TREE_FEW;
 }
 
-static struct direct measure_direct(void)
+static struct direct measure_direct(struct report *report)
 {
     const struct kernel_config config = {.layout = CGROUP_LAYOUT_V2};
     static const char controllers[] = "+cpu +memory +pids +io";
@@ -253,7 +267,7 @@ static struct direct measure_direct(void)
     cgroup_file_write(root, "", "cgroup.subtree_control", controllers, strlen(controllers),
         &cgroup_caller_root);
     cgroup_mkdir(root, "a", 0755, &cgroup_caller_root);
-    measure_calls(root, &direct);
+    measure_calls(root, report);
     double before = bench_resident_bytes();
     direct.mkdir_few_us = grow(root, 0, TREE_FEW);
     direct.mkdir_many_us = grow(root, TREE_FEW, TREE_MANY);
@@ -268,25 +282,39 @@ static struct direct measure_direct(void)
 
 enum { PLACE_EMPTY, PLACE_CORE, PLACE_CONTROLLER, PLACE_REAL, PLACES };
 
+static json_t *median_json(const struct report *report, const char *measure)
+{
+    const struct series *series = report_find(report, "model", measure, "", 0);
+    return series ? json_real(median_of(series->values, series->count)) : json_null();
+}
+
 /* The members that the JSON had before it had series. */
 static void extra_add(const struct place *places, size_t count, const struct direct *direct,
     struct report *report)
 {
     json_t *rows = json_object();
     for (size_t i = 0; i < count; i++) {
-        json_t *row = json_pack("{sf sf}", "read_us", places[i].read_us, "read_ratio",
-            places[i].read_us / places[PLACE_EMPTY].read_us);
-        if (places[i].directory) {
-            json_object_set_new(row, "mkdir_us", json_real(places[i].mkdir_us));
-            json_object_set_new(row, "mkdir_ratio",
-                json_real(places[i].mkdir_us / places[PLACE_EMPTY].mkdir_us));
+        json_t *row = json_object();
+        for (size_t k = 0; k < ARRAY_SIZE(samplers); k++) {
+            const char *measure = samplers[k].measure;
+            const struct series *own = report_find(report, places[i].name, measure, "", 0);
+            const struct series *base = report_find(report, "empty", measure, "", 0);
+            _cleanup_free_ char *ratio =
+                str_printf("%.*s_ratio", (int)strcspn(measure, "_"), measure);
+            if (!own || !base)
+                continue;
+            const double median = median_of(own->values, own->count);
+            json_object_set_new(row, measure, json_real(median));
+            json_object_set_new(
+                row, ratio, json_real(median / median_of(base->values, base->count)));
         }
         json_object_set_new(rows, places[i].name, row);
     }
-    json_t *json = json_pack("{so s{sf sf sf sf sf sI}}", "mounts", rows, "direct", "read_us",
-        direct->read_us, "write_us", direct->write_us, "mkdir_among_1000_us",
-        direct->mkdir_few_us, "mkdir_among_100000_us", direct->mkdir_many_us, "tree_mib",
-        direct->tree_mib, "tree_cgroups", (json_int_t)TREE_MANY);
+    json_t *json = json_pack("{so s{so so sf sf sf sI}}", "mounts", rows, "direct", "read_us",
+        median_json(report, "read_us"), "write_us", median_json(report, "write_us"),
+        "mkdir_among_1000_us", direct->mkdir_few_us, "mkdir_among_100000_us",
+        direct->mkdir_many_us, "tree_mib", direct->tree_mib, "tree_cgroups",
+        (json_int_t)TREE_MANY);
     json_object_update(report->extra, json);
     json_decref(json);
 }
@@ -295,51 +323,53 @@ static void extra_add(const struct place *places, size_t count, const struct dir
 static void figures_add(
     struct report *report, const struct place *places, size_t count, const struct direct *direct)
 {
-    static const char *const measures[] = {"read_us", "mkdir_us"};
-
     for (size_t i = 1; i < count; i++)
-        for (size_t k = 0; k < ARRAY_SIZE(measures); k++) {
-            _cleanup_free_ char *name = str_printf("%s/empty %s", places[i].name, measures[k]);
-            report_ratio(report, name, report_find(report, places[i].name, measures[k], "", 0),
-                report_find(report, "empty", measures[k], "", 0), 0, false);
+        for (size_t k = 0; k < ARRAY_SIZE(samplers); k++) {
+            const char *measure = samplers[k].measure;
+            _cleanup_free_ char *name = str_printf("%s/empty %s", places[i].name, measure);
+            report_ratio(report, name, report_find(report, places[i].name, measure, "", 0),
+                report_find(report, "empty", measure, "", 0), 0, false);
         }
-    report_number(report, "model: read", "read_us", direct->read_us, 0, false);
-    report_number(report, "model: write", "write_us", direct->write_us, 0, false);
+    if (direct->tree_mib <= 0)
+        return; /* was not asked for */
     report_number(report, "model: mkdir among 1000", "mkdir_us", direct->mkdir_few_us, 0, false);
     report_number(
         report, "model: mkdir among 100000", "mkdir_us", direct->mkdir_many_us, 0, false);
     report_number(report, "model: 100000 cgroups, MiB", "tree_mib", direct->tree_mib, 0, false);
 }
 
-struct settings {
-    struct output output;
-    bool help;
-};
+static const char *const parts[] = {"read", "mkdir", "write", "tree", NULL};
+#define AT(member) offsetof(struct settings, member)
 static const struct bench_option options[] = {
+    {"rounds", OPTION_COUNT, AT(rounds), 2, 100000, "N", "of 2000 calls each (15)", NULL},
+    {"only", OPTION_NAMES, AT(only), 0, 0, "A,B",
+        "read, mkdir, write and tree (without a mount)", parts},
     OUTPUT_OPTIONS(struct settings),
-    {"help", OPTION_FLAG, offsetof(struct settings, help), 0, 0, NULL, "this text", NULL},
     {0},
 };
 
-static int bench(const struct settings *settings, struct report *report, struct err *err)
+static int bench(const void *arg, struct report *report, struct err *err)
 {
+    const struct settings *settings = arg;
     struct place places[PLACES] = {{.name = "empty"}, {.name = "fake, core file"},
         {.name = "fake, controller file"}, {.name = "real"}};
-    struct direct direct = measure_direct();
     bool mounted = start_empty(&places[PLACE_EMPTY]) &&
         start_fake(&places[PLACE_CORE], &places[PLACE_CONTROLLER]);
     size_t count = start_real(&places[PLACE_REAL]) ? PLACES : PLACES - 1;
-    int result = mounted ? 0 : EXIT_SKIPPED;
+    int result =
+        mounted ? 0 : err_set(err, -ENOTSUP, "nothing can be mounted through FUSE here");
+    if (count < PLACES)
+        report_missing(report, places[PLACE_REAL].name, "no cgroup can be made here");
     if (mounted) {
-        measure_places(places, count, report);
+        struct direct direct = {0};
+        if (is_asked_for(settings, "read") || is_asked_for(settings, "write") ||
+            is_asked_for(settings, "tree"))
+            direct = measure_direct(report);
+        result = measure_places(settings, places, count, report, err);
         extra_add(places, count, &direct, report);
         figures_add(report, places, count, &direct);
-        json_decref(report->environment);
-        report->environment = environment_json();
-        if (output_write(&settings->output, report, err) < 0)
-            result = EXIT_FAILURE;
-    } else {
-        err_set(err, -ENOTSUP, "nothing can be mounted through FUSE here");
+        json_object_set_new(
+            report->settings, "rounds", json_integer((json_int_t)settings->rounds));
     }
     for (size_t i = 0; i < PLACES; i++)
         place_release(&places[i]);
@@ -348,23 +378,9 @@ static int bench(const struct settings *settings, struct report *report, struct 
 
 int bench_cgroupfs_main(int argc, char **argv)
 {
-    struct settings settings = {.help = false};
-    _cleanup_err_ struct err err = ERR_INIT;
-    struct report report;
-    int status = EXIT_USAGE;
-    int result = bench_options_read(options, argc, argv, &settings, NULL, &err);
-    if (result == 0 && settings.help) {
-        bench_options_help(options, "seatrial bench cgroupfs [OPTION...]");
-        return EXIT_SUCCESS;
-    }
-    if (result == 0)
-        result = output_check(&settings.output, &err);
-    if (result == 0) {
-        report_init(&report, "cgroupfs");
-        status = bench(&settings, &report, &err);
-        report_release(&report);
-    }
-    if (err.message)
-        fprintf(stderr, "seatrial bench cgroupfs: %s\n", err_text(&err));
+    struct settings settings = {.rounds = 15};
+    const int status =
+        bench_play("cgroupfs", options, argc, argv, &settings, &settings.output, bench);
+    strv_free(settings.only);
     return status;
 }

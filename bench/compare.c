@@ -95,3 +95,51 @@ size_t comparison_replace(
     }
     return replaced;
 }
+
+/* --- other things than the program --- */
+
+/* Members of the environment that do not change by themselves. */
+static const char *const steady[] = {"kernel", "machine", "cpu", "cpus", "cpus_allowed",
+    "memory_bytes", "governor", "cgroups", "mitigations", "rcu", "compiler", "huge_pages",
+    "versions", NULL};
+
+/* json_equal(NULL, NULL) is false. */
+static bool is_same(const json_t *before, const json_t *now)
+{
+    return (!before && !now) || json_equal(before, now);
+}
+
+const char *environment_difference(const json_t *before, const json_t *now)
+{
+    for (size_t i = 0; steady[i]; i++) {
+        if (!is_same(json_object_get(before, steady[i]), json_object_get(now, steady[i])))
+            return steady[i];
+    }
+    return NULL;
+}
+
+static void difference_add(
+    char ***warnings, const char *what, const char *name, const json_t *before, const json_t *now)
+{
+    if (is_same(before, now))
+        return;
+    _cleanup_free_ char *old = before ? json_dumps(before, JSON_ENCODE_ANY) : str_dup("nothing");
+    _cleanup_free_ char *fresh = now ? json_dumps(now, JSON_ENCODE_ANY) : str_dup("nothing");
+
+    strv_add_owned(warnings, str_printf("%s: %s was %.200s, is %.200s", what, name, old, fresh));
+}
+
+char **comparison_warnings(const struct report *before, const struct report *now)
+{
+    char **warnings = NULL;
+    const char *name;
+    json_t *value;
+
+    for (size_t i = 0; steady[i]; i++)
+        difference_add(&warnings, "another environment", steady[i],
+            json_object_get(before->environment, steady[i]),
+            json_object_get(now->environment, steady[i]));
+    json_object_foreach(before->settings, name, value) difference_add(
+        &warnings, "other settings", name, value, json_object_get(now->settings, name));
+    return warnings;
+}

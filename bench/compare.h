@@ -31,3 +31,10 @@ void comparison_release(struct comparison *comparison);
 /* Replaces in `now` the samples of what has regressed by those of `again`. The number replaced. */
 size_t comparison_replace(
     const struct comparison *comparison, struct report *now, const struct report *again);
+
+/* What else than the program may make a difference: members of the environments and settings that
+ * are not the same. Each a text; owned; NULL: nothing. */
+char **comparison_warnings(const struct report *before, const struct report *now);
+/* The name of the first member in which the environments differ; NULL: the same machine, as far as
+ * they tell. */
+const char *environment_difference(const json_t *before, const json_t *now);

@@ -4,14 +4,12 @@
  * measured once more, and nothing else; it has regressed when it does so again.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "bench/again.h"
 #include "bench/bench.h"
-#include "bench/compare.h"
+#include "bench/interrupt.h"
+#include "bench/report/environment.h"
 #include "bench/report/output.h"
 #include "reference/base/mem.h"
 
@@ -37,8 +35,6 @@ static const struct bench_option options[] = {
     {"help", OPTION_FLAG, AT(help), 0, 0, NULL, "this text", NULL},
     {0},
 };
-
-extern char **environ;
 
 /* --- telling --- */
 
@@ -83,114 +79,18 @@ static void json(const struct comparison *comparison)
     json_decref(object);
 }
 
-/* --- measuring again --- */
-
-static void name_add(char **names, const char *name)
+/* What is measured here says nothing about another machine. */
+static int again_check(const struct report *now, struct err *err)
 {
-    _cleanup_strv_ char **known = strv_split(*names, ",");
-    char *longer;
+    json_t *here = environment_json();
+    const char *name = environment_difference(now->environment, here);
+    int r = name ? err_set(err, -EINVAL,
+                       "--again measures on this machine, and NEW.json is of another one: its %s "
+                       "is not the same",
+                       name)
+                 : 0;
 
-    if (strv_contains(known, name))
-        return;
-    longer = str_printf("%s%s%s", *names, known ? "," : "", name);
-    free(*names);
-    *names = longer;
-}
-
-/* Which scene of `bench launch` makes these series. */
-static const char *scene_of(const struct series *series)
-{
-    if (series->scene[0])
-        return series->scene;
-    return str_equal(series->measure, "cpu_us") || str_equal(series->measure, "peak_memory_bytes")
-               ? "cost"
-               : "sequential";
-}
-
-/* An option from the settings of the result: a number, or a list of them. */
-static void setting_add(char ***argv, const char *name, const json_t *value)
-{
-    _cleanup_free_ char *text = str_dup("");
-
-    for (size_t i = 0; i < json_array_size(value); i++) {
-        const json_t *item = json_array_get(value, i);
-        char *longer =
-            json_is_string(item)
-                ? str_printf("%s%s%s", text, i ? "," : "", json_string_value(item))
-                : str_printf("%s%s%lld", text, i ? "," : "", (long long)json_integer_value(item));
-
-        free(text);
-        text = longer;
-    }
-    if (json_is_number(value)) {
-        free(text);
-        text = str_printf("%.9g", json_number_value(value));
-    }
-    if (text[0])
-        strv_add_owned(argv, str_printf("--%s=%s", name, text));
-}
-
-static char **command(
-    const struct comparison *comparison, const struct report *now, const char *output)
-{
-    _cleanup_free_ char *contenders = str_dup(""), *scenes = str_dup("");
-    char **argv = NULL;
-    const char *name;
-    json_t *value;
-
-    strv_add(&argv, "/proc/self/exe");
-    strv_add(&argv, "bench");
-    strv_add(&argv, now->bench);
-    json_object_foreach(now->settings, name, value) setting_add(&argv, name, value);
-    for (size_t i = 0; i < comparison->count; i++) {
-        if (!comparison->items[i].regressed)
-            continue;
-        name_add(&contenders, comparison->items[i].now->contender);
-        name_add(&scenes, scene_of(comparison->items[i].now));
-    }
-    if (str_equal(now->bench, "launch")) {
-        strv_add_owned(&argv, str_printf("--only=%s", contenders));
-        strv_add_owned(&argv, str_printf("--scenes=%s", scenes));
-    }
-    strv_add_owned(&argv, str_printf("--output=%s", output));
-    return argv;
-}
-
-/* Its table goes to stderr: stdout is for the comparison. */
-static int measure(char *const *argv, struct err *err)
-{
-    posix_spawn_file_actions_t actions;
-    int status = 0;
-    pid_t pid;
-    int r;
-
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-    r = posix_spawn(&pid, argv[0], &actions, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (r != 0)
-        return err_errno(err, -r, "start %s", argv[0]);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    return status == 0 ? 0 : err_set(err, -EPROTO, "measuring again failed");
-}
-
-static int measure_again(const struct comparison *comparison, struct report *now, struct err *err)
-{
-    char path[] = "/tmp/seatrial-compare-XXXXXX";
-    _cleanup_close_ int fd = mkostemp(path, O_CLOEXEC);
-    _cleanup_strv_ char **argv = command(comparison, now, path);
-    struct report again;
-    int r = fd < 0 ? err_errno(err, -errno, "make a file below /tmp") : measure(argv, err);
-
-    if (r == 0)
-        r = report_read(path, &again, err);
-    if (r == 0) {
-        if (comparison_replace(comparison, now, &again) == 0)
-            r = err_set(err, -EPROTO, "nothing of what had regressed was measured again");
-        report_release(&again);
-    }
-    unlink(path);
+    json_decref(here);
     return r;
 }
 
@@ -202,7 +102,9 @@ static int compare(const struct compare_settings *settings, const struct report 
     for (size_t i = 0; r == 0 && i < settings->again && ret_comparison->regressions > 0; i++) {
         fprintf(stderr, "seatrial bench compare: %zu regressed, measuring these again\n",
             ret_comparison->regressions);
-        r = measure_again(ret_comparison, now, err);
+        r = i == 0 ? again_check(now, err) : 0;
+        if (r == 0)
+            r = again_measure(ret_comparison, now, err);
         comparison_release(ret_comparison);
         if (r == 0)
             r = comparison_make(before, now, settings->max_regression, ret_comparison, err);
@@ -210,33 +112,51 @@ static int compare(const struct compare_settings *settings, const struct report 
     return r;
 }
 
-static int run(const struct compare_settings *settings, char *const *words, struct err *err)
+/* What makes the verdicts doubtful goes to stderr; they are given all the same. */
+static void warn(char *const *words, const struct report *before, const struct report *now)
 {
-    struct report before, now;
-    struct comparison comparison = {0};
-    int r = report_read(words[0], &before, err);
+    const struct report *const reports[] = {before, now};
+    _cleanup_strv_ char **others = comparison_warnings(before, now);
 
-    if (r < 0)
-        return EXIT_USAGE;
-    r = report_read(words[1], &now, err);
-    if (r < 0) {
-        report_release(&before);
-        return EXIT_USAGE;
+    for (size_t i = 0; i < ARRAY_SIZE(reports); i++) {
+        if (reports[i]->stopped)
+            fprintf(stderr, "seatrial bench compare: warning: %s is incomplete: %s\n", words[i],
+                reports[i]->stopped);
     }
-    if (before.stopped || now.stopped)
-        fprintf(stderr, "seatrial bench compare: %s is incomplete\n",
-            before.stopped ? words[0] : words[1]);
-    r = compare(settings, &before, &now, &comparison, err);
+    for (size_t i = 0; i < strv_length(others); i++)
+        fprintf(stderr, "seatrial bench compare: warning: %s\n", others[i]);
+}
+
+static int judge(const struct compare_settings *settings, const struct report *before,
+    struct report *now, struct err *err)
+{
+    struct comparison comparison = {0};
+    int r = compare(settings, before, now, &comparison, err);
+
     if (r == 0 && settings->json)
         json(&comparison);
     else if (r == 0)
         table(&comparison, settings->all);
     if (r == 0 && settings->output)
-        r = output_write_json(settings->output, &now, err);
+        r = output_write_json(settings->output, now, err);
     const int status = r < 0 ? EXIT_USAGE : comparison.regressions > 0;
     comparison_release(&comparison);
+    return status;
+}
+
+static int run(const struct compare_settings *settings, char *const *words, struct err *err)
+{
+    struct report before, now;
+    int status = EXIT_USAGE;
+
+    if (report_read(words[0], &before, err) < 0)
+        return EXIT_USAGE;
+    if (report_read(words[1], &now, err) == 0) {
+        warn(words, &before, &now);
+        status = judge(settings, &before, &now, err);
+        report_release(&now);
+    }
     report_release(&before);
-    report_release(&now);
     return status;
 }
 
@@ -254,6 +174,7 @@ int bench_compare_main(int argc, char **argv)
     }
     if (r == 0 && strv_length(words) != 2)
         r = err_set(&err, -EINVAL, "expected two files, OLD.json and NEW.json");
+    interrupt_catch(); /* ends what measures again; what it has made is taken away then */
     if (r == 0)
         status = run(&settings, words, &err);
     if (err.message)

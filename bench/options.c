@@ -56,7 +56,18 @@ static bool counts_read(
 
 static bool is_choice(const struct bench_option *row, const char *text)
 {
-    return strv_contains((char *const *)(uintptr_t)row->choices, text);
+    return !row->choices || strv_contains((char *const *)(uintptr_t)row->choices, text);
+}
+
+static bool names_read(const struct bench_option *row, const char *text, char ***into)
+{
+    strv_free(*into);
+    *into = strv_split(text, ",");
+    for (size_t i = 0; i < strv_length(*into); i++) {
+        if (!is_choice(row, (*into)[i]))
+            return false;
+    }
+    return strv_length(*into) > 0;
 }
 
 static int value_refused(const struct bench_option *row, const char *text, struct err *err)
@@ -96,14 +107,12 @@ static int value_read(
         good = counts_read(row, text, into);
         break;
     case OPTION_NAMES:
-        strv_free(*(char ***)into);
-        *(char ***)into = strv_split(text, ",");
-        good = strv_length(*(char ***)into) > 0;
+        good = names_read(row, text, into);
         break;
     case OPTION_CHOICE:
     case OPTION_TEXT:
         *(const char **)into = text;
-        good = text[0] != '\0' && (row->kind == OPTION_TEXT || is_choice(row, text));
+        good = text[0] != '\0' && is_choice(row, text);
         break;
     }
     return good ? 0 : value_refused(row, text, err);

@@ -29,7 +29,7 @@ struct bench_option {
     double most;
     const char *argument; /* for the help; NULL for flags */
     const char *help;
-    const char *const *choices; /* CHOICE */
+    const char *const *choices; /* CHOICE, NAMES; NULL: any */
 };
 
 /*

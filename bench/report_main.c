@@ -10,12 +10,10 @@
 
 struct report_settings {
     struct output output;
-    bool help;
 };
 
 static const struct bench_option options[] = {
     OUTPUT_OPTIONS(struct report_settings),
-    {"help", OPTION_FLAG, offsetof(struct report_settings, help), 0, 0, NULL, "this text", NULL},
     {0},
 };
 
@@ -27,7 +25,7 @@ int bench_report_main(int argc, char **argv)
     struct report report;
     int r = bench_options_read(options, argc, argv, &settings, &words, &err);
 
-    if (r == 0 && settings.help) {
+    if (r == 0 && settings.output.help) {
         bench_options_help(options, "seatrial bench report FILE.json [OPTION...]");
         return EXIT_SUCCESS;
     }

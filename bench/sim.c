@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
-#include "bench/report/environment.h"
-#include "bench/report/output.h"
+#include "bench/finish.h"
+#include "bench/interrupt.h"
 #include "fakes/kernel/kernel.h"
 #include "fakes/sim_host.h"
 #include "fakes/sim_loop.h"
@@ -31,9 +31,7 @@ struct settings {
     size_t lifecycles;
     size_t live; /* 0: both FEW_LIVE and MANY_LIVE */
     size_t runs;
-    const char *cgroups;
-    bool v1;
-    bool help;
+    const char *cgroups; /* "v1" or "v2" */
 };
 struct sample {
     double lifecycles_per_second;
@@ -160,7 +158,7 @@ static int take_sample(
     const struct settings *settings, uint64_t live, struct sample *ret_sample, struct err *err)
 {
     struct machine machine;
-    machine_open(&machine, settings->v1);
+    machine_open(&machine, str_equal(settings->cgroups, "v1"));
     int result = machine_start(&machine, err);
     if (result == 0) {
         double before_bytes = bench_resident_bytes();
@@ -180,51 +178,53 @@ static int take_sample(
     return result;
 }
 
-/* Medians over the runs. */
-static int measure(const struct settings *settings, uint64_t live, struct sample *ret_median,
-    struct report *report, struct err *err)
+static const char *const sample_measures[] = {
+    "lifecycles_per_second", "lifecycles_per_wall_second", "bytes_per_live_container"};
+
+static int measure(
+    const struct settings *settings, uint64_t live, struct report *report, struct err *err)
 {
-    double speeds[RUNS_MAX];
-    double sizes[RUNS_MAX];
-    double walls[RUNS_MAX];
-    for (uint64_t i = 0; i < settings->runs; i++) {
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < settings->runs && !interrupted(); i++) {
         struct sample sample = {0};
-        int result = take_sample(settings, live, &sample, err);
+        progress(&settings->output, "%" PRIu64 " live: run %zu of %zu", live, i + 1,
+            settings->runs);
+        result = take_sample(settings, live, &sample, err);
         if (result < 0)
-            return result;
-        speeds[i] = sample.lifecycles_per_second;
-        sizes[i] = sample.bytes_per_live_container;
-        walls[i] = sample.by_wall_clock;
-        series_add(report_series(report, "sim", "lifecycles_per_second", "live", (double)live),
-            sample.lifecycles_per_second);
-        if (i == 0)
+            break;
+        const double values[] = {sample.lifecycles_per_second, sample.by_wall_clock,
+            sample.bytes_per_live_container};
+        /* Later runs reuse memory that the first has taken: the first is the true growth. */
+        for (size_t k = 0; k < ARRAY_SIZE(values) - (i > 0); k++)
             series_add(
-                report_series(report, "sim", "bytes_per_live_container", "live", (double)live),
-                sample.bytes_per_live_container);
+                report_series(report, "sim", sample_measures[k], "live", (double)live), values[k]);
     }
-    /* Later runs reuse memory that the first has taken: the first is the true growth. */
-    ret_median->bytes_per_live_container = sizes[0];
-    ret_median->by_wall_clock = bench_median(walls, settings->runs);
-    ret_median->lifecycles_per_second = bench_median(speeds, settings->runs);
-    return 0;
+    return result;
+}
+
+static json_t *median_json(const struct report *report, const char *measure, uint64_t live)
+{
+    const struct series *series = report_find(report, "sim", measure, "live", (double)live);
+    return series ? json_real(median_of(series->values, series->count)) : json_null();
 }
 
 /* The members that the JSON had before it had series. */
-static void extra_add(const struct settings *settings, const uint64_t *live,
-    const struct sample *samples, size_t count, struct report *report)
+static void extra_add(
+    const struct settings *settings, const uint64_t *live, size_t count, struct report *report)
 {
     json_t *rows = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(
-            rows, json_pack("{sI sf sf sf}", "live", (json_int_t)live[i], "lifecycles_per_second",
-                      samples[i].lifecycles_per_second, "lifecycles_per_wall_second",
-                      samples[i].by_wall_clock, "bytes_per_live_container",
-                      samples[i].bytes_per_live_container));
-    json_t *json =
-        json_pack("{sf sf ss sI sI so}", "lifecycles_per_second", samples[0].lifecycles_per_second,
-            "bytes_per_live_container", samples[count - 1].bytes_per_live_container, "cgroups",
-            settings->v1 ? "v1" : "v2", "runs", (json_int_t)settings->runs, "lifecycles",
-            (json_int_t)settings->lifecycles, "by_live", rows);
+    for (size_t i = 0; i < count; i++) {
+        json_t *row = json_pack("{sI}", "live", (json_int_t)live[i]);
+        for (size_t k = 0; k < ARRAY_SIZE(sample_measures); k++)
+            json_object_set_new(
+                row, sample_measures[k], median_json(report, sample_measures[k], live[i]));
+        json_array_append_new(rows, row);
+    }
+    json_t *json = json_pack("{so so ss sI sI so}", sample_measures[0],
+        median_json(report, sample_measures[0], live[0]), sample_measures[2],
+        median_json(report, sample_measures[2], live[count - 1]), "cgroups",
+        settings->cgroups, "runs", (json_int_t)settings->runs, "lifecycles",
+        (json_int_t)settings->lifecycles, "by_live", rows);
     json_object_update(report->extra, json);
     json_decref(json);
 }
@@ -237,55 +237,34 @@ static const struct bench_option options[] = {
     {"runs", OPTION_COUNT, AT(runs), 1, RUNS_MAX, "N", "of which the median counts (5)", NULL},
     {"cgroups", OPTION_CHOICE, AT(cgroups), 0, 0, "v1|v2", "the model's layout (v2)", layouts},
     OUTPUT_OPTIONS(struct settings),
-    {"help", OPTION_FLAG, AT(help), 0, 0, NULL, "this text", NULL},
     {0},
 };
 
-static int bench(const struct settings *settings, struct report *report, struct err *err)
+static int bench(const void *arg, struct report *report, struct err *err)
 {
+    const struct settings *settings = arg;
     const uint64_t both[] = {FEW_LIVE, MANY_LIVE}, one[] = {settings->live};
     const uint64_t *live = settings->live ? one : both;
     const size_t count = settings->live ? 1 : ARRAY_SIZE(both);
-    struct sample samples[ARRAY_SIZE(both)];
-    int result = output_check(&settings->output, err);
+    int result = 0;
 
     for (size_t i = 0; result == 0 && i < count; i++)
-        result = measure(settings, live[i], &samples[i], report, err);
-    if (result < 0)
-        return result;
-    extra_add(settings, live, samples, count, report);
-    json_decref(report->environment);
-    report->environment = environment_json();
-    json_object_set_new(
-        report->settings, "lifecycles", json_integer((json_int_t)settings->lifecycles));
-    json_object_set_new(report->settings, "runs", json_integer((json_int_t)settings->runs));
+        result = measure(settings, live[i], report, err);
+    extra_add(settings, live, count, report);
+    json_t *said = json_pack("{sI sI sI ss}", "lifecycles", (json_int_t)settings->lifecycles,
+        "runs", (json_int_t)settings->runs, "live", (json_int_t)settings->live, "cgroups",
+        settings->cgroups);
+    json_object_update(report->settings, said);
+    json_decref(said);
     report_ratio(report, "sim: live 10000/10",
-        report_find(report, "sim", "lifecycles_per_second", "live", MANY_LIVE),
-        report_find(report, "sim", "lifecycles_per_second", "live", FEW_LIVE), 0, true);
-    return output_write(&settings->output, report, err);
+        report_find(report, "sim", sample_measures[0], "live", MANY_LIVE),
+        report_find(report, "sim", sample_measures[0], "live", FEW_LIVE), 0, true);
+    return result;
 }
 
 int bench_sim_main(int argc, char **argv)
 {
-    struct settings settings = {.lifecycles = 20000, .runs = 5};
-    _cleanup_err_ struct err err = ERR_INIT;
-    struct report report;
-    int status = EXIT_SUCCESS;
+    struct settings settings = {.lifecycles = 20000, .runs = 5, .cgroups = "v2"};
 
-    if (bench_options_read(options, argc, argv, &settings, NULL, &err) < 0) {
-        fprintf(stderr, "seatrial bench sim: %s\n", err_text(&err));
-        return EXIT_USAGE;
-    }
-    if (settings.help) {
-        bench_options_help(options, "seatrial bench sim [OPTION...]");
-        return EXIT_SUCCESS;
-    }
-    settings.v1 = settings.cgroups && str_equal(settings.cgroups, "v1");
-    report_init(&report, "sim");
-    if (bench(&settings, &report, &err) < 0) {
-        fprintf(stderr, "seatrial bench sim: %s\n", err_text(&err));
-        status = EXIT_FAILURE;
-    }
-    report_release(&report);
-    return status;
+    return bench_play("sim", options, argc, argv, &settings, &settings.output, bench);
 }

@@ -7,6 +7,7 @@
 
 #include "bench/launch/world.h"
 #include "reference/base/err.h"
+#include "reference/base/trace.h"
 
 /* A place for containers of one contender, one at a time. What it needs is made before time runs.
  */
@@ -45,6 +46,8 @@ struct contender {
     int (*destroy)(void *data, struct container *container, struct err *err);
     /* Many at once, in one loop; NULL: from threads, each of which waits for its own. */
     int (*run_load)(void *data, struct load *load, struct err *err);
+    /* Hands the lines of its trace to fn from now on; no more when that is NULL. NULL: has none. */
+    void (*trace)(void *data, trace_sink_fn fn, void *arg);
     void (*close)(void *data);
 };
 extern const struct contender *const contenders[]; /* NULL-terminated */

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "bench/finish.h"
 #include "bench/interrupt.h"
 #include "bench/launch/run.h"
-#include "bench/report/environment.h"
 #include "reference/base/mem.h"
 
 const struct scene scenes[] = {
@@ -153,52 +153,28 @@ static void names_list(void)
         printf("  %-14s %s\n", scene->name, scene->help);
 }
 
-/* What was measured before an error or a signal is told all the same, and marked. */
-static int finish(struct run *run, int result, struct err *err)
-{
-    struct report *report = run->report;
-    _cleanup_err_ struct err problem = ERR_INIT;
-
-    if (interrupted()) /* which may have hit a container, too, and so be the cause of an error */
-        report->stopped = str_dup("interrupted by a signal");
-    else if (result < 0)
-        report->stopped = str_dup(err_text(err));
-    launch_analyse(report);
-    if (output_write(&run->settings->output, report, &problem) < 0) {
-        fprintf(stderr, "seatrial bench launch: %s\n", err_text(&problem));
-        return EXIT_USAGE;
-    }
-    if (report->stopped)
-        fprintf(stderr, "seatrial bench launch: %s\n", report->stopped);
-    return report->stopped ? EXIT_USAGE : report->leaks ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
 static int launch_run(const struct launch_settings *settings)
 {
     struct report report;
     struct run run = {.settings = settings, .report = &report};
     _cleanup_err_ struct err err = ERR_INIT;
-    int status = EXIT_USAGE;
     int r;
 
-    report_init(&report, "launch");
+    interrupt_catch();
     r = prepare(&run, &err);
     if (r < 0) {
         fprintf(stderr, "seatrial bench launch: %s\n", err_text(&err));
-        world_close(&run.world, &report.leaks);
-    } else {
-        interrupt_catch();
-        json_decref(report.environment);
-        report.environment = environment_json();
-        json_decref(report.settings);
-        report.settings = launch_settings_json(settings);
-        r = measure(&run, &err);
-        entrants_close(&run);
-        world_close(&run.world, &report.leaks);
-        status = finish(&run, r, &err);
+        world_close(&run.world, NULL);
+        return EXIT_USAGE;
     }
-    report_release(&report);
-    return status;
+    bench_begin(&report, "launch");
+    json_decref(report.settings);
+    report.settings = launch_settings_json(settings);
+    r = measure(&run, &err);
+    entrants_close(&run);
+    world_close(&run.world, &report.leaks);
+    launch_analyse(&report);
+    return bench_finish(&settings->output, &report, r, &err);
 }
 
 int bench_launch_main(int argc, char **argv)
@@ -209,7 +185,7 @@ int bench_launch_main(int argc, char **argv)
 
     if (launch_settings_read(argc, argv, &settings, &err) < 0) {
         fprintf(stderr, "seatrial bench launch: %s\n", err_text(&err));
-    } else if (settings.help) {
+    } else if (settings.output.help) {
         bench_options_help(launch_options, "seatrial bench launch [OPTION...]");
         status = EXIT_SUCCESS;
     } else if (settings.list) {

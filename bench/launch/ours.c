@@ -25,6 +25,7 @@ struct ours {
     struct loop *loop;
     struct host *host;
     struct agent *agent;
+    struct trace *trace; /* NULL until it is asked for */
     struct flags flags;
     bool answered;
     int result;
@@ -137,11 +138,23 @@ static void ours_close(void *data)
         host_gone(ours->host);
         host_free(ours->host);
     }
+    trace_free(ours->trace);
     loop_free(ours->loop);
     umount2(ours->flags.work_dir, MNT_DETACH); /* filesystem/linux makes it a shared mount */
     flags_release(&ours->flags);
     err_clear(&ours->err);
     free(ours);
+}
+
+/* The host writes one only while it is looked at, as it takes time. */
+static void ours_trace(void *data, trace_sink_fn fn, void *arg)
+{
+    struct ours *ours = data;
+
+    if (!ours->trace)
+        ours->trace = trace_new(ours->loop, 1);
+    trace_set_sink(ours->trace, fn, arg);
+    ours->host->trace = fn ? ours->trace : NULL;
 }
 
 /* --- containers --- */
@@ -365,7 +378,7 @@ static const struct ours_kind kind_rootfs = {"linux", CGROUPS "," NAMESPACES, tr
     {                                                                                              \
         .name = (name_), .help = (help_), .floor = (floor_), .kind = &(kind_), .open = ours_open,  \
         .release = ours_release, .launch = ours_launch, .wait = ours_wait,                         \
-        .destroy = ours_destroy, .run_load = ours_load, .close = ours_close                        \
+        .destroy = ours_destroy, .run_load = ours_load, .trace = ours_trace, .close = ours_close   \
     }
 
 const struct contender references[] = {

@@ -1,135 +1,78 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Where a lifecycle's time goes, by the timestamps of the kernel (bpf/): a thread sees each cgroup
- * of the freezer that a contender makes below ours, and publishes it at once, long before its first
- * task. Where the probes can't be loaded, the caller's and the payload's clock alone tell.
- */
+/* Where a lifecycle's time goes, by the kernel's timestamps where these can be had, else by the
+ * trace. */
 #include <errno.h>
-#include <poll.h>
-#include <pthread.h>
-#include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/inotify.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "bench/interrupt.h"
-#include "bench/launch/run.h"
-#include "bpf/stats.h"
+#include "bench/launch/phases.h"
 #include "reference/base/mem.h"
 
 #define PHASE_SAMPLES 50
-#define WATCH_MS 50
 
-/* The points on the way, with the phase that ends there. */
-enum point { RUNNING, GONE, FIRST_FIELD };
-static const struct {
-    enum stats_field field;
-    const char *phase;
-} points[] = {
-    [RUNNING] = {FIELD_COUNT, "until the payload runs"},
-    [GONE] = {FIELD_COUNT, "until the caller knows"},
-    [FIRST_FIELD] = {FIELD_CREATED, "until its cgroup is made"},
-    {FIELD_CLONE, "until its first task is made"},
-    {FIELD_FIRST_RUN, "until that task runs"},
-    {FIELD_ATTACH, "until that task is in the cgroup"},
-    {FIELD_EXEC, "until its first exec"},
-    {FIELD_EXIT, "until its first task ends"},
-    {FIELD_EMPTY, "until its cgroup is empty"},
-    {FIELD_REMOVED, "until its cgroup is removed"},
+/* Points that need no source; those of the source follow. */
+enum { RUNNING, GONE, FIRST };
+static const char *const own_phases[] = {
+    [RUNNING] = "until the payload runs", [GONE] = "until the caller knows"};
+
+#define POINTS_ALL (FIRST + POINTS_MAX)
+
+/* An entrant with its place and, of each container, the microseconds of its points after the call;
+ * NAN: was not seen. */
+struct watched {
+    struct entrant *entrant;
+    struct container place;
+    double us[PHASE_SAMPLES][POINTS_ALL];
+    size_t count;
 };
 
-struct watcher {
-    const struct run *run;
-    struct stats *stats; /* NULL: no probes */
-    int notify;
-    pthread_t thread;
-    pthread_mutex_t lock; /* of the stats */
-    bool ends;
-};
-
-static void publish(struct watcher *watcher, const char *name)
+/* Whether all the points that are kept were seen in that container. */
+static bool is_whole(const double *us, const bool *kept)
 {
-    _cleanup_free_ char *cgroup = str_printf("%s/%s", watcher->run->world.cgroup, name);
-
-    pthread_mutex_lock(&watcher->lock);
-    stats_publish(watcher->stats, "container", cgroup, NULL, NULL);
-    pthread_mutex_unlock(&watcher->lock);
+    for (size_t i = 0; i < POINTS_ALL; i++) {
+        if (kept[i] && isnan(us[i]))
+            return false;
+    }
+    return true;
 }
 
-static void *watch(void *arg)
+static size_t seen_count(const struct watched *watched, size_t point)
 {
-    struct watcher *watcher = arg;
-    char bytes[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+    size_t count = 0;
 
-    while (!__atomic_load_n(&watcher->ends, __ATOMIC_RELAXED)) {
-        struct pollfd fd = {.fd = watcher->notify, .events = POLLIN};
-        ssize_t length = poll(&fd, 1, WATCH_MS) == 1 ? read(fd.fd, bytes, sizeof(bytes)) : 0;
+    for (size_t i = 0; i < watched->count; i++)
+        count += !isnan(watched->us[i][point]);
+    return count;
+}
 
-        for (char *at = bytes; length > 0 && at < bytes + length;) {
-            const struct inotify_event *event = (const void *)at;
+/* Medians are of the same containers for all points, so that they are in the order in which the
+ * points were passed. A point that is seen in less than half of the containers is none, and where
+ * less than half have all the others, the one seen least is given up. The number of whole ones. */
+static size_t points_choose(const struct watched *watched, bool *kept)
+{
+    size_t whole;
 
-            if (event->mask & IN_CREATE && event->len > 0 && event->mask & IN_ISDIR)
-                publish(watcher, event->name);
-            at += sizeof(*event) + event->len;
+    for (size_t i = 0; i < POINTS_ALL; i++)
+        kept[i] = seen_count(watched, i) * 2 >= watched->count && seen_count(watched, i) > 0;
+    for (;;) {
+        size_t least = RUNNING;
+
+        whole = 0;
+        for (size_t i = 0; i < watched->count; i++)
+            whole += is_whole(watched->us[i], kept);
+        if (whole * 2 >= watched->count)
+            return whole;
+        for (size_t i = FIRST; i < POINTS_ALL; i++) {
+            if (kept[i] && seen_count(watched, i) < seen_count(watched, least))
+                least = i;
         }
+        kept[least] = false;
     }
-    return NULL;
-}
-
-static int watcher_start(struct watcher *watcher, struct run *run, struct err *err)
-{
-    _cleanup_free_ char *freezer = str_printf("/sys/fs/cgroup/freezer/%s", run->world.cgroup);
-    int r;
-
-    *watcher = (struct watcher){.run = run, .notify = inotify_init1(IN_CLOEXEC)};
-    pthread_mutex_init(&watcher->lock, NULL);
-    mkdir(freezer, 0755);
-    if (watcher->notify < 0 || inotify_add_watch(watcher->notify, freezer, IN_CREATE) < 0)
-        return err_errno(err, -errno, "watch %s", freezer);
-    r = stats_open(&(struct stats_options){.slots = 64}, &watcher->stats, err);
-    if (r == 0 && !stats_source_of(watcher->stats, "cgroup_mkdir"))
-        r = err_set(err, -ENOTSUP, "no probe tells when a cgroup is made");
-    return r < 0 ? r : -pthread_create(&watcher->thread, NULL, watch, watcher);
-}
-
-static void watcher_end(struct watcher *watcher)
-{
-    if (watcher->thread) {
-        __atomic_store_n(&watcher->ends, true, __ATOMIC_RELAXED);
-        pthread_join(watcher->thread, NULL);
-    }
-    if (watcher->notify >= 0)
-        close(watcher->notify);
-    stats_close(watcher->stats);
-    pthread_mutex_destroy(&watcher->lock);
-}
-
-/* Microseconds after the call, of each point that was seen. */
-static void points_add(struct watcher *watcher, const struct container *place, uint64_t gone_ns,
-    struct series *offsets)
-{
-    const struct stats_container *seen = NULL;
-
-    series_add(&offsets[RUNNING], (double)(place->running_ns - place->called_ns) / 1e3);
-    series_add(&offsets[GONE], (double)(gone_ns - place->called_ns) / 1e3);
-    if (!watcher->thread)
-        return;
-    pthread_mutex_lock(&watcher->lock);
-    seen = stats_find(stats_read(watcher->stats), "container");
-    for (size_t i = FIRST_FIELD; seen && i < ARRAY_SIZE(points); i++) {
-        const struct stats_value *value = &seen->values[points[i].field];
-
-        if (value->valid && value->value >= place->called_ns && value->value <= gone_ns)
-            series_add(&offsets[i], (double)(value->value - place->called_ns) / 1e3);
-    }
-    stats_retire(watcher->stats, "container", NULL);
-    pthread_mutex_unlock(&watcher->lock);
 }
 
 struct reached {
-    size_t point;
+    const char *phase;
     double us;
 };
 
@@ -140,47 +83,97 @@ static int by_time(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* A phase lies between two points that follow each other by their medians. What was seen in less
- * than half of the containers is no point. */
-static void phases_add(struct run *run, const struct entrant *entrant, const struct series *offsets)
+static double point_median(const struct watched *watched, const bool *kept, size_t point)
 {
-    struct reached reached[ARRAY_SIZE(points)];
+    double values[PHASE_SAMPLES];
+    size_t count = 0;
+
+    for (size_t i = 0; i < watched->count; i++) {
+        if (is_whole(watched->us[i], kept))
+            values[count++] = watched->us[i][point];
+    }
+    return median_of(values, count);
+}
+
+/* A phase lies between two points that follow each other. */
+static void phases_add(
+    struct run *run, const struct watched *watched, const struct phase_source *source)
+{
+    struct reached reached[POINTS_ALL];
+    bool kept[POINTS_ALL];
     size_t count = 0;
     double before = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
-        if (offsets[i].count > 0 && offsets[i].count * 2 >= offsets[RUNNING].count)
-            reached[count++] = (struct reached){i, median_of(offsets[i].values, offsets[i].count)};
+    if (watched->count == 0 || points_choose(watched, kept) == 0)
+        return;
+    for (size_t i = 0; i < POINTS_ALL; i++) {
+        if (kept[i])
+            reached[count++] =
+                (struct reached){i < FIRST ? own_phases[i] : source->phases[i - FIRST],
+                    point_median(watched, kept, i)};
     }
     qsort(reached, count, sizeof(*reached), by_time);
     for (size_t i = 0; i < count; i++) {
-        report_phase(run->report, entrant->contender->name, points[reached[i].point].phase,
+        report_phase(run->report, watched->entrant->contender->name, reached[i].phase,
             reached[i].us - before);
         before = reached[i].us;
     }
 }
 
-static int phases_of(
-    struct run *run, struct watcher *watcher, struct entrant *entrant, struct err *err)
+static int watch_one(
+    struct watched *watched, const struct phase_source *source, void *data, struct err *err)
 {
-    struct series offsets[ARRAY_SIZE(points)] = {{0}};
-    struct container place;
-    int r = container_open(&place, &run->world, entrant->contender, entrant->data, 0, false, err);
+    struct entrant *entrant = watched->entrant;
+    struct container *place = &watched->place;
+    double *us = watched->us[watched->count];
+    struct lifecycle times;
+    int r;
 
-    progress(&run->settings->output, "phases: %s", entrant->contender->name);
-    for (size_t i = 0; r == 0 && i < PHASE_SAMPLES && !interrupted(); i++) {
-        struct lifecycle times;
+    for (size_t i = 0; i < POINTS_ALL; i++)
+        us[i] = NAN;
+    if (source->begin)
+        source->begin(data, entrant);
+    r = container_cycle(place, entrant->contender, entrant->data, &times, err);
+    if (r < 0)
+        return err_wrap(err, r, "phases of %s", entrant->contender->name);
+    us[RUNNING] = times.launch_us;
+    us[GONE] = times.lifecycle_us;
+    source->end(data, entrant, place->called_ns,
+        place->called_ns + (uint64_t)(times.lifecycle_us * 1e3), us + FIRST);
+    watched->count++;
+    return 0;
+}
 
-        r = container_cycle(&place, entrant->contender, entrant->data, &times, err);
-        if (r == 0)
-            points_add(
-                watcher, &place, place.called_ns + (uint64_t)(times.lifecycle_us * 1e3), offsets);
+/* In turns, as in all scenes. */
+static int watch_all(struct run *run, struct watched *all, size_t count,
+    const struct phase_source *source, void *data, struct err *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = container_open(&all[i].place, &run->world, all[i].entrant->contender,
+            all[i].entrant->data, 0, false, err);
+    for (size_t round = 0; r == 0 && round < PHASE_SAMPLES && !interrupted(); round++) {
+        progress(&run->settings->output, "phases: round %zu of %d", round + 1, PHASE_SAMPLES);
+        for (size_t i = 0; r == 0 && i < count && !interrupted(); i++)
+            r = watch_one(&all[i], source, data, err);
     }
-    phases_add(run, entrant, offsets);
-    for (size_t i = 0; i < ARRAY_SIZE(points); i++)
-        free(offsets[i].values);
-    container_close(&place, entrant->contender, entrant->data);
-    return r < 0 ? err_wrap(err, r, "phases of %s", entrant->contender->name) : 0;
+    return r;
+}
+
+/* What is asked for, or the first that can be had; what that can't be had is told. */
+static const struct phase_source *source_open(struct run *run, void **ret_data)
+{
+    _cleanup_err_ struct err problem = ERR_INIT;
+
+    if (!str_equal(run->settings->phases, "trace")) {
+        if (phases_kernel.open(run, ret_data, &problem) == 0)
+            return &phases_kernel;
+        phases_kernel.close(*ret_data);
+        report_missing(run->report, "phases by the kernel's timestamps", err_text(&problem));
+    }
+    phases_trace.open(run, ret_data, NULL);
+    return &phases_trace;
 }
 
 int scene_phases(struct run *run, struct err *err)
@@ -189,18 +182,22 @@ int scene_phases(struct run *run, struct err *err)
         "linux-ns", "floor-rootfs", "linux-rootfs", "crun", "runc", NULL};
     struct entrant *entrants[ENTRANTS_MAX];
     const size_t count = run_select(run, names, entrants);
-    _cleanup_err_ struct err problem = ERR_INIT;
-    struct watcher watcher;
-    int r = 0;
+    _cleanup_free_ struct watched *all = mem_alloc((count + 1) * sizeof(*all));
+    const struct phase_source *source;
+    void *data;
+    int r;
 
-    if (count > 0 && watcher_start(&watcher, run, &problem) < 0)
-        report_missing(run->report, "phases by the kernel's timestamps", err_text(&problem));
     if (count == 0)
         return 0;
-    run->report->phase_source = str_dup(
-        watcher.thread ? "the kernel's timestamps (bpf)" : "the caller's and the payload's clock");
-    for (size_t i = 0; r == 0 && i < count && !interrupted(); i++)
-        r = phases_of(run, &watcher, entrants[i], err);
-    watcher_end(&watcher);
+    for (size_t i = 0; i < count; i++)
+        all[i] = (struct watched){.entrant = entrants[i], .place = {.told = -1}};
+    source = source_open(run, &data);
+    run->report->phase_source = str_dup(source->name);
+    r = watch_all(run, all, count, source, data, err);
+    source->close(data);
+    for (size_t i = 0; i < count; i++) {
+        phases_add(run, &all[i], source);
+        container_close(&all[i].place, entrants[i]->contender, entrants[i]->data);
+    }
     return r;
 }

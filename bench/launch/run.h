@@ -21,6 +21,7 @@ struct launch_settings {
     char **scenes;  /* NULL: all */
     char **pin;     /* numbers of CPUs; NULL: as they are */
     const char *docker;
+    const char *phases; /* "kernel" or "trace" */
     struct option_counts workers;
     struct option_counts parallel;
     struct option_counts live;
@@ -30,7 +31,6 @@ struct launch_settings {
     size_t burst;
     size_t agent_mib;
     bool list;
-    bool help;
 };
 
 struct run {

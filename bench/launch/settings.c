@@ -9,6 +9,8 @@
 
 #define AT(member) offsetof(struct launch_settings, member)
 
+static const char *const phase_sources[] = {"kernel", "trace", NULL};
+
 const struct bench_option launch_options[] = {
     {"samples", OPTION_COUNT, AT(samples), 2, 1000000, "N", "of each measure (200)", NULL},
     {"warmup", OPTION_COUNT, AT(warmup), 0, 10000, "N", "rounds that do not count (10)", NULL},
@@ -27,9 +29,10 @@ const struct bench_option launch_options[] = {
     {"seconds", OPTION_NUMBER, AT(seconds), 1, 86400, "S", "of sustained throughput (60)", NULL},
     {"burst", OPTION_COUNT, AT(burst), 0, 20000, "N", "containers of the burst (1000)", NULL},
     {"agent-mib", OPTION_COUNT, AT(agent_mib), 0, 65536, "N", "of the large agent (500)", NULL},
+    {"phases", OPTION_CHOICE, AT(phases), 0, 0, "kernel|trace",
+        "source of phases (kernel, else trace)", phase_sources},
     {"list", OPTION_FLAG, AT(list), 0, 0, NULL, "name contenders and scenes", NULL},
     OUTPUT_OPTIONS(struct launch_settings),
-    {"help", OPTION_FLAG, AT(help), 0, 0, NULL, "this text", NULL},
     {0},
 };
 
@@ -77,7 +80,8 @@ int launch_settings_read(
         .loop_seconds = 5,
         .seconds = 60,
         .burst = 1000,
-        .agent_mib = 500};
+        .agent_mib = 500,
+        .phases = "kernel"};
     int r = bench_options_read(launch_options, argc, argv, ret_settings, NULL, err);
 
     return r < 0 ? r : settings_check(ret_settings, err);
@@ -112,10 +116,11 @@ static json_t *counts_json(const struct option_counts *counts)
 
 json_t *launch_settings_json(const struct launch_settings *settings)
 {
-    return json_pack("{s:I,s:I,s:o,s:o,s:o,s:f,s:f,s:f,s:I,s:I}", "samples",
+    return json_pack("{s:I,s:I,s:o,s:o,s:o,s:o,s:s*,s:f,s:f,s:f,s:I,s:I}", "samples",
         (json_int_t)settings->samples, "warmup", (json_int_t)settings->warmup, "workers",
-        counts_json(&settings->workers), "live", counts_json(&settings->live), "pin",
-        names_json(settings->pin), "rate", settings->rate, "loop-seconds", settings->loop_seconds,
-        "seconds", settings->seconds, "burst", (json_int_t)settings->burst, "agent-mib",
+        counts_json(&settings->workers), "parallel", counts_json(&settings->parallel), "live",
+        counts_json(&settings->live), "pin", names_json(settings->pin), "docker", settings->docker,
+        "rate", settings->rate, "loop-seconds", settings->loop_seconds, "seconds",
+        settings->seconds, "burst", (json_int_t)settings->burst, "agent-mib",
         (json_int_t)settings->agent_mib);
 }

@@ -22,7 +22,8 @@ struct launch_world {
  * ours is missing.
  */
 int world_open(struct launch_world *world, struct err *err);
-/* Removes what is ours; adds what was left behind (mounts, cgroups, processes, files) to leaks. */
+/* Removes what is ours; adds what was left behind (mounts, cgroups, processes, files) to leaks,
+ * where that is not NULL. */
 void world_close(struct launch_world *world, char ***leaks);
 
 /* The v1 hierarchies of a container of the reference with cgroups/cpu, mem and pids. */

@@ -12,6 +12,7 @@ struct output {
     const char *markdown;
     const char *html;
     const char *svg;      /* a directory */
+    bool help;            /* nothing but the options is asked for */
 };
 /* The rows of these options for a settings structure whose member `output` it is. */
 #define OUTPUT_OPTIONS(type)                                                                       \
@@ -24,8 +25,9 @@ struct output {
             "one page with tables and charts", NULL},                                              \
         {"svg", OPTION_TEXT, offsetof(type, output.svg), 0, 0, "DIRECTORY",                        \
             "the charts, a file each", NULL},                                                      \
+    {"quiet", OPTION_FLAG, offsetof(type, output.quiet), 0, 0, NULL, "no progress", NULL},         \
     {                                                                                              \
-        "quiet", OPTION_FLAG, offsetof(type, output.quiet), 0, 0, NULL, "no progress", NULL        \
+        "help", OPTION_FLAG, offsetof(type, output.help), 0, 0, NULL, "this text", NULL            \
     }
 
 /* Fails early, before anything is measured, where a file can't be written. Leaves no new file. */

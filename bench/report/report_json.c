@@ -111,7 +111,7 @@ static json_t *phases_json(const struct report *report)
 json_t *report_json(const struct report *report)
 {
     json_t *leaks = json_array();
-    json_t *json = json_pack("{s:s,s:s,s:b,s:s?}", "format", "seatrial-bench/1", "bench",
+    json_t *json = json_pack("{s:s,s:s,s:b,s:s?}", "format", REPORT_FORMAT, "bench",
         report->bench, "complete", !report->stopped, "stopped", report->stopped);
 
     for (size_t i = 0; i < strv_length(report->leaks); i++)

@@ -142,9 +142,13 @@ int report_from_json(const json_t *json, struct report *ret_report, struct err *
     const char *bench = json_string_value(json_object_get(json, "bench"));
     int r;
 
-    if (!format || strcmp(format, "seatrial-bench/1") != 0 || !bench)
+    if (format && str_starts(format, "seatrial-bench/") && !str_equal(format, REPORT_FORMAT))
         return err_set(err, -EINVAL,
-            "not a result of `seatrial bench`: \"format\" is not \"seatrial-bench/1\"");
+            "written by another version of `seatrial bench`: its format is \"%s\", not \"%s\"",
+            format, REPORT_FORMAT);
+    if (!str_equal(format, REPORT_FORMAT) || !bench)
+        return err_set(err, -EINVAL,
+            "not a result of `seatrial bench`: \"format\" is not \"%s\"", REPORT_FORMAT);
     report_init(ret_report, bench);
     r = members_read(ret_report, json, err);
     if (r < 0)
@@ -155,11 +159,16 @@ int report_from_json(const json_t *json, struct report *ret_report, struct err *
 int report_read(const char *path, struct report *ret_report, struct err *err)
 {
     json_error_t problem;
-    json_t *json = json_load_file(path, JSON_REJECT_DUPLICATES, &problem);
+    FILE *file = fopen(path, "re");
+    json_t *json;
     int r;
 
+    if (!file)
+        return err_errno(err, -errno, "open %s", path);
+    json = json_loadf(file, JSON_REJECT_DUPLICATES, &problem);
+    fclose(file);
     if (!json)
-        return err_set(err, -EINVAL, "%s:%d: %s", path, problem.line, problem.text);
+        return err_set(err, -EINVAL, "%s:%d: not JSON: %s", path, problem.line, problem.text);
     r = report_from_json(json, ret_report, err);
     json_decref(json);
     return r < 0 ? err_wrap(err, r, "%s", path) : 0;

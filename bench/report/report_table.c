@@ -11,32 +11,46 @@ static char *scene_text(const struct series *series)
     return series->scene[0] ? str_printf("%s %.6g", series->scene, series->x) : str_dup("");
 }
 
-static int name_width(const struct report *report)
+struct widths {
+    int contender, measure, scene;
+};
+
+static void widen(int *width, const char *text)
 {
-    size_t width = strlen("contender");
+    if ((int)strlen(text) > *width)
+        *width = (int)strlen(text);
+}
+
+static struct widths widths_of(const struct report *report)
+{
+    struct widths widths = {
+        (int)strlen("contender"), (int)strlen("measure"), (int)strlen("scene")};
 
     for (size_t i = 0; i < report->series_count; i++) {
-        if (strlen(report->series[i]->contender) > width)
-            width = strlen(report->series[i]->contender);
+        _cleanup_free_ char *scene = scene_text(report->series[i]);
+
+        widen(&widths.contender, report->series[i]->contender);
+        widen(&widths.measure, report->series[i]->measure);
+        widen(&widths.scene, scene);
     }
-    return (int)width;
+    return widths;
 }
 
 static void series_table(const struct report *report, FILE *stream)
 {
-    const int width = name_width(report);
+    const struct widths w = widths_of(report);
 
-    fprintf(stream, "%-*s %-16s %-16s %10s %10s %10s %10s %10s %6s\n", width, "contender",
-        "measure", "scene", "p50", "p90", "p99", "p99.9", "max", "n");
+    fprintf(stream, "%-*s %-*s %-*s %10s %10s %10s %10s %10s %6s\n", w.contender, "contender",
+        w.measure, "measure", w.scene, "scene", "p50", "p90", "p99", "p99.9", "max", "n");
     for (size_t i = 0; i < report->series_count; i++) {
         const struct series *series = report->series[i];
         const struct distribution d = distribution_of(series->values, series->count);
         _cleanup_free_ char *scene = scene_text(series);
 
         if (d.count > 0)
-            fprintf(stream, "%-*s %-16s %-16s %10.6g %10.6g %10.6g %10.6g %10.6g %6zu\n", width,
-                series->contender, series->measure, scene, d.p50, d.p90, d.p99, d.p999, d.max,
-                d.count);
+            fprintf(stream, "%-*s %-*s %-*s %10.6g %10.6g %10.6g %10.6g %10.6g %6zu\n",
+                w.contender, series->contender, w.measure, series->measure, w.scene, scene, d.p50,
+                d.p90, d.p99, d.p999, d.max, d.count);
     }
 }
 

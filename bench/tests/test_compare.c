@@ -3,8 +3,9 @@
 
 #include <errno.h>
 
-#include "bench/compare.h"
+#include "bench/again.h"
 #include "reference/base/mem.h"
+#include "reference/base/strbuf.h"
 
 /* Samples that scatter by some percent, around the median given. */
 static void add(
@@ -126,11 +127,95 @@ static void test_others(void **state)
     report_release(&now);
 }
 
+/* The command that measures again picks what has regressed, as it was measured. */
+static void test_again_command(void **state)
+{
+    static const struct {
+        const char *bench;
+        const char *contender;
+        const char *measure;
+        const char *scene;
+        double x;
+        const char *words; /* joined by spaces */
+    } cases[] = {
+        {"launch", "linux", "launch_us", "", 0, "--only=linux --scenes=sequential"},
+        {"launch", "crun", "cpu_us", "", 0, "--only=crun --scenes=cost"},
+        {"launch", "linux", "launch_us", "nested", 1, "--only=linux --scenes=nested"},
+        {"launch", "crun", "lifecycle_us", "live", 1000,
+            "--only=crun,linux-rootfs --scenes=live --live=1000"},
+        {"launch", "runc", "lifecycles_per_second", "workers", 16,
+            "--only=runc --scenes=workers --workers=16"},
+        {"sim", "sim", "lifecycles_per_second", "live", 10, "--live=10"},
+        {"cgroupfs", "real", "mkdir_us", "", 0, "--only=mkdir"},
+        {"bpf", "with probes", "round_trip_cpu_ns", "", 0, "--only=round_trip_cpu"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct series series = {.contender = str_dup(cases[i].contender),
+            .measure = str_dup(cases[i].measure),
+            .scene = str_dup(cases[i].scene),
+            .x = cases[i].x};
+        struct difference item = {.before = &series, .now = &series, .regressed = true};
+        const struct comparison comparison = {.items = &item, .count = 1, .regressions = 1};
+        struct report now;
+
+        report_init(&now, cases[i].bench);
+        json_object_set_new(now.settings, "samples", json_integer(7));
+        json_object_set_new(now.settings, "rate", json_real(2.5));
+        json_object_set_new(now.settings, "docker", json_string("/run/d.sock"));
+        json_object_set_new(now.settings, "pin", json_array());
+        json_object_set_new(now.settings, "workers", json_pack("[i,i]", 1, 2));
+        _cleanup_strv_ char **argv = again_command(&comparison, &now, "out");
+        _cleanup_strbuf_ struct strbuf words = STRBUF_INIT;
+        for (size_t k = 0; argv[k]; k++)
+            strbuf_addf(&words, "%s%s", k ? " " : "", argv[k]);
+        _cleanup_free_ char *wanted =
+            str_printf("/proc/self/exe bench %s --samples=7 --rate=2.5 --docker=/run/d.sock "
+                       "--workers=1,2 %s --output=out",
+                cases[i].bench, cases[i].words);
+        assert_string_equal(strbuf_text(&words), wanted);
+        report_release(&now);
+        free(series.contender);
+        free(series.measure);
+        free(series.scene);
+    }
+}
+
+static void test_warnings(void **state)
+{
+    struct report before, now;
+    char **warnings;
+
+    (void)state;
+    report_init(&before, "sim");
+    report_init(&now, "sim");
+    json_object_set_new(before.environment, "kernel", json_string("6.1"));
+    json_object_set_new(now.environment, "kernel", json_string("6.1"));
+    json_object_set_new(before.environment, "load", json_string("1"));
+    json_object_set_new(now.environment, "load", json_string("9")); /* changes by itself */
+    assert_null(comparison_warnings(&before, &now));
+    assert_null(environment_difference(before.environment, now.environment));
+    json_object_set_new(now.environment, "kernel", json_string("6.18"));
+    json_object_set_new(before.environment, "cpus", json_integer(2));
+    json_object_set_new(before.settings, "runs", json_integer(5));
+    json_object_set_new(now.settings, "runs", json_integer(3));
+    warnings = comparison_warnings(&before, &now);
+    assert_int_equal(strv_length(warnings), 3);
+    assert_string_equal(warnings[0], "another environment: kernel was \"6.1\", is \"6.18\"");
+    assert_string_equal(warnings[1], "another environment: cpus was 2, is nothing");
+    assert_string_equal(warnings[2], "other settings: runs was 5, is 3");
+    assert_string_equal(environment_difference(before.environment, now.environment), "kernel");
+    strv_free(warnings);
+    report_release(&before);
+    report_release(&now);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdicts),
-        cmocka_unit_test(test_noise), cmocka_unit_test(test_replace),
-        cmocka_unit_test(test_others)};
+        cmocka_unit_test(test_noise), cmocka_unit_test(test_replace), cmocka_unit_test(test_others),
+        cmocka_unit_test(test_again_command), cmocka_unit_test(test_warnings)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,36 +8,15 @@
 #include <glob.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/report/report.h"
+#include "bench/tests/command.h"
 #include "reference/base/mem.h"
-#include "reference/base/strbuf.h"
 
 #define EXIT_SKIPPED 77
-#define BENCH SEATRIAL_PROGRAM " bench launch --quiet "
+#define LAUNCH BENCH "launch --quiet "
 #define SMALL "--samples 3 --warmup 0 --scenes sequential --only floor,linux "
-
-static char directory[] = "/tmp/seatrial-test-bench.XXXXXX";
-
-/* Runs a command of the shell; its words on stdout and stderr. */
-static int run(const char *command, char **ret_text)
-{
-    _cleanup_free_ char *line = str_printf("cd %s; { %s; } 2>&1", directory, command);
-    struct strbuf text = STRBUF_INIT;
-    char bytes[4096];
-    size_t length;
-    FILE *stream = popen(line, "r");
-
-    assert_non_null(stream);
-    while ((length = fread(bytes, 1, sizeof(bytes), stream)) > 0)
-        strbuf_add_bytes(&text, bytes, length);
-    *ret_text = strbuf_take(&text);
-    const int status = pclose(stream);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
 
 /* Nothing is there of a bench that runs no more; others may run beside this test. */
 static void assert_nothing_left(void)
@@ -59,35 +38,30 @@ static void assert_nothing_left(void)
     }
 }
 
-static void assert_says(const char *command, int status, const char *words)
+static void assert_clean(const char *command, int status, const char *words)
 {
-    _cleanup_free_ char *text = NULL;
-    const int seen = run(command, &text);
-
-    if (seen != status || !strstr(text, words))
-        fail_msg(
-            "%s: status %d instead of %d, and not \"%s\": %s", command, seen, status, words, text);
+    assert_says(command, status, words);
     assert_nothing_left();
 }
 
 static void test_result(void **state)
 {
     _cleanup_err_ struct err err = ERR_INIT;
-    _cleanup_free_ char *path = str_printf("%s/r.json", directory);
+    _cleanup_free_ char *path = path_in("r.json");
     struct report report;
 
     (void)state;
-    assert_says(
-        BENCH SMALL "--output r.json --markdown r.md --html r.html --svg charts", 0, "linux/floor");
+    assert_clean(LAUNCH SMALL "--output r.json --markdown r.md --html r.html --svg charts", 0,
+        "linux/floor");
     assert_int_equal(report_read(path, &report, &err), 0);
     assert_int_equal(report_find(&report, "floor", "launch_us", "", 0)->count, 3);
     assert_int_equal(report_find(&report, "linux", "lifecycle_us", "", 0)->count, 3);
     assert_int_equal(report_find(&report, "linux", "destroy_us", "", 0)->count, 3);
     assert_null(report.stopped);
     report_release(&report);
-    assert_says("test -s r.md && test -s r.html && ls charts", 0, "distribution-launch_us.svg");
-    assert_says(SEATRIAL_PROGRAM " bench compare r.json r.json", 0, "0 regressed");
-    assert_says(SEATRIAL_PROGRAM " bench report r.json", 0, "linux/floor");
+    assert_clean("test -s r.md && test -s r.html && ls charts", 0, "distribution-launch_us.svg");
+    assert_clean(BENCH "compare r.json r.json", 0, "0 regressed");
+    assert_clean(BENCH "report r.json", 0, "linux/floor");
 }
 
 static void test_bad_arguments(void **state)
@@ -106,9 +80,9 @@ static void test_bad_arguments(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        _cleanup_free_ char *command = str_printf("%s%s", BENCH, cases[i].arguments);
+        _cleanup_free_ char *command = str_printf("%s%s", LAUNCH, cases[i].arguments);
 
-        assert_says(command, 2, cases[i].words);
+        assert_clean(command, 2, cases[i].words);
     }
 }
 
@@ -117,8 +91,8 @@ static void test_not_root(void **state)
     (void)state;
     if (system("setpriv --version >/dev/null 2>&1") != 0)
         skip();
-    assert_says("chmod 755 . && setpriv --reuid 65534 --regid 65534 --clear-groups " BENCH SMALL, 2,
-        "need root");
+    assert_clean("chmod 755 . && setpriv --reuid 65534 --regid 65534 --clear-groups " LAUNCH SMALL,
+        2, "need root");
 }
 
 /* A contender fails in the middle: its cgroup takes no process any more. What was measured is told.
@@ -126,14 +100,14 @@ static void test_not_root(void **state)
 static void test_failure_in_mid_run(void **state)
 {
     _cleanup_err_ struct err err = ERR_INIT;
-    _cleanup_free_ char *path = str_printf("%s/f.json", directory);
+    _cleanup_free_ char *path = path_in("f.json");
     struct report report;
 
     (void)state;
-    assert_says("{ sleep 1; for d in /sys/fs/cgroup/pids/seatrial-bench-[0-9]*; do "
-                "echo 0 > $d/pids.max; done; } & " BENCH
-                "--samples 100000 --scenes sequential --only floor --output f.json; s=$?; wait; "
-                "exit $s",
+    assert_clean("{ sleep 1; for d in /sys/fs/cgroup/pids/seatrial-bench-[0-9]*; do "
+                 "echo 0 > $d/pids.max; done; } & " LAUNCH
+                 "--samples 100000 --scenes sequential --only floor --output f.json; s=$?; wait; "
+                 "exit $s",
         2, "floor: ");
     assert_int_equal(report_read(path, &report, &err), 0);
     assert_non_null(report.stopped);
@@ -143,13 +117,13 @@ static void test_failure_in_mid_run(void **state)
 static void test_interrupt(void **state)
 {
     _cleanup_err_ struct err err = ERR_INIT;
-    _cleanup_free_ char *path = str_printf("%s/i.json", directory);
+    _cleanup_free_ char *path = path_in("i.json");
     struct report report;
 
     (void)state;
-    assert_says("timeout --signal INT 2 " BENCH
-                "--samples 1000000 --warmup 0 --scenes sequential --only floor,linux-rootfs "
-                "--output i.json; test $? = 124",
+    assert_clean("timeout --signal INT 2 " LAUNCH
+                 "--samples 1000000 --warmup 0 --scenes sequential --only floor,linux-rootfs "
+                 "--output i.json; test $? = 124",
         0, "INCOMPLETE: interrupted by a signal");
     assert_int_equal(report_read(path, &report, &err), 0);
     assert_string_equal(report.stopped, "interrupted by a signal");
@@ -163,7 +137,7 @@ static void test_full_disk(void **state)
     (void)state;
     _cleanup_free_ char *text = NULL;
     const int status = run("mkdir full; unshare --mount sh -c 'mount -t tmpfs -o size=4k none full;"
-                           " head -c 4096 /dev/zero > full/fill; " BENCH SMALL
+                           " head -c 4096 /dev/zero > full/fill; " LAUNCH SMALL
                            "--output full/r.json; s=$?; ls full; exit $s'",
         &text);
     assert_int_equal(status, 2);
@@ -177,8 +151,8 @@ static void test_missing_runtime(void **state)
 {
     (void)state;
     if (access("/usr/bin/crun", X_OK) == 0)
-        assert_says("unshare --mount sh -c 'mount --bind /dev/null /usr/bin/crun && " BENCH
-                    "--samples 2 --warmup 0 --scenes sequential --only floor,crun'",
+        assert_clean("unshare --mount sh -c 'mount --bind /dev/null /usr/bin/crun && " LAUNCH
+                     "--samples 2 --warmup 0 --scenes sequential --only floor,crun'",
             0, "crun: crun is not installed");
 }
 
@@ -193,9 +167,8 @@ int main(void)
         printf("needs root and v1 cgroups\n");
         return EXIT_SKIPPED;
     }
-    if (!mkdtemp(directory))
+    if (!directory_make())
         return EXIT_FAILURE;
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    _cleanup_free_ char *command = str_printf("rm -rf %s", directory);
-    return system(command) != 0 ? EXIT_FAILURE : failed;
+    return directory_remove() ? failed : EXIT_FAILURE;
 }

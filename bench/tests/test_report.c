@@ -89,6 +89,8 @@ static void test_bad_json(void **state)
         const char *message;
     } cases[] = {
         {"{}", "not a result of `seatrial bench`"},
+        {"[]", "not a result of `seatrial bench`"},
+        {"{\"format\":\"seatrial-bench/2\"}", "written by another version"},
         {"{\"format\":\"seatrial-bench/1\",\"bench\":\"sim\"}", "series: expected an array"},
         {"{\"format\":\"seatrial-bench/1\",\"bench\":\"sim\",\"series\":[{}]}", "series[0]: "},
         {"{\"format\":\"seatrial-bench/1\",\"bench\":\"sim\",\"series\":[{\"contender\":\"a\","
@@ -115,7 +117,7 @@ static void test_no_file(void **state)
     struct report report;
 
     (void)state;
-    assert_int_equal(report_read("/nonexistent/x.json", &report, &err), -EINVAL);
+    assert_int_equal(report_read("/nonexistent/x.json", &report, &err), -ENOENT);
     assert_true(strstr(err_text(&err), "/nonexistent/x.json") != NULL);
 }
 
