@@ -197,6 +197,18 @@ static int read_report(int fd, pid_t *ret_pid, pid_t *ret_between, struct err *e
     return 1;
 }
 
+/* The helper, having ended, has told of the process in between, if there is one; but perhaps only
+ * after that one's child had reported. Unreaped it would keep the namespace's init from ending. */
+static pid_t late_between(int fd)
+{
+    char text[32];
+    ssize_t length = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
+    if (length <= 0 || text[0] != 'm')
+        return 0;
+    text[length] = '\0';
+    return (pid_t)strtol(text + 1, NULL, 10);
+}
+
 /* Learns the pid of a nested container's process; the helper's own process, and the one in between,
  * end meanwhile. */
 static int await_report(const struct spawn *spawn, pid_t helper, pid_t *ret_pid, struct err *err)
@@ -211,6 +223,8 @@ static int await_report(const struct spawn *spawn, pid_t helper, pid_t *ret_pid,
         return result;
     }
     reap(helper);
+    if (between == 0)
+        between = late_between(spawn->report);
     if (between > 0)
         reap(between);
     return 0;
