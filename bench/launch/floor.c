@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The floors: the shortest sequences of kernel calls we know for the same containers as the
- * launchers of the reference make: its v1 cgroups; an init in a session of its own that enters
- * them, makes the mounts (floor_root.c), starts the payload, reaps it and writes its status to a
- * file; stdio to files. Everything is removed again.
+ * launchers of the reference make: its v1 cgroups with the limits of a container of one CPU and
+ * 64 MiB; an init in a session of its own that enters them, makes the mounts (floor_root.c), starts
+ * the payload, reaps it and writes its status to a file; stdio to files; the files by which an agent
+ * that is started anew finds the container (floor_files.c). Everything is removed again.
  *
  * The init shares our memory (CLONE_VM, on a stack of its own): no page table is copied, and no
- * helper program is executed. It calls the kernel only.
+ * helper program is executed. It calls the kernel only. What is not there is what an agent does
+ * about a container while it runs: it listens to nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +24,7 @@
 #include <unistd.h>
 
 #include "bench/launch/contender.h"
+#include "bench/launch/floor_files.h"
 #include "bench/launch/floor_root.h"
 #include "reference/base/mem.h"
 
@@ -44,10 +47,10 @@ struct floor_box {
     const struct floor *floor;
     const struct container *container;
     struct floor_root *root; /* NULL: the host's */
+    struct floor_files *files;
     char *init_stack;
     char *payload_stack;
     char *errors;
-    char *status;
     char *cgroup; /* its name */
     char *tasks;
     const char *program;
@@ -102,7 +105,8 @@ static int init_start(void *arg)
     struct floor_box *box = arg;
     char text[16];
     int status = 0;
-    int file = open(box->status, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int file =
+        open(floor_files_status(box->files), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     int output = open(box->container->output, O_WRONLY | O_CLOEXEC);
     int errors = open(box->errors, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -159,7 +163,7 @@ static int floor_prepare(void *data, struct container *container, struct err *er
     box->floor = floor;
     box->container = container;
     box->errors = str_printf("%s/stderr", container->directory);
-    box->status = str_printf("%s/status", container->directory);
+    box->files = floor_files_new(container->directory, floor->kind->rooted);
     box->cgroup = str_printf("%s", strrchr(container->directory, '/') + 1);
     box->tasks = str_printf("%s/tasks", box->cgroup);
     box->program = floor->kind->rooted ? "/payload" : floor->world->payload;
@@ -168,7 +172,34 @@ static int floor_prepare(void *data, struct container *container, struct err *er
     if (!box->init_stack || !box->payload_stack)
         return err_set(err, -ENOMEM, "no memory for stacks");
     if (floor->kind->rooted)
-        box->root = floor_root_new(floor->world->rootfs, container->directory);
+        box->root =
+            floor_root_new(floor->world->rootfs, container->directory, floor->world->cgroup);
+    return 0;
+}
+
+/* By the files of the hierarchies in world_hierarchies. */
+static int limits_write(const struct floor *floor, const struct floor_box *box)
+{
+    static const struct {
+        const char *hierarchy;
+        const char *file;
+        const char *value;
+    } limits[] = {{"cpu", "cpu.shares", "1024"},
+        {"memory", "memory.soft_limit_in_bytes", "67108864"},
+        {"memory", "memory.limit_in_bytes", "67108864"}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(limits) * floor->kind->hierarchies; i++) {
+        const size_t k = i / ARRAY_SIZE(limits), which = i % ARRAY_SIZE(limits);
+        const size_t length = strlen(limits[which].value);
+        char path[64];
+
+        if (strcmp(world_hierarchies[k], limits[which].hierarchy) != 0)
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", box->cgroup, limits[which].file);
+        _cleanup_close_ int fd = openat(floor->roots[k], path, O_WRONLY | O_CLOEXEC);
+        if (fd < 0 || write(fd, limits[which].value, length) != (ssize_t)length)
+            return -1;
+    }
     return 0;
 }
 
@@ -181,12 +212,16 @@ static int floor_launch(void *data, struct container *container, struct err *err
         if (mkdirat(floor->roots[i], box->cgroup, 0755) < 0)
             return err_errno(err, -errno, "mkdir %s", box->cgroup);
     }
+    if (limits_write(floor, box) < 0 || floor_files_make(box->files) < 0)
+        return err_errno(err, -errno, "write limits and files");
     if (box->root && floor_root_make(box->root) < 0)
         return err_errno(err, -errno, "make the devices");
     box->failed = NULL;
     box->init = clone(init_start, box->init_stack + STACK_BYTES,
         CLONE_VM | SIGCHLD | floor->kind->namespaces, box);
-    return box->init < 0 ? err_errno(err, -errno, "clone") : 0;
+    if (box->init < 0)
+        return err_errno(err, -errno, "clone");
+    return floor_files_note(box->files, box->init) < 0 ? err_errno(err, -errno, "note the pid") : 0;
 }
 
 /* Reaps the init and removes what was made for the container. */
@@ -206,6 +241,7 @@ static int floor_gone(
     }
     if (box->root)
         floor_root_remove(box->root);
+    floor_files_remove(box->files);
     return 0;
 }
 
@@ -225,10 +261,9 @@ static void floor_release(void *data, struct container *container)
         munmap(box->init_stack, STACK_BYTES);
     if (box->payload_stack)
         munmap(box->payload_stack, STACK_BYTES);
-    unlink(box->status);
     floor_root_free(box->root);
+    floor_files_free(box->files);
     free(box->errors);
-    free(box->status);
     free(box->cgroup);
     free(box->tasks);
     free(box);

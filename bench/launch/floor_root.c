@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "bench/launch/world.h"
 #include "reference/base/mem.h"
 
 static const struct {
@@ -55,6 +57,8 @@ static const struct {
     {"proc/timer_stats", false}, {"sys/firmware", true}};
 
 struct floor_root {
+    char *cgroups[WORLD_HIERARCHIES];
+    char *cgroup_targets[WORLD_HIERARCHIES];
     char *rootfs;
     char *sandbox;
     char *devices;
@@ -62,7 +66,7 @@ struct floor_root {
     char *device_targets[ARRAY_SIZE(nodes)];
 };
 
-struct floor_root *floor_root_new(const char *rootfs, const char *directory)
+struct floor_root *floor_root_new(const char *rootfs, const char *directory, const char *cgroup)
 {
     struct floor_root *root = mem_alloc(sizeof(*root));
 
@@ -72,6 +76,11 @@ struct floor_root *floor_root_new(const char *rootfs, const char *directory)
     for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
         root->device_paths[i] = str_printf("%s/%s", root->devices, nodes[i].name);
         root->device_targets[i] = str_printf("dev/%s", nodes[i].name);
+    }
+    for (size_t i = 0; i < WORLD_HIERARCHIES; i++) {
+        root->cgroups[i] = str_printf("/sys/fs/cgroup/%s/%s/%s", world_hierarchies[i], cgroup,
+            strrchr(directory, '/') + 1);
+        root->cgroup_targets[i] = str_printf("sys/fs/cgroup/%s", world_hierarchies[i]);
     }
     return root;
 }
@@ -83,6 +92,10 @@ void floor_root_free(struct floor_root *root)
     for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
         free(root->device_paths[i]);
         free(root->device_targets[i]);
+    }
+    for (size_t i = 0; i < WORLD_HIERARCHIES; i++) {
+        free(root->cgroups[i]);
+        free(root->cgroup_targets[i]);
     }
     free(root->rootfs);
     free(root->sandbox);
@@ -152,6 +165,18 @@ static int devices_bind(const struct floor_root *root)
     return r;
 }
 
+static int cgroups_bind(const struct floor_root *root)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < WORLD_HIERARCHIES; i++) {
+        r = mkdir(root->cgroup_targets[i], 0755);
+        if (r == 0)
+            r = mount(root->cgroups[i], root->cgroup_targets[i], NULL, MS_BIND | MS_REC, NULL);
+    }
+    return r;
+}
+
 static int paths_mask(void)
 {
     int r = 0;
@@ -170,7 +195,7 @@ int floor_root_enter(const struct floor_root *root)
     if (mount(root->rootfs, root->rootfs, NULL, MS_BIND | MS_REC, NULL) < 0 ||
         chdir(root->rootfs) < 0 || file_systems_mount() < 0 || devices_bind(root) < 0 ||
         mount(root->sandbox, "mnt/mesos/sandbox", NULL, MS_BIND | MS_REC, NULL) < 0 ||
-        paths_mask() < 0)
+        cgroups_bind(root) < 0 || paths_mask() < 0)
         return -1;
     /* The old root on top of the new one, and off again with all below it. */
     if (syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0)

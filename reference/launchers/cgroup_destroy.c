@@ -23,7 +23,13 @@ struct cgroup_destroy *cgroup_destroy_new(const struct cgroup_destroy_kind *kind
     destroy->done = done;
     destroy->kill_delay_ns = GUARD_FIRST_NS;
     destroy->busy_delay_ns = 0;
+    destroy->empty = kind->plain;
     return destroy;
+}
+
+void cgroup_destroy_init(struct cgroup_destroy *destroy, pid_t init)
+{
+    destroy->init = init;
 }
 
 void cgroup_destroy_free(struct cgroup_destroy *destroy)
@@ -102,6 +108,13 @@ static bool is_gone(int result)
     return result == -ENOENT || result == -ENODEV;
 }
 
+void cgroup_destroy_await(struct cgroup_destroy *destroy, pid_t pid)
+{
+    if (!destroy->exits)
+        destroy->exits = exit_set_new(destroy->host, exits_seen, destroy);
+    exit_set_add(destroy->exits, pid);
+}
+
 int cgroup_destroy_kill(struct cgroup_destroy *destroy, char *const *paths, size_t *ret_count,
     struct err *err)
 {
@@ -120,9 +133,7 @@ int cgroup_destroy_kill(struct cgroup_destroy *destroy, char *const *paths, size
             if (pids[k] <= 0)
                 continue;
             (*ret_count)++;
-            if (!destroy->exits)
-                destroy->exits = exit_set_new(destroy->host, exits_seen, destroy);
-            exit_set_add(destroy->exits, pids[k]);
+            cgroup_destroy_await(destroy, pids[k]);
             result = host_signal(destroy->host, pids[k], SIGKILL, err);
             if (result < 0 && result != -ESRCH)
                 return result;
@@ -166,9 +177,19 @@ static int busy_delay(struct cgroup_destroy *destroy, uint64_t *ret_delay_ns, st
     return 0;
 }
 
+/* Without a look at what is in there: the kernel refuses when something is. */
+static bool remove_empty(struct cgroup_destroy *destroy)
+{
+    bool tried = destroy->empty;
+    destroy->empty = false;
+    return tried && cgroup_remove(destroy->fs, destroy->path, NULL) == 0;
+}
+
 /* One turn: kill what is there, remove when nobody is. 0: done; 1: another one after the delay. */
 static int turn_once(struct cgroup_destroy *destroy, uint64_t *ret_delay_ns, struct err *err)
 {
+    if (remove_empty(destroy))
+        return 0;
     int result = destroy->kind->kill(destroy, ret_delay_ns, err);
     if (result < 0 && !destroy->host->gone && !cgroup_exists(destroy->fs, destroy->path))
         return 0;

@@ -28,6 +28,7 @@ struct cgroup_destroy_kind {
     /* Delays between attempts at a busy removal: doubled up to the maximum. */
     uint64_t busy_delay_max_ns;
     unsigned busy_attempts_max; /* 0: bounded by the timeout only */
+    bool plain; /* a container's processes are in its cgroup itself, and usually nothing below it */
 };
 extern const struct cgroup_destroy_kind cgroup_destroy_v1;
 extern const struct cgroup_destroy_kind cgroup_destroy_v2;
@@ -45,8 +46,11 @@ struct cgroup_destroy {
     uint64_t busy_delay_ns;
     unsigned busy_attempts;
     char **paths; /* what the last turn listed; NULL: list again before removing */
+    pid_t init;   /* whose end is that of all processes: cgroup_destroy_init(); 0: none is */
+    bool empty;   /* perhaps: its removal is tried before it is looked into */
 
-    /* v1: the freezer */
+    /* v1: the init, then the freezer */
+    uint64_t init_deadline_ns; /* 0: it has not been killed yet */
     int freeze_phase;
     uint64_t freeze_deadline_ns;
     unsigned freeze_polls;
@@ -62,6 +66,9 @@ struct cgroup_destroy {
  */
 struct cgroup_destroy *cgroup_destroy_new(const struct cgroup_destroy_kind *kind, struct host *host,
     struct cgroup_fs *fs, const char *path, uint64_t timeout_ns, struct done done);
+/* Before the start: the init has a pid namespace of its own, so the kernel kills with it whatever is
+ * in there. */
+void cgroup_destroy_init(struct cgroup_destroy *destroy, pid_t init);
 void cgroup_destroy_start(struct cgroup_destroy *destroy);
 void cgroup_destroy_free(struct cgroup_destroy *destroy);
 
@@ -69,6 +76,8 @@ void cgroup_destroy_free(struct cgroup_destroy *destroy);
 void cgroup_destroy_wake(struct cgroup_destroy *destroy);
 /* The cgroup's descendants, children first, and itself. -ENOENT when it is gone. */
 int cgroup_destroy_list(struct cgroup_destroy *destroy, char ***ret_paths, struct err *err);
+/* Awaits the end of a process in `exits`. */
+void cgroup_destroy_await(struct cgroup_destroy *destroy, pid_t pid);
 /* SIGKILL to every process in the paths; awaits their ends in `exits`. Yields their number. */
 int cgroup_destroy_kill(struct cgroup_destroy *destroy, char *const *paths, size_t *ret_count,
     struct err *err);

@@ -28,15 +28,29 @@ static const char *or_null(const char *text)
     return text[0] ? text : NULL;
 }
 
-static int descriptors = -1;
+/* The names of our own descriptors as working directory, entered once: a plan may move /proc away
+ * (namespaces/pid does when a nested container shares its parent's), and where we are goes with it.
+ */
+static int before = -1; /* the working directory to return to; -1: we are there */
 
-/* The names of our own descriptors, opened once: a plan may move /proc away (namespaces/pid does
- * when a nested container shares its parent's), and what is open goes with it. */
-static int descriptors_open(void)
+static int names_enter(void)
 {
-    if (descriptors < 0)
-        descriptors = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return descriptors;
+    if (before >= 0)
+        return 0;
+    int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (here < 0 || chdir("/proc/self/fd") < 0)
+        return -1;
+    before = here;
+    return 0;
+}
+
+static void names_leave(void)
+{
+    if (before >= 0 && fchdir(before) < 0)
+        child_fail(errno, "return to the working directory");
+    if (before >= 0)
+        close(before);
+    before = -1;
 }
 
 /* mount(2) at what the descriptor is of: it takes only paths, and a path looked up again could lead
@@ -45,23 +59,8 @@ static int mount_at(
     int fd, const char *source, const char *type, unsigned long flags, const char *options)
 {
     char name[FD_NAME_BYTES];
-    int names = descriptors_open();
-    int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     snprintf(name, sizeof(name), "%d", fd);
-    int result = names < 0 || here < 0 ? -1 : fchdir(names);
-    if (result == 0) {
-        result = mount(source, name, type, flags, options);
-        int saved = errno;
-        if (fchdir(here) < 0)
-            child_fail(errno, "return to the working directory");
-        errno = saved;
-    }
-    if (here >= 0) {
-        int saved = errno;
-        close(here);
-        errno = saved;
-    }
-    return result;
+    return names_enter() < 0 ? -1 : mount(source, name, type, flags, options);
 }
 
 /* Opens the target, made when it is missing: like the source a directory or a file. A target that
@@ -112,6 +111,8 @@ void child_mount(const char *root, const char *const *entry)
     const unsigned long propagation = MS_SHARED | MS_SLAVE | MS_PRIVATE | MS_UNBINDABLE;
     const unsigned long settable = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
     unsigned long flags = flags_of(entry);
+    if (entry[MOUNT_TARGET][0] != '/')
+        names_leave();
     int fd = open_target(root, entry);
     /* A path that is bound to itself, to be read-only, and that this kernel does not have. */
     if (fd < 0 && errno == ENOENT && strcmp(entry[MOUNT_SOURCE], entry[MOUNT_TARGET]) == 0)
@@ -122,6 +123,9 @@ void child_mount(const char *root, const char *const *entry)
             or_null(entry[MOUNT_OPTIONS])) < 0)
         child_fail(errno, "mount %s at %s", entry[MOUNT_SOURCE], entry[MOUNT_TARGET]);
     close(fd);
+    const char *below = child_path_below(root, entry[MOUNT_TARGET]);
+    if (!below || strcmp(below, "/") == 0)
+        child_path_forget();
     if (flags & MS_BIND && flags & settable && !(flags & (MS_REMOUNT | propagation)))
         remount_bind(root, entry, flags);
 }
@@ -307,6 +311,8 @@ static void mask(const char *root, const char *path)
             return;
         path = joined;
     }
+    if (path[0] != '/')
+        names_leave();
     int fd = child_path_open(root, path, false);
     if (fd < 0) {
         if (errno != ENOENT && errno != ENOTDIR)
@@ -349,6 +355,7 @@ static void move(const char *root, const char *source, const char *target)
     }
     close(from);
     close(to);
+    child_path_forget();
 }
 
 static void make_directory(const char *root, const char *target, bool recursive)
@@ -373,6 +380,8 @@ void child_file_operations(const struct child_plan *plan)
     for (const char **operation = plan->file_operations; operation && *operation;
          operation += CHILD_FILE_STRINGS) {
         const char *kind = operation[FILE_KIND];
+        if (strcmp(kind, "mount") != 0)
+            names_leave();
         if (strcmp(kind, "symlink") == 0)
             make_symlink(root, operation[FILE_SOURCE], operation[FILE_TARGET]);
         else if (strcmp(kind, "mount") == 0)
@@ -383,7 +392,6 @@ void child_file_operations(const struct child_plan *plan)
             make_directory(root, operation[FILE_TARGET], operation[FILE_RECURSIVE][0] == '1');
     }
     /* Whoever is in the container could go from there to the host's processes. */
-    if (descriptors >= 0)
-        close(descriptors);
-    descriptors = -1;
+    names_leave();
+    child_path_forget();
 }

@@ -26,9 +26,35 @@ const char *child_path_below(const char *root, const char *path)
     return path[length] == '/' ? path + length : NULL;
 }
 
+/* The root that was opened last: a plan has one. */
+static char opened_root[PATH_BYTES];
+static int opened_fd = -1;
+
+void child_path_forget(void)
+{
+    if (opened_fd >= 0)
+        close(opened_fd);
+    opened_fd = -1;
+}
+
+static int open_root(const char *root)
+{
+    size_t size = strlen(root) + 1;
+    if (opened_fd >= 0 && strcmp(root, opened_root) == 0)
+        return opened_fd;
+    child_path_forget();
+    if (size > sizeof(opened_root)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(opened_root, root, size);
+    opened_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return opened_fd;
+}
+
 static int open_in_root(const char *root, const char *path, int flags)
 {
-    int base = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int base = open_root(root);
     if (base < 0)
         return -1;
     struct open_how how = {
@@ -38,9 +64,6 @@ static int open_in_root(const char *root, const char *path, int flags)
     int fd = (int)syscall(SYS_openat2, base, *path ? path : ".", &how, sizeof(how));
     if (fd < 0 && errno == ENOSYS) /* before 5.6 */
         fd = openat(base, *path ? path : ".", flags | O_CLOEXEC);
-    int saved = errno;
-    close(base);
-    errno = saved;
     return fd;
 }
 
@@ -103,11 +126,12 @@ static int make_parents(const char *root, const char *path, size_t start)
 
 int child_path_make(const char *root, const char *path, bool directory)
 {
-    size_t start = child_path_below(root, path) ? strlen(root) : 0;
-    if (make_parents(root, path, start) < 0)
-        return -1;
     const char *name;
     int parent = child_path_parent(root, path, &name);
+    if (parent < 0 && errno == ENOENT) {
+        size_t start = child_path_below(root, path) ? strlen(root) : 0;
+        parent = make_parents(root, path, start) < 0 ? -1 : child_path_parent(root, path, &name);
+    }
     if (parent < 0)
         return -1;
     int result;

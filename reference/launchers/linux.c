@@ -91,6 +91,8 @@ static void destroy_next(struct linux_record *record)
     _cleanup_free_ char *path = launcher_cgroup(launcher->root, record->id);
     record->operation = cgroup_destroy_new(launcher->v2 ? &cgroup_destroy_v2 : &cgroup_destroy_v1,
         launcher->base.host, fs, path, launcher->destroy_timeout_ns, DONE(hierarchy_done, record));
+    if (record->init)
+        cgroup_destroy_init(record->operation, record->pid);
     cgroup_destroy_start(record->operation);
 }
 

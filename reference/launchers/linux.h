@@ -26,6 +26,7 @@ struct linux_record {
     pid_t pid;                   /* of the init; 0: unknown (found by its cgroup only) */
     struct linux_record *parent; /* NULL: a root, or the parent is unknown */
     unsigned children;           /* records whose parent this is */
+    bool init;                   /* the pid is 1 in a pid namespace of the container's own */
     /* a destroy under way */
     struct cgroup_destroy *operation;
     struct cgroup_fs *const *next_fs; /* where to go on when the operation is done */

@@ -6,8 +6,13 @@
  * that is empty already takes none of this. In a hierarchy without freezer it is kill alone.
  *
  * The freezer is hierarchical: freezing the top freezes all below it.
+ *
+ * Where the init has a pid namespace of its own the kernel does better: SIGKILL to the init ends all
+ * that is in there, and lets nobody fork meanwhile. What is left then (it was put there from
+ * outside, or is frozen) goes the way of the freezer.
  */
 #include <errno.h>
+#include <signal.h>
 
 #include "reference/base/log.h"
 #include "reference/base/mem.h"
@@ -17,6 +22,7 @@
 #define FREEZER_STATE "freezer.state"
 #define FREEZE_TIMEOUT_NS (10 * NS_PER_SEC)
 #define FREEZE_POLL_NS (100 * NS_PER_MS)
+#define INIT_TIMEOUT_NS (100 * NS_PER_MS)
 #define FREEZE_QUICK_POLLS 8 /* at first: most freezers are at rest within microseconds */
 
 enum freeze_phase { FREEZE_IDLE, FREEZE_WAIT, FREEZE_KILLED, FREEZE_MISSED };
@@ -124,13 +130,59 @@ static int await_exits(struct cgroup_destroy *destroy, uint64_t *ret_delay_ns, s
     return result < 0 ? result : 1;
 }
 
+/* As long as the init is in the cgroup its number is not somebody else's; watched before that is
+ * looked at, the process which is signalled is the one that was seen. */
+static int kill_init(struct cgroup_destroy *destroy, uint64_t *ret_delay_ns, struct err *err)
+{
+    _cleanup_free_ pid_t *pids = NULL;
+    size_t count = 0;
+    bool inside = false;
+    cgroup_destroy_await(destroy, destroy->init);
+    int result = cgroup_read_pids(destroy->fs, destroy->path, "cgroup.procs", &pids, &count, err);
+    for (size_t i = 0; result == 0 && i < count; i++)
+        inside |= pids[i] == destroy->init;
+    if (inside)
+        result = host_signal(destroy->host, destroy->init, SIGKILL, err);
+    if (result == 0 && inside) {
+        destroy->empty = true;
+        *ret_delay_ns = INIT_TIMEOUT_NS;
+        destroy->init_deadline_ns = host_now_ns(destroy->host) + INIT_TIMEOUT_NS;
+        return 1;
+    }
+    destroy->init = 0;
+    exit_set_free(TAKE_PTR(destroy->exits));
+    if (result == -ESRCH || is_gone(result))
+        err_clear(err);
+    return result == -ESRCH || is_gone(result) ? 0 : result;
+}
+
+/* 0: it is dead, or did not die soon enough, or there is none: go on as if it were anybody. */
+static int kill_by_init(struct cgroup_destroy *destroy, uint64_t *ret_delay_ns, struct err *err)
+{
+    if (destroy->init == 0)
+        return 0;
+    if (destroy->init_deadline_ns == 0)
+        return kill_init(destroy, ret_delay_ns, err);
+    uint64_t now = host_now_ns(destroy->host);
+    if (exit_set_awaits(destroy->exits, destroy->init) && now < destroy->init_deadline_ns) {
+        *ret_delay_ns = destroy->init_deadline_ns - now;
+        return 1;
+    }
+    sometimes("processes outlive the init of their container's pid namespace");
+    destroy->init = 0;
+    return 0;
+}
+
 static int kill_v1(struct cgroup_destroy *destroy, uint64_t *ret_delay_ns, struct err *err)
 {
     if (destroy->freeze_phase == FREEZE_WAIT)
         return freeze(destroy, ret_delay_ns, err);
+    int result = kill_by_init(destroy, ret_delay_ns, err);
+    if (result != 0)
+        return result;
     size_t count = 0;
     size_t fresh = 0;
-    int result = population(destroy, &count, &fresh, err);
+    result = population(destroy, &count, &fresh, err);
     if (result < 0 || count == 0)
         return result;
     if (fresh == 0 && destroy->freeze_phase != FREEZE_MISSED)
@@ -158,4 +210,5 @@ const struct cgroup_destroy_kind cgroup_destroy_v1 = {
     .abandon = abandon_v1,
     .busy_delay_max_ns = 256 * NS_PER_MS,
     .busy_attempts_max = 0,
+    .plain = true,
 };

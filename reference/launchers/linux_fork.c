@@ -235,7 +235,8 @@ static int fork_into(struct linux_launcher *launcher, const char *id, struct pla
         *ret_gate = -1;
         return result;
     }
-    linux_record_add(launcher, id, *ret_pid);
+    struct linux_record *record = linux_record_add(launcher, id, *ret_pid);
+    record->init = (plan->clone_namespaces & NS_BIT(NS_PID)) != 0;
     return 0;
 }
 
