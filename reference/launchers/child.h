@@ -49,8 +49,8 @@ int child_path_open(const char *root, const char *path, bool no_follow);
 int child_path_parent(const char *root, const char *path, const char **ret_name);
 /* Makes it and what is missing above it: a directory, or an empty file. */
 int child_path_make(const char *root, const char *path, bool directory);
-/* What was mounted or renamed may be the root, or above it: the next path looks for it again. A root
- * that is looked for is kept open until then. */
+/* What was mounted or renamed may be the root, or above it: the next path looks for it again. Until
+ * then a root that was looked for is kept open. */
 void child_path_forget(void);
 /* The part of path below root ("/a" of "/root/a"); NULL when it is not below it. */
 const char *child_path_below(const char *root, const char *path);

@@ -7,9 +7,9 @@
  *
  * The freezer is hierarchical: freezing the top freezes all below it.
  *
- * Where the init has a pid namespace of its own the kernel does better: SIGKILL to the init ends all
- * that is in there, and lets nobody fork meanwhile. What is left then (it was put there from
- * outside, or is frozen) goes the way of the freezer.
+ * Where the init has a pid namespace of its own the kernel does better: SIGKILL to it ends all that
+ * is in there, and lets nobody fork meanwhile. What is left then (it was put there from outside, or
+ * is frozen) goes the way of the freezer.
  */
 #include <errno.h>
 #include <signal.h>
