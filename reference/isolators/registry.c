@@ -55,7 +55,7 @@ const size_t isolator_registry_count = ARRAY_SIZE(isolator_registry);
 /* What the one object for cgroups/ understands; it checks them against the hierarchies itself. */
 const char *const isolator_cgroup_names[] = {"cgroups/all", "cgroups/blkio", "cgroups/cpu",
     "cgroups/cpuset", "cgroups/devices", "cgroups/hugetlb", "cgroups/io", "cgroups/mem",
-    "cgroups/net_cls", "cgroups/net_prio", "cgroups/pids", NULL};
+    "cgroups/net_cls", "cgroups/net_prio", "cgroups/perf_event", "cgroups/pids", NULL};
 
 /* filesystem/linux brings these along (containerizer.md 2.4). */
 static const char *const implied_by_linux[] = {

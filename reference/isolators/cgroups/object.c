@@ -18,6 +18,7 @@ const struct cgroup_subsystem_name cgroup_subsystem_names[] = {
     {"cgroups/devices", {&cgroup_devices_v1_ops, NULL}, {&cgroup_devices_v2_ops, NULL}},
     {"cgroups/blkio", {&cgroup_blkio_ops, NULL}, {NULL}},
     {"cgroups/io", {NULL}, {&cgroup_io_ops, NULL}},
+    {"cgroups/perf_event", {&cgroup_perf_event_ops, NULL}, {&cgroup_perf_event_ops, NULL}},
     {NULL, {NULL}, {NULL}},
 };
 

@@ -108,6 +108,7 @@ extern const struct cgroup_subsystem_ops cgroup_blkio_ops;
 extern const struct cgroup_subsystem_ops cgroup_net_cls_ops;
 extern const struct cgroup_subsystem_ops cgroup_net_prio_ops;
 extern const struct cgroup_subsystem_ops cgroup_io_ops;
+extern const struct cgroup_subsystem_ops cgroup_perf_event_ops;
 extern const struct cgroup_subsystem_ops cgroup_core_v2_ops;
 
 /* The container reached a limit: completes its watch, or keeps it for the one to come. Takes

@@ -345,7 +345,7 @@ bool kernel_has(enum capability capability, const char **ret_reason)
     static const uint64_t root_only = NEED(CAPABILITY_ROOT) | NEED(CAPABILITY_IMAGES) |
                                       NEED(CAPABILITY_LINUX_LAUNCHER) |
                                       NEED(CAPABILITY_NAMESPACES) | NEED(CAPABILITY_MOUNTS) |
-                                      NEED(CAPABILITY_CNI) |
+                                      NEED(CAPABILITY_CNI) | NEED(CAPABILITY_PERF) |
                                       NEED(CAPABILITY_CGROUPS_V1) | NEED(CAPABILITY_CGROUPS_V2) |
                                       NEED(CAPABILITY_CGROUPS_HYBRID);
     static const uint64_t on_cgroups = NEED(CAPABILITY_LINUX_LAUNCHER) |
@@ -363,6 +363,8 @@ bool kernel_has(enum capability capability, const char **ret_reason)
     else if (capability == CAPABILITY_CNI && (access("/usr/lib/cni/ptp", X_OK) < 0 ||
                                                  access("/usr/sbin/ip", X_OK) < 0))
         *ret_reason = "containernetworking-plugins or iproute2 is not installed";
+    else if (capability == CAPABILITY_PERF && access("/usr/bin/perf", X_OK) < 0)
+        *ret_reason = "perf is not installed";
     return !*ret_reason;
 }
 

@@ -166,6 +166,8 @@ char *machine_lacks(const struct node *agent)
         return NULL;
     for (size_t i = 0; i < count; i++) {
         const char *controller = controller_of(isolators[i]->text, v2);
+        if (v2 && strcmp(isolators[i]->text, "cgroups/perf_event") == 0 && has_v1("perf_event"))
+            return str_dup("needs perf_event in cgroups v2, but a hierarchy of v1 has it");
         if (controller && !(v2 ? has_v2(controller)
                                : has_v1(controller) || can_mount_v1(controller)))
             return str_printf("needs the controller %s of cgroups %s, which the machine has not",

@@ -14,6 +14,7 @@
 #include "fakes/sim_cni.h"
 #include "fakes/sim_host.h"
 #include "fakes/sim_loop.h"
+#include "fakes/sim_perf.h"
 #include "fakes/sim_volumes.h"
 #include "fakes/sim_world.h"
 #include "fakes/sim_xfs.h"
@@ -428,6 +429,8 @@ static int sim_world_new(
         sim_xfs_install(world->observer);
     if (machine_has_isolator(options->agent, "docker/volume"))
         sim_volumes_install(world->observer, VOLUME_CLIENT);
+    if (machine_has_isolator(options->agent, "cgroups/perf_event"))
+        sim_perf_install(world->observer);
     sim_host_gpus(world->observer,
         (unsigned)node_number(node_get(options->agent, "kernel"), "gpus", 0));
     world->observer_pid = sim_host_process(world->observer)->pid;

@@ -26,6 +26,7 @@ enum capability {
     CAPABILITY_NETWORK,
     CAPABILITY_XFS, /* the work directory on XFS with project quotas */
     CAPABILITY_CNI, /* CNI plugins at Debian's place */
+    CAPABILITY_PERF,
     CAPABILITY_SIMULATION, /* nothing but the simulated kernel will do */
     CAPABILITY_COUNT
 };
