@@ -134,6 +134,9 @@ static bool read_once(struct replay_world *world, const struct replay_op *op,
         return false;
     }
     outcome->result = slurp(open, out);
+    struct cgroup_node node = cgroup_open_node(open);
+    if (out->length)
+        replay_inotify(world, &node, IN_ACCESS);
     close_after(world, open, false);
     return outcome->result == 0;
 }
@@ -346,6 +349,9 @@ static int list_directory(struct replay_world *world, const struct replay_op *op
     int result = replay_node(world, replay_text(op, "path"), &caller, ret_node);
     if (!result)
         result = cgroup_node_list(ret_node, &caller, list_one, listing);
+    static const uint32_t events[] = {IN_OPEN, IN_ACCESS, IN_CLOSE_NOWRITE};
+    for (size_t i = 0; i < ARRAY_SIZE(events) && !result; i++)
+        replay_inotify(world, ret_node, events[i] | IN_ISDIR);
     if (!result && listing->names)
         qsort(listing->names, strv_length(listing->names), sizeof(char *), compare_names);
     return result;

@@ -116,8 +116,9 @@ void replay_inotify(struct replay_world *world, const struct cgroup_node *node, 
         if (at->kind == HANDLE_INOTIFY && at->watched_cgroup == node->cgroup &&
             at->watched_file == node->file)
             queue_event(at, mask, "");
-    if (node->file)
-        replay_inotify_name(world, node->cgroup, node->file->name, mask);
+    struct cgroup *above = node->file ? node->cgroup : cgroup_parent(node->cgroup);
+    if (above)
+        replay_inotify_name(world, above, cgroup_node_name(node), mask);
 }
 
 static void server_event(void *arg, const struct cgroup_event *event)
@@ -182,13 +183,19 @@ static struct replay_handle *handle_by_fd(const struct replay_world *world, int 
     return at;
 }
 
+/* The recorder's standard streams are open, but neither eventfds nor control files. */
+static int foreign_fd(int fd)
+{
+    return fd >= STDIN_FILENO && fd <= STDERR_FILENO ? -EINVAL : -EBADF;
+}
+
 static int resolve_eventfd(void *arg, const struct cgroup_caller *caller, int fd,
     cgroup_notify_fn *ret_fn, void **ret_fn_arg)
 {
     struct replay_handle *handle = handle_by_fd(arg, fd);
     (void)caller;
     if (!handle)
-        return -EBADF;
+        return foreign_fd(fd);
     if (handle->kind != HANDLE_EVENTFD)
         return -EINVAL;
     *ret_fn = eventfd_signal;
@@ -202,7 +209,7 @@ static int resolve_control(
     struct replay_handle *handle = handle_by_fd(arg, fd);
     (void)caller;
     if (!handle)
-        return -EBADF;
+        return foreign_fd(fd);
     if (handle->kind != HANDLE_FILE || !handle->open)
         return handle->kind == HANDLE_FILE ? -EBADF : -EINVAL;
     *ret_node = cgroup_open_node(handle->open);

@@ -37,6 +37,12 @@ static struct name_lookup lookup(
     return lookup;
 }
 
+/* The root, or the directory itself or its parent: no name that one could make or remove. */
+static bool is_special(const char *name)
+{
+    return !*name || !strcmp(name, ".") || !strcmp(name, "..");
+}
+
 static void run_mkdir(
     struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
 {
@@ -44,9 +50,9 @@ static void run_mkdir(
     mode_t mode =
         replay_has(op, "mode") ? (mode_t)strtoul(replay_text(op, "mode"), NULL, 8) : 0755;
     if (!at.result)
-        at.result = *at.name ? cgroup_node_mkdir(at.parent, at.name, mode & ~(mode_t)UMASK,
-                                   &at.caller)
-                             : -EEXIST;
+        at.result = is_special(at.name) ? -EEXIST
+                                        : cgroup_node_mkdir(at.parent, at.name,
+                                              mode & ~(mode_t)UMASK, &at.caller);
     if (!at.result)
         replay_inotify_name(world, at.parent, at.name, IN_CREATE | IN_ISDIR);
     outcome->result = at.result;
@@ -60,8 +66,8 @@ static void run_rmdir(
     if (!at.result) {
         if (!*at.name)
             at.result = -EBUSY;
-        else if (!strcmp(at.name, "."))
-            at.result = -EINVAL;
+        else if (is_special(at.name))
+            at.result = at.name[1] ? -ENOTEMPTY : -EINVAL;
         else
             at.result = cgroup_node_rmdir(at.parent, at.name, &at.caller);
     }
@@ -87,7 +93,8 @@ static void run_unlink(
 {
     struct name_lookup at = lookup(world, op, replay_text(op, "path"));
     if (!at.result)
-        at.result = *at.name ? cgroup_node_unlink(at.parent, at.name, &at.caller) : -EISDIR;
+        at.result = is_special(at.name) ? -EISDIR
+                                        : cgroup_node_unlink(at.parent, at.name, &at.caller);
     outcome->result = at.result;
     free(at.path);
 }
@@ -98,7 +105,7 @@ static int refuse(const struct name_lookup *at, int refusal)
     struct cgroup_node node;
     if (at->result)
         return at->result;
-    if (!*at->name || cgroup_node_child(at->parent, at->name, &node) == 0)
+    if (is_special(at->name) || cgroup_node_child(at->parent, at->name, &node) == 0)
         return -EEXIST;
     int result = cgroup_node_access(
         &(struct cgroup_node){at->parent, NULL}, W_OK | X_OK, &at->caller);
@@ -160,7 +167,7 @@ static void run_rename(
     /* What the system call refuses whatever the paths are. */
     const unsigned both = RENAME_NOREPLACE | RENAME_EXCHANGE;
     int result = (flags & both) == both ? -EINVAL : from.result ? from.result : to.result;
-    if (!result && (!*from.name || !*to.name))
+    if (!result && (is_special(from.name) || is_special(to.name)))
         result = -EBUSY;
     if (!result)
         result =
@@ -302,9 +309,9 @@ static void run_access(
 static void run_exists(
     struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
 {
-    struct cgroup_caller caller;
     struct cgroup_node node;
-    find_node(world, op, outcome, &caller, &node);
+    /* access(2) asks for the real user, which is always the recorder's own. */
+    outcome->result = replay_node(world, replay_text(op, "path"), &world->root, &node);
 }
 
 static void run_stat(

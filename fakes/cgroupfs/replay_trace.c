@@ -133,6 +133,23 @@ static int parse_op(struct replay_op *op, const json_t *line, unsigned number, c
     return 0;
 }
 
+/* The recorder writes each byte beyond ASCII as the character of that number; as UTF-8 those are
+ * two bytes, the first of which tells the upper two bits. */
+static void bytes_of_characters(json_t *string)
+{
+    const char *text = json_string_value(string);
+    size_t length = json_string_length(string), used = 0;
+    _cleanup_free_ char *bytes = mem_alloc(length + 1);
+    for (size_t i = 0; i < length; i++) {
+        unsigned char lead = (unsigned char)text[i];
+        bool pair = (lead == 0xc2 || lead == 0xc3) && i + 1 < length;
+        bytes[used++] = pair ? (char)(lead << 6 | ((unsigned char)text[i + 1] & 0x3f)) : text[i];
+        i += pair;
+    }
+    if (used < length)
+        json_string_setn_nocheck(string, bytes, used);
+}
+
 static int parse_line(struct replay_trace *trace, const char *text, size_t length,
     unsigned number, const char *path, struct err *err)
 {
@@ -154,6 +171,11 @@ static int parse_line(struct replay_trace *trace, const char *text, size_t lengt
     size_t capacity = trace->count;
     if ((capacity & (capacity - 1)) == 0)
         trace->ops = mem_realloc(trace->ops, (capacity ? 2 * capacity : 1) * sizeof(*trace->ops));
+    const char *key;
+    json_t *value;
+    json_object_foreach(line, key, value)
+        if (json_is_string(value))
+            bytes_of_characters(value);
     struct replay_op *slot = &trace->ops[trace->count];
     *slot = (struct replay_op){0};
     int result = parse_op(slot, line, number, path, err);

@@ -25,7 +25,8 @@ static const struct build {
     const char *options;
 } builds[] = {
     {"6.18.", "-fc-", "6.18",
-        "no-uclamp,rt-group,bfq,shown-ram,kernel-memory,without=net_cls+net_prio+rdma+misc"},
+        "no-uclamp,rt-group,bfq,shown-ram,kernel-memory,cpus-max=256,"
+        "without=net_cls+net_prio+rdma+misc"},
     {"6.1.", NULL, "6.1", ""},
     {"6.12.", NULL, "6.12", ""},
     {"6.18.", NULL, "6.18", ""},
@@ -269,6 +270,8 @@ int replay_parent(const struct replay_world *world, const char *recorded,
     *ret_path = NULL;
     if (!replay_path(world, recorded, &root, ret_path))
         return -ENOENT;
+    for (char *end = *ret_path + strlen(*ret_path); end > *ret_path && end[-1] == '/';)
+        *--end = '\0';
     char *slash = strrchr(*ret_path, '/');
     *ret_name = slash ? slash + 1 : *ret_path;
     _cleanup_free_ char *parent =

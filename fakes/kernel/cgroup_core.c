@@ -230,6 +230,12 @@ static int release_agent_write(const struct cgroup_io *io, char *text)
 
 #define CORE_FIELD(member) ((intptr_t)offsetof(struct cgroup, member))
 
+static size_t path_write_max(const struct kernel_profile *profile)
+{
+    (void)profile;
+    return PATH_MAX - 1;
+}
+
 static const struct cgroup_file files[] = {
     {"cgroup.type", ON_CHILD, FILE_V2, 0644, type_read, type_write, NULL, 0, 0},
     {"cgroup.procs", ON_BOTH, FILE_V2 | FILE_DELEGATABLE | FILE_PIDS, 0644, cgroup_procs_print,
@@ -259,7 +265,7 @@ static const struct cgroup_file files[] = {
         CORE_FIELD(clone_children), 0},
     {"cgroup.sane_behavior", ON_ROOT, FILE_V1, 0444, sane_behavior_read, NULL, NULL, 0, 0},
     {"release_agent", ON_ROOT, FILE_V1, 0644, release_agent_read, release_agent_write, NULL, 0,
-        PATH_MAX - 1},
+        path_write_max},
 };
 const struct cgroup_file *const cgroup_events_file = &files[5];
 

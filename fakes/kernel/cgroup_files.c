@@ -162,6 +162,11 @@ int cgroup_walk(struct cgroup_root *root, const char *path, const struct cgroup_
         }
         if (!cgroup_permitted(caller, at->mode, at->uid, at->gid, X_OK))
             return -EACCES;
+        if (length == 2 && !strncmp(path, "..", 2)) {
+            at = at->parent ? at->parent : at;
+            path += length + (path[length] == '/');
+            continue;
+        }
         struct cgroup *child = cgroup_child_find(at, path, length);
         if (!child) {
             const struct cgroup_file_slot *slot = cgroup_slot_find(root, path, length);
@@ -191,7 +196,8 @@ static bool delegation_forbids(const struct cgroup_io *io)
 
 int cgroup_slot_write(const struct cgroup_io *io, const char *data, size_t length)
 {
-    size_t most = io->file->write_max ? io->file->write_max : CGROUP_WRITE_MAX;
+    size_t most = io->file->write_max ? io->file->write_max(cgroup_profile(io->cgroup))
+                                       : CGROUP_WRITE_MAX;
     if (length == 0)
         return 0;
     if (length > most)

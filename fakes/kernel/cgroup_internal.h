@@ -58,7 +58,7 @@ struct cgroup_file {
     /* Whether the build has it; NULL: always. */
     bool (*available)(const struct kernel_profile *profile);
     intptr_t argument;  /* for functions that serve several rows */
-    size_t write_max;   /* 0 = CGROUP_WRITE_MAX */
+    size_t (*write_max)(const struct kernel_profile *profile); /* NULL: CGROUP_WRITE_MAX */
 };
 
 /* State of a controller in a cgroup; the first member of each controller's own struct. */

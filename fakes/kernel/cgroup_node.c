@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/xattr.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -124,6 +126,11 @@ int cgroup_node_lookup(struct cgroup_root *root, const char *path,
     }
     if (!cgroup_permitted(caller, directory->mode, directory->uid, directory->gid, X_OK))
         return -EACCES;
+    if (!strcmp(name, "..")) {
+        *ret_node =
+            (struct cgroup_node){directory->parent ? directory->parent : directory, NULL};
+        return 0;
+    }
     return cgroup_node_child(directory, name, ret_node);
 }
 
@@ -459,9 +466,19 @@ static struct cgroup_xattr **xattr_find(struct cgroup_attributes *attributes, co
     return at;
 }
 
+/* A file capability must have the shape of linux/capability.h, of revision 2 or 3. */
+static bool capability_valid(const unsigned char *value, size_t length)
+{
+    unsigned revision = length > 3 ? (unsigned)value[3] << VFS_CAP_REVISION_SHIFT : 0;
+    return (length == XATTR_CAPS_SZ_2 && revision == VFS_CAP_REVISION_2) ||
+           (length == XATTR_CAPS_SZ_3 && revision == VFS_CAP_REVISION_3);
+}
+
 int cgroup_node_xattr_set(const struct cgroup_node *node, const char *name, const void *value,
     size_t length, int flags, const struct cgroup_caller *caller)
 {
+    if (!strcmp(name, XATTR_NAME_CAPS) && length && !capability_valid(value, length))
+        return -EINVAL;
     int result = xattr_allowed(node, name, W_OK, caller);
     if (result)
         return result;

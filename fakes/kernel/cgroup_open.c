@@ -16,8 +16,8 @@
 static void open_raised(struct cgroup_listener *listener, bool removed)
 {
     struct cgroup_open *open = container_of(listener, struct cgroup_open, listener);
-    (void)removed;
     open->event = true;
+    open->released |= removed && open->slot && open->slot->file->flags & FILE_PRESSURE;
     if (open->wakeup)
         open->wakeup(open->wakeup_arg);
 }
@@ -90,7 +90,7 @@ void cgroup_open_set_wakeup(struct cgroup_open *open, void (*fn)(void *arg), voi
 static bool open_gone(const struct cgroup_open *open)
 {
     const struct cgroup *cgroup = open->node.cgroup;
-    if (cgroup->dead)
+    if (cgroup->dead || open->released)
         return true;
     if (!open->slot)
         return false;
@@ -203,6 +203,9 @@ int64_t cgroup_open_seek(struct cgroup_open *open, int64_t offset, int whence)
 {
     if (open->node.file && cgroup_since(open->node.cgroup, KERNEL_6_12) && open_gone(open))
         return -ENODEV;
+    /* Files have no size, so there is neither data nor a hole anywhere. */
+    if (open->node.file && (whence == SEEK_DATA || whence == SEEK_HOLE))
+        return -ENXIO;
     if (whence == SEEK_CUR)
         offset += open->offset;
     else if (whence != SEEK_SET && whence != SEEK_END)

@@ -18,6 +18,7 @@ struct cgroup_open {
     uint64_t read_offset; /* where the buffered content is read on */
     struct strbuf content;
     bool generated;
+    bool released; /* hidden by cgroup.pressure: it stays shut even when the file comes back */
     bool event; /* something happened since the content was made */
     void (*wakeup)(void *arg);
     void *wakeup_arg;

@@ -9,12 +9,20 @@
 
 #include "reference/base/strbuf.h"
 
+/* The kernel's table is Latin-1, where a no-break space counts. */
+#define NO_BREAK_SPACE 0xa0
+
+bool text_is_space(char c)
+{
+    return isspace((unsigned char)c) || (unsigned char)c == NO_BREAK_SPACE;
+}
+
 char *text_strip(char *text)
 {
-    while (isspace((unsigned char)*text))
+    while (text_is_space(*text))
         text++;
     size_t length = strlen(text);
-    while (length && isspace((unsigned char)text[length - 1]))
+    while (length && text_is_space(text[length - 1]))
         length--;
     text[length] = '\0';
     return text;
@@ -144,7 +152,7 @@ int text_pages(const char *text, const char *unlimited, uint64_t *ret_pages)
 
 const char *text_skip_spaces(const char *text)
 {
-    while (isspace((unsigned char)*text))
+    while (text_is_space(*text))
         text++;
     return text;
 }
@@ -171,7 +179,7 @@ const char *text_scan_word(const char *text, unsigned max, unsigned *ret_length)
 {
     text = text_skip_spaces(text);
     unsigned length = 0;
-    while (length < max && text[length] && !isspace((unsigned char)text[length]))
+    while (length < max && text[length] && !text_is_space(text[length]))
         length++;
     *ret_length = length;
     return length ? text : NULL;
@@ -187,6 +195,32 @@ char *text_next_item(char **text)
         *space = '\0';
     *text = space ? space + 1 : NULL;
     return item;
+}
+
+/* sscanf("%lld.%lld") takes a sign on both sides of the point; the latter's is an error. */
+int text_hundredths(const char *text, int64_t *ret_hundredths)
+{
+    text = text_skip_spaces(text);
+    bool negative = *text == '-';
+    uint64_t whole = 0, part = 0;
+    const char *end = isdigit((unsigned char)text[negative])
+                          ? text_scan_u64(text + negative, &whole)
+                          : NULL;
+    if (!end)
+        return -EINVAL;
+    unsigned digits = 0;
+    if (*end == '.') {
+        const char *start = text_skip_spaces(end + 1);
+        if (*start == '-' && text_scan_u64(start + 1, &part) && part)
+            return -EINVAL;
+        const char *after = text_scan_u64(end + 1, &part);
+        digits = after ? (unsigned)(after - end - 1) : 0;
+    }
+    for (; digits > 3; digits--)
+        part /= 10;
+    part = digits == 3 ? (part + 5) / 10 : digits == 1 ? part * 10 : part;
+    *ret_hundredths = (negative ? -(int64_t)whole : (int64_t)whole) * 100 + (int64_t)part;
+    return 0;
 }
 
 void print_u64(struct strbuf *out, uint64_t value)

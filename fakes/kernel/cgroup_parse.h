@@ -13,6 +13,8 @@ struct strbuf;
 #define PAGE_BYTES UINT64_C(4096)
 #define PAGES_MAX (UINT64_C(0x7fffffffffffffff) / PAGE_BYTES) /* a page counter's "no limit" */
 
+/* As the kernel's isspace(). */
+bool text_is_space(char c);
 /* Cuts white space off both ends, in place. */
 char *text_strip(char *text);
 /* Base 0, one trailing newline allowed, nothing else around it. -EINVAL, -ERANGE. */
@@ -36,6 +38,9 @@ const char *text_skip_spaces(const char *text);
 const char *text_scan_word(const char *text, unsigned max, unsigned *ret_length);
 /* The next space-separated item, which may be empty, cut off in place; NULL at the end. */
 char *text_next_item(char **text);
+/* As the kernel's cgroup_parse_float() with two decimals, in hundredths: more are rounded, and what
+ * follows is not looked at. -EINVAL. */
+int text_hundredths(const char *text, int64_t *ret_hundredths);
 
 void print_u64(struct strbuf *out, uint64_t value);
 void print_line_u64(struct strbuf *out, uint64_t value);       /* "value\n" */

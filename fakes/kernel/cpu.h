@@ -5,5 +5,5 @@
 struct cgroup_css;
 struct strbuf;
 
-void cpu_stat_print(const struct cgroup_css *css, struct strbuf *out);       /* nr_periods … */
+void cpu_stat_print(struct cgroup_css *css, struct strbuf *out);             /* nr_periods … */
 void cpu_stat_local_print(const struct cgroup_css *css, struct strbuf *out); /* throttled_usec */

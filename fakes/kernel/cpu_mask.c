@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <strings.h>
 
+#include "fakes/kernel/cgroup_parse.h"
 #include "reference/base/strbuf.h"
 
 #define WORDS (CPU_MASK_BITS / 64)
@@ -111,7 +112,7 @@ static int number_behind(const char **text, char mark, unsigned limit, uint64_t 
 
 static bool region_ends(char c)
 {
-    return c == '\0' || c == ',' || isspace((unsigned char)c);
+    return c == '\0' || c == ',' || text_is_space(c);
 }
 
 static int parse_region(const char **text, unsigned limit, struct region *region)

@@ -55,6 +55,9 @@ static inline bool cpuset_has(const struct cpuset_css *set, enum cpuset_flag fla
 
 /* The text of cpuset.cpus or cpuset.mems: -EACCES on the root, and the parser's errors. */
 int cpuset_parse(const struct cgroup_io *io, char *text, bool mems, struct cpu_mask *ret_mask);
+/* How long a list of CPUs or nodes may be (kernel/cgroup/cpuset.c: 100U + 6 * NR_CPUS). */
+size_t cpuset_cpus_write_max(const struct kernel_profile *profile);
+size_t cpuset_mems_write_max(const struct kernel_profile *profile);
 /* Processes may not lose their last CPU or node: -ENOSPC. */
 int cpuset_keeps_room(const struct cpuset_css *set, const struct cpuset_css *trial);
 int cpuset_v1_validate(const struct cpuset_css *set, const struct cpuset_css *trial);

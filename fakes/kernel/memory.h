@@ -56,7 +56,7 @@ struct memory_css {
     bool oom_kill_disable;
     bool under_oom;
     uint8_t swappiness;
-    uint8_t move_charge;
+    uint64_t move_charge;
     struct list charges;    /* struct memory_charge.node */
     struct list listeners;  /* struct memory_event.node: v1 registrations */
     struct list waiters;    /* struct oom_waiter.node */
@@ -118,6 +118,8 @@ void memory_event_count(struct memory_css *memory, enum memory_event_kind kind);
 void memory_swap_event(struct memory_css *memory, enum swap_event_kind kind);
 /* v2: memory.max below the usage reclaims, then kills. */
 void memory_enforce_max(struct memory_css *memory);
+/* v1: the cgroup, or one above it, waits for memory with the killer disabled. */
+bool memory_is_under_oom(const struct memory_css *memory);
 /* The limit grew or the killer was enabled: those who wait under OOM try again. */
 void memory_oom_recover(struct memory_css *memory);
 

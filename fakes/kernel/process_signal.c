@@ -14,6 +14,11 @@
     (SIGNAL_BIT(SIGCHLD) | SIGNAL_BIT(SIGURG) | SIGNAL_BIT(SIGWINCH) | SIGNAL_BIT(SIGCONT))
 #define SIGNALS_STOPPING                                                                           \
     (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
+/* Their default is a core dump, which wants the process itself. */
+#define SIGNALS_DUMPING                                                                            \
+    (SIGNAL_BIT(SIGQUIT) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGABRT) |        \
+        SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGSYS) |       \
+        SIGNAL_BIT(SIGXCPU) | SIGNAL_BIT(SIGXFSZ))
 /* What only the kernel decides about. */
 #define SIGNALS_FORCED (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
 
@@ -58,6 +63,16 @@ static bool process_ignores(const struct process *process, uint64_t bit, bool fr
      * SIGSTOP. */
     return process->namespaces[NS_PID]->init == process &&
            ((bit & SIGNALS_FORCED) == 0 || !from_outside);
+}
+
+/* The sender ends it, as with SIGKILL, so a frozen process dies too (kernel/signal.c,
+ * complete_signal): of SIGKILL, and unless it is stopped of whatever ends it by default. */
+static bool process_ended_by(const struct process *process, uint64_t bit)
+{
+    if (bit == SIGNAL_BIT(SIGKILL))
+        return true;
+    return process->state == PROCESS_RUNNING && !process->ending &&
+           (bit & (process->handled_signals | SIGNALS_STOPPING | SIGNALS_DUMPING)) == 0;
 }
 
 static void process_stop(struct process *process)
@@ -129,7 +144,7 @@ static int process_send(struct process *process, int signal, bool from_outside)
         process->pending_signals &= ~SIGNAL_BIT(SIGCONT);
     if (process->state == PROCESS_ZOMBIE || process_ignores(process, bit, from_outside))
         return 0;
-    if (signal == SIGKILL ? process_killable(process) : process_runnable(process)) {
+    if (process_ended_by(process, bit) ? process_killable(process) : process_runnable(process)) {
         process_act(process, signal);
         return 0;
     }

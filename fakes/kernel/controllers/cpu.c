@@ -36,6 +36,9 @@ struct cpu_css {
     uint64_t burst_ns;
     uint64_t periods;
     uint64_t throttled;
+    uint64_t timer_ns;     /* since when the idle periods below are due */
+    unsigned idle_periods; /* that the period timer will still count */
+    bool timer_idle;       /* it has found nobody to refill before */
     uint64_t throttled_ns;
     uint32_t uclamp[2]; /* min, max in hundredths of a percent */
     uint64_t rt_runtime_us;
@@ -203,6 +206,26 @@ static bool ratios_allow(const struct cpu_css *state, uint64_t period_ns, uint64
     return true;
 }
 
+/* A new quota starts the period timer. With nobody to give runtime to it counts a period, sees the
+ * group idle, and stops after the next one; when it was idle before, after the first
+ * (kernel/sched/fair.c, do_sched_cfs_period_timer). */
+static void timer_start(struct cpu_css *state)
+{
+    state->timer_ns = loop_now_ns(cgroup_kernel(state->css.cgroup)->loop);
+    state->idle_periods = state->quota_ns == QUOTA_NONE ? 0 : state->timer_idle ? 1 : 2;
+}
+
+static void timer_settle(struct cpu_css *state)
+{
+    uint64_t now_ns = loop_now_ns(cgroup_kernel(state->css.cgroup)->loop);
+    for (; state->idle_periods && now_ns - state->timer_ns >= state->period_ns;
+         state->idle_periods--) {
+        state->timer_ns += state->period_ns;
+        state->timer_idle = true;
+        state->periods++;
+    }
+}
+
 static int set_bandwidth(
     const struct cgroup_io *io, uint64_t period_ns, uint64_t quota_ns, uint64_t burst_ns)
 {
@@ -217,9 +240,11 @@ static int set_bandwidth(
         return -EINVAL;
     if (!io->cgroup->root->v2 && !ratios_allow(state, period_ns, quota_ns))
         return -EINVAL;
+    timer_settle(state);
     state->period_ns = period_ns;
     state->quota_ns = quota_ns;
     state->burst_ns = burst_ns;
+    timer_start(state);
     changed(io);
     return 0;
 }
@@ -317,9 +342,10 @@ static int burst_write(const struct cgroup_io *io, char *text)
 
 /* ---------------------------------------------------------------------- statistics */
 
-void cpu_stat_print(const struct cgroup_css *css, struct strbuf *out)
+void cpu_stat_print(struct cgroup_css *css, struct strbuf *out)
 {
-    const struct cpu_css *state = (const struct cpu_css *)css;
+    struct cpu_css *state = (struct cpu_css *)css;
+    timer_settle(state);
     print_key_u64(out, "nr_periods", state->periods);
     print_key_u64(out, "nr_throttled", state->throttled);
     print_key_u64(out, "throttled_usec", state->throttled_ns / NS_PER_US);
@@ -335,6 +361,7 @@ void cpu_stat_local_print(const struct cgroup_css *css, struct strbuf *out)
 static int stat_v1_read(const struct cgroup_io *io, struct strbuf *out)
 {
     sched_update(io->kernel);
+    timer_settle(cpu(io));
     print_key_u64(out, "nr_periods", cpu(io)->periods);
     print_key_u64(out, "nr_throttled", cpu(io)->throttled);
     print_key_u64(out, "throttled_time", cpu(io)->throttled_ns);
@@ -362,33 +389,11 @@ static int uclamp_read(const struct cgroup_io *io, struct strbuf *out)
     return 0;
 }
 
-/* "D[.D[D]]" in percent. */
-static int parse_percent(const char *text, int64_t *ret_hundredths)
-{
-    bool negative = *text == '-';
-    uint64_t whole = 0, part = 0;
-    const char *end = text_scan_u64(text + negative, &whole);
-    if (!end)
-        return -EINVAL;
-    if (*end == '.') {
-        const char *digits = end + 1;
-        end = text_scan_u64(digits, &part);
-        if (!end || end - digits > 2)
-            return -EINVAL;
-        part *= end - digits == 1 ? 10 : 1;
-    }
-    if (*end)
-        return -EINVAL;
-    int64_t value = (int64_t)(whole * 100 + part);
-    *ret_hundredths = negative ? -value : value;
-    return 0;
-}
-
 static int uclamp_write(const struct cgroup_io *io, char *text)
 {
     int64_t value = UCLAMP_PERCENT_MAX;
     text = text_strip(text);
-    int result = strcmp(text, "max") ? parse_percent(text, &value) : 0;
+    int result = strcmp(text, "max") ? text_hundredths(text, &value) : 0;
     if (result)
         return result;
     if (value < 0 || value > UCLAMP_PERCENT_MAX)
@@ -497,6 +502,8 @@ void cgroup_cpu_throttled(
     struct cpu_css *state = (struct cpu_css *)cgroup->css[SUBSYS_CPU];
     if (!state)
         return;
+    if (periods)
+        state->idle_periods = 0; /* the timer is busy */
     state->periods += periods;
     state->throttled += throttled;
     state->throttled_ns += throttled_ns;

@@ -9,6 +9,9 @@
 #include <errno.h>
 #include <string.h>
 
+#define LIST_WRITE_FIXED 100
+#define LIST_WRITE_EACH 6
+
 static const char *const partition_names[] = {"member", "root", "isolated"};
 static const char *const partition_errors[] = {
     [PARTITION_VALID] = "",
@@ -19,6 +22,8 @@ static const char *const partition_errors[] = {
     [PARTITION_NO_CPUS] = "Parent unable to distribute cpu downstream",
     [PARTITION_CPUS_EMPTY] = "cpuset.cpus and cpuset.cpus.exclusive are empty",
 };
+
+static const struct cgroup_file *const partition_file;
 
 static struct cpuset_css *cpuset(const struct cgroup_io *io)
 {
@@ -62,6 +67,16 @@ int cpuset_parse(const struct cgroup_io *io, char *text, bool mems, struct cpu_m
     return beyond || !cpu_mask_within(ret_mask, mems ? &top->mems : &top->cpus) ? -EINVAL : 0;
 }
 
+size_t cpuset_cpus_write_max(const struct kernel_profile *profile)
+{
+    return LIST_WRITE_FIXED + LIST_WRITE_EACH * (size_t)profile->cpus_max;
+}
+
+size_t cpuset_mems_write_max(const struct kernel_profile *profile)
+{
+    return LIST_WRITE_FIXED + LIST_WRITE_EACH * (size_t)profile->nodes_max;
+}
+
 int cpuset_keeps_room(const struct cpuset_css *set, const struct cpuset_css *trial)
 {
     if (!cgroup_is_populated(set->css.cgroup))
@@ -99,7 +114,10 @@ static struct cpu_mask claim(const struct cpuset_css *set)
         own = set->exclusive;
     else if (set->partition != PARTITION_MEMBER)
         own = set->cpus;
-    struct cpu_mask above = claim(parent);
+    /* Only what is exclusive itself has something to hand down. */
+    struct cpu_mask above = {{0}};
+    if (!cpu_mask_empty(&parent->exclusive) || is_partition(parent))
+        above = claim(parent);
     return cpu_mask_and(&own, &above);
 }
 
@@ -117,101 +135,6 @@ static bool siblings_overlap(const struct cpuset_css *set, const struct cpu_mask
             return true;
     }
     return false;
-}
-
-/* Away from partitions a set may still become one, of exclusive CPUs handed down from the root. */
-static enum partition_error check_remote(const struct cpuset_css *set)
-{
-    const struct cpuset_css *top = cpuset_of(set->css.cgroup->root->top->css[SUBSYS_CPUSET]);
-    struct cpu_mask wanted = claim(set);
-    if (cpu_mask_empty(&set->exclusive) || cpu_mask_empty(&wanted) ||
-        cpu_mask_within(&top->effective, &wanted))
-        return PARTITION_INVALID_CPUS;
-    return PARTITION_VALID;
-}
-
-/* Below what was written only the parent counts at first. */
-static enum partition_error check_partition(
-    const struct cpuset_css *set, const struct cgroup *written)
-{
-    const struct cpuset_css *parent = cpuset_parent(set);
-    bool remote = cgroup_since(set->css.cgroup, KERNEL_6_12);
-    bool below = set->css.cgroup != written && cgroup_is_within(set->css.cgroup, written);
-    if (below && !is_partition(parent) && !(remote && set->partition_error == PARTITION_VALID))
-        return parent->partition == PARTITION_MEMBER ? PARTITION_NO_PARENT
-                                                     : PARTITION_INVALID_PARENT;
-    /* What is invalid keeps its reason while the parent is none. */
-    if (set->partition_error && set->css.cgroup == written && !is_partition(parent))
-        return set->partition_error;
-    if (cpu_mask_empty(&set->cpus) && cpu_mask_empty(&set->exclusive))
-        return PARTITION_CPUS_EMPTY;
-    /* Before 6.12 siblings came before the parent. */
-    if (!remote && set->css.cgroup == written && siblings_overlap(set, &set->cpus))
-        return PARTITION_NOT_EXCLUSIVE;
-    if (!is_partition(parent)) {
-        if (remote)
-            return check_remote(set);
-        return parent->partition == PARTITION_MEMBER ? PARTITION_NO_PARENT
-                                                     : PARTITION_INVALID_PARENT;
-    }
-    struct cpu_mask wanted = claim(set);
-    if (cpu_mask_empty(&wanted))
-        return PARTITION_INVALID_CPUS;
-    if (siblings_overlap(set, &wanted))
-        return PARTITION_NOT_EXCLUSIVE;
-    if (cpu_mask_within(&parent->effective, &wanted) && parent->css.cgroup->tasks_count)
-        return PARTITION_NO_CPUS;
-    return PARTITION_VALID;
-}
-
-static void update_one(struct cpuset_css *set)
-{
-    const struct cpuset_css *parent = cpuset_parent(set);
-    if (parent) {
-        struct cpu_mask wanted =
-            is_partition(set) ? claim(set) : cpu_mask_and(&set->cpus, &parent->effective);
-        set->effective = cpu_mask_empty(&wanted) ? parent->effective : wanted;
-        struct cpu_mask mems = cpu_mask_and(&set->mems, &parent->effective_mems);
-        set->effective_mems = cpu_mask_empty(&mems) ? parent->effective_mems : mems;
-    } else {
-        set->effective = set->cpus;
-    }
-    list_for_each(node, &set->css.cgroup->children) {
-        const struct cgroup *child = list_entry(node, struct cgroup, sibling);
-        const struct cpuset_css *below = cpuset_of(child->css[SUBSYS_CPUSET]);
-        if (below && below->partition != PARTITION_MEMBER && is_partition(below)) {
-            struct cpu_mask taken = claim(below);
-            struct cpu_mask left = cpu_mask_without(&set->effective, &taken);
-            if (!cpu_mask_empty(&left))
-                set->effective = left;
-        }
-    }
-}
-
-/* Partitions of the subtree are judged anew, then what is in force follows from the top. */
-static void update_below(struct cgroup *top, const struct cgroup *written)
-{
-    for (struct cgroup *at = cgroup_next(top, NULL); at; at = cgroup_next(top, at)) {
-        struct cpuset_css *set = cpuset_of(at->css[SUBSYS_CPUSET]);
-        if (!set)
-            continue;
-        if (set->partition != PARTITION_MEMBER)
-            set->partition_error = check_partition(set, written);
-        update_one(set);
-    }
-    sched_changed(cgroup_kernel(top));
-}
-
-static void update_after(const struct cgroup_io *io)
-{
-    struct cgroup *parent = io->cgroup->parent;
-    bool partitions = cpuset(io)->partition != PARTITION_MEMBER;
-    list_for_each(node, &parent->children) {
-        const struct cpuset_css *sibling =
-            cpuset_of(list_entry(node, struct cgroup, sibling)->css[SUBSYS_CPUSET]);
-        partitions |= sibling && sibling->partition != PARTITION_MEMBER;
-    }
-    update_below(partitions && parent->css[SUBSYS_CPUSET] ? parent : io->cgroup, io->cgroup);
 }
 
 /* ---------------------------------------------------------------------- between siblings */
@@ -251,6 +174,187 @@ static bool conflicts(const struct cpuset_css *set, const struct cpuset_css *tri
         }
     }
     return false;
+}
+
+/* ---------------------------------------------------------------------- partitions */
+
+/* Away from partitions a set may still become one, of exclusive CPUs handed down from the root. */
+static enum partition_error check_remote(const struct cpuset_css *set)
+{
+    const struct cpuset_css *top = cpuset_of(set->css.cgroup->root->top->css[SUBSYS_CPUSET]);
+    struct cpu_mask wanted = claim(set);
+    if (cpu_mask_empty(&set->exclusive) || cpu_mask_empty(&wanted) ||
+        cpu_mask_within(&top->effective, &wanted))
+        return PARTITION_INVALID_CPUS;
+    return PARTITION_VALID;
+}
+
+/* What made partitions be judged anew. */
+struct change {
+    const struct cgroup *written;
+    enum { WROTE_PARTITION, WROTE_CPUS, WROTE_EXCLUSIVE, WROTE_MEMS } what;
+    struct cpu_mask before; /* its own CPUs before */
+    bool force;             /* all below is looked at, also where nothing changes */
+};
+
+/* Whether somebody runs on what the partition keeps for itself: in it, or in a cgroup below that
+ * is no partition of its own (kernel/cgroup/cpuset.c, partition_is_populated). */
+static bool partition_populated(const struct cpuset_css *set, const struct cpuset_css *but)
+{
+    const struct cgroup *cgroup = set->css.cgroup;
+    if (cgroup->tasks_count)
+        return true;
+    list_for_each(node, &cgroup->children) {
+        const struct cgroup *child = list_entry(node, struct cgroup, sibling);
+        const struct cpuset_css *below = cpuset_of(child->css[SUBSYS_CPUSET]);
+        bool apart = below && below->partition != PARTITION_MEMBER && is_partition(below);
+        if (below != but && !apart && cgroup_is_populated(child))
+            return true;
+    }
+    return false;
+}
+
+/* Taking these CPUs would leave somebody without any. */
+static bool leaves_no_cpus(const struct cpuset_css *set, const struct cpu_mask *taken)
+{
+    const struct cpuset_css *parent = cpuset_parent(set);
+    return (cpu_mask_within(&parent->effective, taken) && partition_populated(parent, set)) ||
+           (cpu_mask_empty(taken) && partition_populated(set, NULL));
+}
+
+/* Since 6.12 what was written is judged by itself before the parent is asked. */
+static enum partition_error check_written(const struct cpuset_css *set, const struct change *change)
+{
+    bool valid = set->partition_error == PARTITION_VALID;
+    bool claims = !cpu_mask_empty(&set->exclusive) || (valid && change->what == WROTE_CPUS);
+    struct cpu_mask wanted = claims ? claim(set) : (struct cpu_mask){{0}};
+    if (change->what == WROTE_PARTITION) {
+        struct cpuset_css trial = *set;
+        trial.partition_error = PARTITION_VALID;
+        return conflicts(set, &trial) ? PARTITION_NOT_EXCLUSIVE : PARTITION_VALID;
+    }
+    if (cpu_mask_empty(&wanted) && (valid || change->what == WROTE_EXCLUSIVE))
+        return PARTITION_INVALID_CPUS;
+    if (leaves_no_cpus(set, &wanted))
+        return PARTITION_NO_CPUS;
+    /* An invalid one is also asked what it wanted before. */
+    return !valid && is_partition(cpuset_parent(set)) && leaves_no_cpus(set, &change->before)
+               ? PARTITION_NO_CPUS
+               : PARTITION_VALID;
+}
+
+/* Below what was written only the parent counts at first. */
+static enum partition_error check_partition(
+    const struct cpuset_css *set, const struct change *change)
+{
+    const struct cgroup *written = change->written;
+    const struct cpuset_css *parent = cpuset_parent(set);
+    bool remote = cgroup_since(set->css.cgroup, KERNEL_6_12);
+    bool below = set->css.cgroup != written && cgroup_is_within(set->css.cgroup, written);
+    if (below && !is_partition(parent) && !(remote && set->partition_error == PARTITION_VALID))
+        return parent->partition == PARTITION_MEMBER ? PARTITION_NO_PARENT
+                                                     : PARTITION_INVALID_PARENT;
+    bool empty = cpu_mask_empty(&set->cpus) && cpu_mask_empty(&set->exclusive);
+    if (remote && set->css.cgroup == written && !(empty && change->what == WROTE_PARTITION)) {
+        enum partition_error error = check_written(set, change);
+        if (error)
+            return error;
+    }
+    /* What is invalid keeps its reason while the parent is none. */
+    if (set->partition_error && set->css.cgroup == written && !is_partition(parent))
+        return set->partition_error;
+    if (empty)
+        return PARTITION_CPUS_EMPTY;
+    /* Before 6.12 siblings came before the parent. */
+    if (!remote && set->css.cgroup == written && siblings_overlap(set, &set->cpus))
+        return PARTITION_NOT_EXCLUSIVE;
+    if (!is_partition(parent)) {
+        if (remote)
+            return check_remote(set);
+        return parent->partition == PARTITION_MEMBER ? PARTITION_NO_PARENT
+                                                     : PARTITION_INVALID_PARENT;
+    }
+    struct cpu_mask wanted = claim(set);
+    if (cpu_mask_empty(&wanted))
+        return PARTITION_INVALID_CPUS;
+    if (siblings_overlap(set, &wanted))
+        return PARTITION_NOT_EXCLUSIVE;
+    if (cpu_mask_within(&parent->effective, &wanted) && partition_populated(parent, set))
+        return PARTITION_NO_CPUS;
+    return PARTITION_VALID;
+}
+
+static void update_one(struct cpuset_css *set)
+{
+    const struct cpuset_css *parent = cpuset_parent(set);
+    if (parent) {
+        struct cpu_mask wanted =
+            is_partition(set) ? claim(set) : cpu_mask_and(&set->cpus, &parent->effective);
+        set->effective = cpu_mask_empty(&wanted) ? parent->effective : wanted;
+        struct cpu_mask mems = cpu_mask_and(&set->mems, &parent->effective_mems);
+        set->effective_mems = cpu_mask_empty(&mems) ? parent->effective_mems : mems;
+    } else {
+        set->effective = set->cpus;
+    }
+    list_for_each(node, &set->css.cgroup->children) {
+        const struct cgroup *child = list_entry(node, struct cgroup, sibling);
+        const struct cpuset_css *below = cpuset_of(child->css[SUBSYS_CPUSET]);
+        if (below && below->partition != PARTITION_MEMBER && is_partition(below)) {
+            struct cpu_mask taken = claim(below);
+            struct cpu_mask left = cpu_mask_without(&set->effective, &taken);
+            /* A partition may hand down all it has. */
+            if (!cpu_mask_empty(&left) || takes_alone(set))
+                set->effective = left;
+        }
+    }
+}
+
+/* One that becomes valid or invalid by what happens elsewhere tells who watches it. */
+static void judge(struct cpuset_css *set, const struct change *change)
+{
+    struct cgroup *cgroup = set->css.cgroup;
+    bool valid = set->partition_error == PARTITION_VALID;
+    set->partition_error = check_partition(set, change);
+    bool told = cgroup == change->written && change->what == WROTE_PARTITION;
+    if (valid != (set->partition_error == PARTITION_VALID) && !told)
+        cgroup_file_raise(cgroup, partition_file);
+}
+
+/* Partitions of the subtree are judged anew, then what is in force follows from the top. */
+static void update_below(struct cgroup *top, const struct change *change)
+{
+    const struct cgroup *skipped = NULL; /* the kernel does not go below a member that stays so */
+    for (struct cgroup *at = cgroup_next(top, NULL); at; at = cgroup_next(top, at)) {
+        struct cpuset_css *set = cpuset_of(at->css[SUBSYS_CPUSET]);
+        if (!set)
+            continue;
+        const struct cpu_mask before = set->effective;
+        bool judged = change->what != WROTE_MEMS && !(skipped && cgroup_is_within(at, skipped));
+        if (set->partition != PARTITION_MEMBER && judged)
+            judge(set, change);
+        update_one(set);
+        if (judged && at != top && at != change->written && !change->force &&
+            set->partition == PARTITION_MEMBER && cpu_mask_equal(&before, &set->effective))
+            skipped = at;
+    }
+    /* And once more, as those below that became partitions have taken theirs. */
+    for (struct cgroup *at = cgroup_next(top, NULL); at; at = cgroup_next(top, at))
+        if (at->css[SUBSYS_CPUSET])
+            update_one(cpuset_of(at->css[SUBSYS_CPUSET]));
+    sched_changed(cgroup_kernel(top));
+}
+
+static void update_after(const struct cgroup_io *io, struct change change)
+{
+    change.written = io->cgroup;
+    struct cgroup *parent = io->cgroup->parent;
+    bool partitions = cpuset(io)->partition != PARTITION_MEMBER;
+    list_for_each(node, &parent->children) {
+        const struct cpuset_css *sibling =
+            cpuset_of(list_entry(node, struct cgroup, sibling)->css[SUBSYS_CPUSET]);
+        partitions |= sibling && sibling->partition != PARTITION_MEMBER;
+    }
+    update_below(partitions && parent->css[SUBSYS_CPUSET] ? parent : io->cgroup, &change);
 }
 
 /* ---------------------------------------------------------------------- files */
@@ -293,12 +397,21 @@ static int set_write(const struct cgroup_io *io, char *text)
     result = cpuset_keeps_room(set, &trial);
     if (result)
         return result;
+    const struct change change = {
+        .what = mems ? WROTE_MEMS : WROTE_CPUS, .before = *own_cpus(set)};
     bool same = !mems && stays_the_same(set, &trial.cpus);
     set->cpus = trial.cpus;
     set->mems = trial.mems;
     if (!same)
-        update_after(io);
+        update_after(io, change);
     return 0;
+}
+
+/* What cpuset.cpus.exclusive.effective shows. */
+static struct cpu_mask effective_exclusive(const struct cpuset_css *set)
+{
+    bool any = !cpu_mask_empty(&set->exclusive) || is_partition(set);
+    return any ? claim(set) : (struct cpu_mask){{0}};
 }
 
 static int exclusive_write(const struct cgroup_io *io, char *text)
@@ -313,14 +426,21 @@ static int exclusive_write(const struct cgroup_io *io, char *text)
         return 0;
     if (conflicts(cpuset(io), &trial))
         return -EINVAL;
-    cpuset(io)->exclusive = mask;
-    update_after(io);
+    struct cpuset_css *set = cpuset(io);
+    const struct cpu_mask before = effective_exclusive(set);
+    struct change change = {.what = WROTE_EXCLUSIVE, .before = *own_cpus(set)};
+    bool valid = takes_alone(set);
+    set->exclusive = mask;
+    const struct cpu_mask after = effective_exclusive(set);
+    change.force = !cpu_mask_equal(&before, &after);
+    if (valid || change.force || set->partition != PARTITION_MEMBER)
+        update_after(io, change);
     return 0;
 }
 
 static int exclusive_effective_read(const struct cgroup_io *io, struct strbuf *out)
 {
-    struct cpu_mask mask = claim(cpuset(io));
+    struct cpu_mask mask = effective_exclusive(cpuset(io));
     cpu_mask_print(&mask, out);
     return 0;
 }
@@ -360,7 +480,9 @@ static int partition_write(const struct cgroup_io *io, char *text)
         if (strcmp(partition_names[i], text))
             continue;
         struct cpuset_css *set = cpuset(io);
-        if (set->partition == i)
+        /* Since 6.12 an invalid one is tried anew. */
+        if (set->partition == i && (set->partition_error == PARTITION_VALID ||
+                                       !cgroup_since(io->cgroup, KERNEL_6_12)))
             return 0;
         bool stays = set->partition != PARTITION_MEMBER && i != PARTITION_MEMBER &&
                      set->partition_error != PARTITION_VALID;
@@ -369,8 +491,13 @@ static int partition_write(const struct cgroup_io *io, char *text)
         if (stays && !cgroup_since(io->cgroup, KERNEL_6_12))
             return 0;
         set->partition_error = PARTITION_VALID;
+        const struct change change = {
+            .written = io->cgroup,
+            .what = WROTE_PARTITION,
+            .force = i == PARTITION_MEMBER,
+        };
         update_below(io->cgroup->parent->css[SUBSYS_CPUSET] ? io->cgroup->parent : io->cgroup,
-            io->cgroup);
+            &change);
         cgroup_file_raise(io->cgroup, io->file);
         return 0;
     }
@@ -385,8 +512,10 @@ static bool since_6_12(const struct kernel_profile *profile)
 #define SET_FIELD(member) ((intptr_t)offsetof(struct cpuset_css, member))
 
 static const struct cgroup_file files[] = {
-    {"cpuset.cpus", ON_CHILD, FILE_V2, 0644, mask_read, set_write, NULL, SET_FIELD(cpus), 0},
-    {"cpuset.mems", ON_CHILD, FILE_V2, 0644, mask_read, set_write, NULL, SET_FIELD(mems), 0},
+    {"cpuset.cpus", ON_CHILD, FILE_V2, 0644, mask_read, set_write, NULL, SET_FIELD(cpus),
+        cpuset_cpus_write_max},
+    {"cpuset.mems", ON_CHILD, FILE_V2, 0644, mask_read, set_write, NULL, SET_FIELD(mems),
+        cpuset_mems_write_max},
     {"cpuset.cpus.effective", ON_BOTH, FILE_V2, 0444, mask_read, NULL, NULL, SET_FIELD(effective),
         0},
     {"cpuset.mems.effective", ON_BOTH, FILE_V2, 0444, mask_read, NULL, NULL,
@@ -394,11 +523,13 @@ static const struct cgroup_file files[] = {
     {"cpuset.cpus.partition", ON_CHILD, FILE_V2 | FILE_EVENTS, 0644, partition_read,
         partition_write, NULL, 0, 0},
     {"cpuset.cpus.exclusive", ON_CHILD, FILE_V2, 0644, mask_read, exclusive_write, since_6_12,
-        SET_FIELD(exclusive), 0},
+        SET_FIELD(exclusive), cpuset_cpus_write_max},
     {"cpuset.cpus.exclusive.effective", ON_CHILD, FILE_V2, 0444, exclusive_effective_read, NULL,
         since_6_12, 0, 0},
     {"cpuset.cpus.isolated", ON_ROOT, FILE_V2, 0444, isolated_read, NULL, since_6_12, 0, 0},
 };
+
+static const struct cgroup_file *const partition_file = &files[4];
 
 const struct cgroup_controller cgroup_controller_cpuset = {
     .name = "cpuset",

@@ -127,8 +127,10 @@ static int pressure_read(const struct cgroup_io *io, struct strbuf *out)
     }
 
 const struct cgroup_file cpuset_files_v1[] = {
-    {"cpuset.cpus", ON_BOTH, FILE_V1, 0644, mask_read, mask_write, NULL, SET_FIELD(cpus), 0},
-    {"cpuset.mems", ON_BOTH, FILE_V1, 0644, mask_read, mask_write, NULL, SET_FIELD(mems), 0},
+    {"cpuset.cpus", ON_BOTH, FILE_V1, 0644, mask_read, mask_write, NULL, SET_FIELD(cpus),
+        cpuset_cpus_write_max},
+    {"cpuset.mems", ON_BOTH, FILE_V1, 0644, mask_read, mask_write, NULL, SET_FIELD(mems),
+        cpuset_mems_write_max},
     {"cpuset.effective_cpus", ON_BOTH, FILE_V1, 0444, mask_read, NULL, NULL, SET_FIELD(effective),
         0},
     {"cpuset.effective_mems", ON_BOTH, FILE_V1, 0444, mask_read, NULL, NULL,

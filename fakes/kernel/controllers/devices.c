@@ -221,11 +221,11 @@ static int parse_exception(const char *text, struct exception *ret_exception)
 {
     static const char letters[] = "mrw";
     struct exception exception = {.type = *text};
-    if ((*text != 'b' && *text != 'c') || !isspace((unsigned char)text[1]))
+    if ((*text != 'b' && *text != 'c') || !text_is_space(text[1]))
         return -EINVAL;
     text = parse_number(text + 2, &exception.major);
     text = text && *text == ':' ? parse_number(text + 1, &exception.minor) : NULL;
-    if (!text || !isspace((unsigned char)*text))
+    if (!text || !text_is_space(*text))
         return -EINVAL;
     text++;
     for (int count = 0; count < 3 && *text && *text != '\n'; count++, text++) {

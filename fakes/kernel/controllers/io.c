@@ -55,7 +55,7 @@ int io_parse_device(const struct cgroup_io *io, const char *text, struct io_devi
     uint32_t major, minor;
     const char *at = text_scan_u32(text, &major);
     at = at && *at == ':' && isdigit((unsigned char)at[1]) ? text_scan_u32(at + 1, &minor) : NULL;
-    if (!at || !isspace((unsigned char)*at))
+    if (!at || !text_is_space(*at))
         return -EINVAL;
     *ret_device = device_find(io->kernel, major, minor);
     *ret_rest = text_skip_spaces(at);

@@ -49,18 +49,17 @@ int io_cost_qos_read(const struct cgroup_io *io, struct strbuf *out)
     return 0;
 }
 
-static int parse_percent(const char *text, uint64_t *ret_hundredths)
+/* A share is refused beyond 100 %, the scale is brought within its bounds. */
+static int parse_percent(int which, const char *text, uint64_t *ret_hundredths)
 {
-    uint64_t whole, part = 0;
-    const char *end = text_scan_u64(text, &whole);
-    if (end && *end == '.') {
-        const char *digits = end + 1;
-        end = text_scan_u64(digits, &part);
-        part *= end && end - digits == 1 ? 10 : 1;
-    }
-    if (!end || *end)
+    int64_t value;
+    if (text_hundredths(text, &value) || value < 0)
         return -EINVAL;
-    *ret_hundredths = whole * 100 + part;
+    if (which < QOS_MIN && value > PERCENT_MAX)
+        return -EINVAL;
+    if (which >= QOS_MIN)
+        value = value < SCALE_MIN ? SCALE_MIN : value > SCALE_MAX ? SCALE_MAX : value;
+    *ret_hundredths = (uint64_t)value;
     return 0;
 }
 
@@ -82,18 +81,23 @@ static int qos_set(struct io_device *device, const char *key, const char *value)
     for (int i = 0; i < QOS_COUNT; i++) {
         if (strcmp(key, qos_names[i]))
             continue;
-        if (qos_percent[i] ? parse_percent(value, &number) : text_u64(value, &number))
-            return -EINVAL;
-        bool scale = i >= QOS_MIN;
-        if (qos_percent[i] && !scale && number > PERCENT_MAX)
-            return -EINVAL;
-        if (scale && (number < SCALE_MIN || number > SCALE_MAX))
+        if (qos_percent[i] ? parse_percent(i, value, &number) : text_u64(value, &number))
             return -EINVAL;
         device->qos[i] = number;
         device->cost_user = true;
         return 0;
     }
     return -EINVAL;
+}
+
+/* Settings of the user's own, or the kernel's for the kind of device. */
+static int qos_finish(struct io_device *device)
+{
+    if (device->qos[QOS_MIN] > device->qos[QOS_MAX])
+        return -EINVAL;
+    if (!device->cost_user)
+        memcpy(device->qos, qos_defaults, sizeof(device->qos));
+    return 0;
 }
 
 static int model_set(struct io_device *device, const char *key, const char *value)
@@ -118,9 +122,17 @@ static int model_set(struct io_device *device, const char *key, const char *valu
     return -EINVAL;
 }
 
+static int model_finish(struct io_device *device)
+{
+    if (!device->model_user)
+        memcpy(device->model, model_defaults, sizeof(device->model));
+    return 0;
+}
+
 /* All or nothing: the device changes once every key was good. */
 static int cost_write(const struct cgroup_io *io, char *text,
-    int (*set)(struct io_device *device, const char *key, const char *value))
+    int (*set)(struct io_device *device, const char *key, const char *value),
+    int (*finish)(struct io_device *device))
 {
     struct io_device *device;
     const char *rest;
@@ -141,13 +153,15 @@ static int cost_write(const struct cgroup_io *io, char *text,
         if (result)
             return result;
     }
-    *device = trial;
-    return 0;
+    result = finish(&trial);
+    if (!result)
+        *device = trial;
+    return result;
 }
 
 int io_cost_qos_write(const struct cgroup_io *io, char *text)
 {
-    return cost_write(io, text, qos_set);
+    return cost_write(io, text, qos_set, qos_finish);
 }
 
 int io_cost_model_read(const struct cgroup_io *io, struct strbuf *out)
@@ -169,5 +183,5 @@ int io_cost_model_read(const struct cgroup_io *io, struct strbuf *out)
 
 int io_cost_model_write(const struct cgroup_io *io, char *text)
 {
-    return cost_write(io, text, model_set);
+    return cost_write(io, text, model_set, model_finish);
 }

@@ -375,6 +375,14 @@ void memory_oom_recover(struct memory_css *memory)
     }
 }
 
+/* So is all below what ran out of memory. */
+bool memory_is_under_oom(const struct memory_css *memory)
+{
+    while (memory && !memory->under_oom)
+        memory = memory_parent(memory);
+    return memory;
+}
+
 static struct memory_css *oom_of(struct process *process)
 {
     struct memory_css *memory = memory_of_process(process);
@@ -447,14 +455,10 @@ static void count_failure(struct memory_css *limiting)
 static bool out_of_memory(struct memory_css *limiting)
 {
     if (!limiting->css.cgroup->root->v2) {
-        for (struct memory_css *at = limiting; at; at = memory_parent(at))
-            if (at->oom_kill_disable) {
-                at->under_oom = true;
-                limiting->under_oom = true;
-                memory_oom_notify(limiting);
-                return false;
-            }
+        limiting->under_oom = limiting->oom_kill_disable;
         memory_oom_notify(limiting);
+        if (limiting->oom_kill_disable)
+            return false;
     }
     memory_pressure_notify(limiting, PRESSURE_CRITICAL);
     memory_event_count(limiting, MEMORY_OOM);

@@ -113,8 +113,9 @@ static int parse_pressure(const char *text, enum memory_pressure *ret_level)
     int level = find_word(levels, ARRAY_SIZE(levels), text, length);
     if (level < 0)
         return level;
-    if (text[length] && find_word(modes, ARRAY_SIZE(modes), text + length + 1,
-                            strlen(text + length + 1)) < 0)
+    /* What follows a second comma is not looked at. */
+    const char *mode = text[length] ? text + length + 1 : NULL;
+    if (mode && find_word(modes, ARRAY_SIZE(modes), mode, strcspn(mode, ",")) < 0)
         return -EINVAL;
     *ret_level = (enum memory_pressure)level;
     return 0;
@@ -155,13 +156,12 @@ int memory_event_register(struct cgroup *cgroup, const struct cgroup_file *file,
     if (cgroup->root->v2 || !memory)
         return -EINVAL;
     struct memory_event event = {.fn = fn, .arg = arg};
-    _cleanup_free_ char *text = str_dup(arguments);
-    int result = event_parse(&event, file->name, text_strip(text));
+    int result = event_parse(&event, file->name, arguments);
     if (result)
         return result;
     struct memory_event *registered = mem_dup(&event, sizeof(event));
     list_append(&memory->listeners, &registered->node);
-    if (event.source == EVENT_OOM && memory->under_oom)
+    if (event.source == EVENT_OOM && memory_is_under_oom(memory))
         fire(registered);
     *ret_event = registered;
     return 0;

@@ -6,7 +6,7 @@
 #include "fakes/kernel/memory.h"
 
 #define SWAPPINESS_MAX 200
-#define MOVE_CHARGE_MAX 3
+#define MOVE_CHARGE_MAX 3u
 
 enum limit_kind { LIMIT_MEMORY, LIMIT_MEMSW, LIMIT_KMEM, LIMIT_TCP, LIMIT_SOFT };
 
@@ -216,9 +216,10 @@ static int move_write(const struct cgroup_io *io, char *text)
     int result = text_u64(text, &value);
     if (result)
         return result;
-    if (value > (cgroup_since(io->cgroup, KERNEL_6_18) ? 0 : MOVE_CHARGE_MAX))
+    /* The kernel's mask is of 32 bits: what is above them is taken as it is. */
+    if (cgroup_since(io->cgroup, KERNEL_6_18) ? value != 0 : ((uint32_t)value & ~MOVE_CHARGE_MAX))
         return -EINVAL;
-    memory_io(io)->move_charge = (uint8_t)value;
+    memory_io(io)->move_charge = value;
     return 0;
 }
 
@@ -226,7 +227,7 @@ static int oom_control_read(const struct cgroup_io *io, struct strbuf *out)
 {
     const struct memory_css *memory = memory_io(io);
     print_key_u64(out, "oom_kill_disable", memory->oom_kill_disable);
-    print_key_u64(out, "under_oom", memory->under_oom);
+    print_key_u64(out, "under_oom", memory_is_under_oom(memory));
     print_key_u64(out, "oom_kill", memory->events_local[MEMORY_OOM_KILL]);
     return 0;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rdma controller (spec cgroupfs.md 4.6): this machine has no such devices. */
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -20,7 +19,7 @@ static bool amount_valid(const char *text)
     uint64_t amount;
     if (!strncmp("max", text, strlen(text)))
         return true;
-    return text_scan_u64(text, &amount) && !isspace((unsigned char)*text) && amount <= INT32_MAX;
+    return text_scan_u64(text, &amount) && !text_is_space(*text) && amount <= INT32_MAX;
 }
 
 /* "resource=amount" */

@@ -87,7 +87,9 @@ static void test_uclamp(void **state)
     static const struct write_case cases[] = {
         {"c/cpu.uclamp.min", "50", 0, "50.00\n"},
         {"c/cpu.uclamp.min", "12.3", 0, "12.30\n"},
-        {"c/cpu.uclamp.min", "12.345", -EINVAL, "12.30\n"},
+        {"c/cpu.uclamp.min", "12.345", 0, "12.35\n"},
+        {"c/cpu.uclamp.min", "1.5x", 0, "1.50\n"},
+        {"c/cpu.uclamp.min", "1.-5", -EINVAL, "1.50\n"},
         {"c/cpu.uclamp.max", "100", 0, "max\n"},
         {"c/cpu.uclamp.max", "100.01", -ERANGE, "max\n"},
         {"c/cpu.uclamp.max", "-1", -ERANGE, "max\n"},

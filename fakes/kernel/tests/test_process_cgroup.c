@@ -163,7 +163,7 @@ static void a_v2_freezer_lets_sigkill_through(void **state)
     cgroup_put(kernel, "a", "cgroup.freeze", "1");
     sim_loop_advance(kernel->loop, 10 * NS_PER_SEC);
     assert_int_equal(process->state, PROCESS_RUNNING);
-    process_signal(process, SIGTERM);
+    process_signal(process, SIGQUIT);
     assert_int_equal(process->state, PROCESS_RUNNING);
     process_signal(process, SIGKILL);
     assert_int_equal(process->exit_status, SIGKILL);

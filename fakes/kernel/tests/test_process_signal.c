@@ -80,7 +80,8 @@ static const struct {
     {STOPPED, OUTSIDE, SIGWINCH, STOPS},
     {STOPPED, OUTSIDE, SIGKILL, DIES},
     {STOPPED, OUTSIDE, SIGCONT, RUNS},
-    {FROZEN, OUTSIDE, SIGTERM, PENDING},
+    {FROZEN, OUTSIDE, SIGTERM, DIES}, /* as the sender ends it */
+    {FROZEN, OUTSIDE, SIGQUIT, PENDING}, /* it would dump itself */
     {FROZEN, OUTSIDE, SIGKILL, DIES}, /* v2 */
     {FROZEN, OUTSIDE, SIGSTOP, PENDING},
     {UNKILLABLE, OUTSIDE, SIGKILL, PENDING},
@@ -184,11 +185,11 @@ static void a_thawed_process_sees_what_waits(void **state)
     struct process *parent = fork_of(kernel, NULL);
     struct process *process = make(kernel, FROZEN, parent);
     resumed = 0;
-    process_signal(process, SIGTERM);
+    process_signal(process, SIGQUIT);
     assert_int_equal(process->state, PROCESS_RUNNING);
     task_set_frozen(process->leader, false);
     assert_int_equal(process->state, PROCESS_ZOMBIE);
-    assert_int_equal(process->exit_status, SIGTERM);
+    assert_int_equal(process->exit_status, SIGQUIT);
     assert_int_equal(resumed, 0);
 }
 
