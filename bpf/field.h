@@ -86,6 +86,7 @@ struct field_info {
     size_t count_offset;    /* of a histogram: how many */
     size_t buckets_offset;  /* of a histogram, or of the numbers by signal */
     const char *needs[3];   /* hooks whose probes must be attached */
+    bool tasks;             /* or else the iterator over tasks: of a histogram the sum */
     bool core;              /* not by plain tracepoints, which do not look into the kernel */
     const char *prometheus; /* cAdvisor's name where there is one */
     const char *labels;     /* more labels of that, or NULL */

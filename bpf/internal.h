@@ -62,6 +62,7 @@ struct stats {
     struct shared_map maps[MAP_COUNT];
     bool loaded;                      /* the maps exist */
     struct control *control;          /* mapped */
+    const struct bpf_link *iterator;  /* over tasks, when it is what collects; of the ladder's */
     int cgroup_fd;
     int cpus;
     uint32_t slots;
@@ -83,6 +84,8 @@ void maps_close(struct stats *stats);
 int slot_clear(struct stats *stats, uint32_t slot);
 /* Figures of all slots in use into the records' `own`. */
 void maps_read(struct stats *stats);
+/* Lets the iterator over tasks, if it is what collects, add what the tasks have counted. */
+void tasks_collect(const struct stats *stats);
 
 /* files.c: the last rung; false when there is no such file or figure. */
 bool file_value(const struct stats *stats, const struct record *record, enum stats_field field,

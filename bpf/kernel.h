@@ -49,6 +49,7 @@ struct sched_entity {
     __u64 sum_exec_runtime;
 };
 struct sched_info {
+    unsigned long pcount;
     unsigned long long run_delay;
 };
 struct task_struct {
@@ -59,6 +60,8 @@ struct task_struct {
     int tgid;
     unsigned int flags;
     int exit_code;
+    unsigned long nvcsw;
+    unsigned long nivcsw;
     unsigned long min_flt;
     unsigned long maj_flt;
     struct css_set *cgroups;

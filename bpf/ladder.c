@@ -9,9 +9,10 @@
 
 #include "reference/base/mem.h"
 
+#define ROUNDS 3
 #define WHY_MAX 400 /* of what libbpf says, the end counts */
 
-const char *const rung_names[RUNG_COUNT] = {"tp_btf", "raw_tp", "tracepoint", "cgroup"};
+const char *const rung_names[RUNG_COUNT] = {"tp_btf", "raw_tp", "tracepoint", "iter", "cgroup"};
 
 /* --- what libbpf says while it loads: it has one place for that, and we one thread --- */
 
@@ -46,7 +47,8 @@ static bool is_without(const char *const *without, enum rung rung, const char *h
 {
     _cleanup_free_ char *exact = str_printf("%s:%s", rung_names[rung], hook);
     for (size_t i = 0; without && without[i]; i++)
-        if (str_equal(without[i], rung_names[rung]) || str_equal(without[i], exact))
+        if (str_equal(without[i], rung_names[rung]) || str_equal(without[i], hook) ||
+            str_equal(without[i], exact))
             return true;
     return false;
 }
@@ -64,44 +66,86 @@ static void why_not(struct probe_state *state, enum rung rung, char *why)
     state->why[rung] = why;
 }
 
-static bool has_core_switch(const struct ladder *ladder)
+static bool is_attached(const struct ladder *ladder, const char *hook)
 {
-    const struct probe_state *state = ladder_find(ladder, "sched_switch");
-    return state && (state->rung == RUNG_TP_BTF || state->rung == RUNG_RAW_TP);
+    return ladder_find(ladder, hook)->rung != RUNG_NONE;
 }
 
-/* Whether this rung is to be tried for the probe. */
+static bool has_core_switch(const struct ladder *ladder)
+{
+    return is_attached(ladder, "sched_switch") &&
+           ladder_find(ladder, "sched_switch")->rung <= RUNG_RAW_TP;
+}
+
+bool ladder_collects(const struct ladder *ladder)
+{
+    return has_core_switch(ladder) ||
+           (is_attached(ladder, "task") && is_attached(ladder, "sched_process_free"));
+}
+
+/* Why a program is needless, as others that were tried before it do what it does; NULL. */
+static const char *needless(const struct ladder *ladder, const struct probe *probe,
+    const struct ladder_parts *parts)
+{
+    if ((probe->flags & PROBE_UNLESS_COLLECTED) && ladder_collects(ladder))
+        return "the tasks' own counters are collected";
+    if ((probe->flags & PROBE_UNLESS_SWITCH) && is_attached(ladder, "sched_switch"))
+        return "sched_switch tells more";
+    if ((probe->flags & PROBE_SYSCALL) && !parts->syscalls)
+        return "off by default";
+    return NULL;
+}
+
+/* Wakeups are wanted by those who ask, and by a switch that cannot see the waits in the tasks. */
+static bool wakeup_is_off(
+    const struct ladder *ladder, enum rung rung, const struct ladder_parts *parts)
+{
+    return !parts->wakeups && parts->config.waits_in_tasks &&
+           (rung <= RUNG_RAW_TP || has_core_switch(ladder));
+}
+
+/* Why this rung is not to be tried for the probe; NULL: it is. */
+static const char *why_unwanted(const struct ladder *ladder, const struct probe *probe,
+    enum rung rung, const struct ladder_parts *parts)
+{
+    const char *why = needless(ladder, probe, parts);
+    if (why)
+        return why;
+    if ((probe->flags & PROBE_WAKEUP) && wakeup_is_off(ladder, rung, parts))
+        return "off by default: the tasks count their waits";
+    if (is_without(parts->without, rung, probe->hook))
+        return "left out on request";
+    if (parts->refused)
+        return parts->refused;
+    if (rung < RUNG_ITERATOR && !hook_exists(parts->btf, probe->hook))
+        return "the kernel has no such tracepoint";
+    if (rung != RUNG_TRACEPOINT && !parts->btf)
+        return "the kernel has no BTF";
+    if (rung == RUNG_TRACEPOINT && parts->config.identity_hierarchy != 0)
+        return "plain tracepoints tell no cgroups of v1";
+    if (rung == RUNG_CGROUP && parts->cgroup_fd < 0)
+        return "no cgroup2 is mounted";
+    return NULL;
+}
+
+/* The round in which a probe is tried: after those that may make it needless. */
+static int round_of(const struct probe *probe)
+{
+    if (probe->flags & PROBE_UNLESS_COLLECTED)
+        return 2;
+    return probe->flags & PROBE_UNLESS_SWITCH ? 1 : 0;
+}
+
+/* Whether this rung is to be tried for the probe now. */
 static bool wanted(struct ladder *ladder, const struct probe *probe, struct probe_state *state,
     enum rung rung, const struct ladder_parts *parts)
 {
-    if (state->rung != RUNG_NONE || state->why[rung])
+    if (state->rung != RUNG_NONE || state->why[rung] || round_of(probe) != ladder->round)
         return false;
-    if (probe->flags & PROBE_UNLESS_CORE_SWITCH) {
-        if (!ladder->second)
-            return false;
-        if (has_core_switch(ladder))
-            why_not(state, rung, str_dup("sched_switch collects them"));
-    }
-    if (state->why[rung])
-        return false;
-    if ((probe->flags & PROBE_SYSCALL) && !parts->syscalls)
-        why_not(state, rung, str_dup("off by default"));
-    else if ((probe->flags & PROBE_WAKEUP) && !parts->wakeups && rung <= RUNG_RAW_TP &&
-             parts->config.waits_in_tasks)
-        why_not(state, rung, str_dup("off by default: the tasks count their waits"));
-    else if (is_without(parts->without, rung, probe->hook))
-        why_not(state, rung, str_dup("left out on request"));
-    else if (parts->refused)
-        why_not(state, rung, str_dup(parts->refused));
-    else if (rung != RUNG_CGROUP && !hook_exists(parts->btf, probe->hook))
-        why_not(state, rung, str_dup("the kernel has no such tracepoint"));
-    else if (rung != RUNG_TRACEPOINT && !parts->btf)
-        why_not(state, rung, str_dup("the kernel has no BTF"));
-    else if (rung == RUNG_TRACEPOINT && parts->config.identity_hierarchy != 0)
-        why_not(state, rung, str_dup("plain tracepoints tell no cgroups of v1"));
-    else if (rung == RUNG_CGROUP && parts->cgroup_fd < 0)
-        why_not(state, rung, str_dup("no cgroup2 is mounted"));
-    return !state->why[rung];
+    const char *why = why_unwanted(ladder, probe, rung, parts);
+    if (why)
+        why_not(state, rung, str_dup(why));
+    return !why;
 }
 
 /* --- one object --- */
@@ -283,9 +327,8 @@ void ladder_climb(struct ladder *ladder, const struct ladder_parts *parts)
     for (size_t i = 0; i < ladder_probes_count; i++)
         ladder->states[i].rung = RUNG_NONE;
     libbpf_print_fn_t before = libbpf_set_print(listen);
-    climb(ladder, parts);
-    ladder->second = true;
-    climb(ladder, parts);
+    for (ladder->round = 0; ladder->round < ROUNDS; ladder->round++)
+        climb(ladder, parts);
     libbpf_set_print(before);
     strbuf_release(&said);
 }
@@ -326,13 +369,15 @@ int ladder_check_without(const char *const *without, struct err *err)
         const char *colon = strchr(without[i], ':');
         size_t length = colon ? (size_t)(colon - without[i]) : strlen(without[i]);
         _cleanup_free_ char *name = str_ndup(without[i], length);
-        bool known = !colon && (str_equal(name, "file") || str_equal(name, "sched_info"));
+        bool known = !colon && (str_equal(name, "file") || str_equal(name, "sched_info") ||
+                                   is_hook(name));
         for (int rung = 0; rung < RUNG_COUNT; rung++)
             known |= str_equal(name, rung_names[rung]) && (!colon || is_hook(colon + 1));
         if (!known)
             return err_set(err, -EINVAL,
-                "no such source \"%s\": expected tp_btf, raw_tp, tracepoint, cgroup, sched_info or "
-                "file; after one of the first four and a colon, a hook that --explain lists",
+                "no such source \"%s\": expected tp_btf, raw_tp, tracepoint, iter, cgroup, "
+                "sched_info, file, or a hook that --explain lists; that also after one of the "
+                "first five and a colon",
                 without[i]);
     }
     return 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ladder of the probes. Each probe is one hook of the kernel (a tracepoint, or the socket hooks
- * of the root cgroup) and is attached by the first rung that works: a program on the tracepoint
- * with BTF, on the raw one, on the plain one. A family's programs of one rung are one object, tried
- * in one load; the verifier's refusal of one program leaves the others.
+ * The ladder of the probes. Each probe is one hook of the kernel (a tracepoint, the iterator over
+ * tasks, or the socket hooks of the root cgroup) and is attached by the first rung that works: a
+ * program on the tracepoint with BTF, on the raw one, on the plain one. A family's programs of one
+ * rung are one object, tried in one load; the verifier's refusal of one program leaves the others.
  */
 #pragma once
 
@@ -13,15 +13,16 @@
 #include "reference/base/err.h"
 #include "reference/base/strbuf.h"
 
-enum rung { RUNG_TP_BTF, RUNG_RAW_TP, RUNG_TRACEPOINT, RUNG_CGROUP, RUNG_COUNT };
+enum rung { RUNG_TP_BTF, RUNG_RAW_TP, RUNG_TRACEPOINT, RUNG_ITERATOR, RUNG_CGROUP, RUNG_COUNT };
 extern const char *const rung_names[RUNG_COUNT];
 
 #define RUNG_NONE (-1)
 
 enum probe_flags {
     PROBE_SYSCALL = 1,            /* off unless asked for */
-    PROBE_UNLESS_CORE_SWITCH = 2, /* only when sched_switch cannot look into the tasks */
+    PROBE_UNLESS_COLLECTED = 2,   /* only when the tasks' own counters are out of reach */
     PROBE_WAKEUP = 4,             /* when asked for, or when waits are not counted in the tasks */
+    PROBE_UNLESS_SWITCH = 8,      /* only when sched_switch has no program at all */
 };
 
 struct probe {
@@ -58,7 +59,7 @@ struct ladder_parts {
     struct probe_config config;
     const struct shared_map *maps;
     size_t maps_count;
-    const char *const *without; /* "rung" or "rung:hook" */
+    const char *const *without; /* "rung", "hook" or "rung:hook" */
     bool syscalls; /* whether they are asked for */
     bool wakeups;
     const struct btf *btf;      /* of the kernel; NULL: it has none */
@@ -70,11 +71,13 @@ struct ladder {
     struct probe_state *states; /* one for each probe */
     struct bpf_object **objects;
     size_t objects_count;
-    bool second; /* the round of the probes that others make needless */
+    int round; /* probes that others may make needless come after those */
 };
 /* Never fails: what does not work is in the states. */
 void ladder_climb(struct ladder *ladder, const struct ladder_parts *parts);
 void ladder_release(struct ladder *ladder);
+/* Whether the tasks' own counters are collected: by the switch, or by the iterator over tasks. */
+bool ladder_collects(const struct ladder *ladder);
 /* The state of the probe on this hook; NULL when there is no such probe. */
 const struct probe_state *ladder_find(const struct ladder *ladder, const char *hook);
 /* -EINVAL when an item names no rung or hook. */

@@ -131,8 +131,9 @@ struct newborn_entry {
 /* --- state of the probes --- */
 struct control {
     __u32 generation; /* of the published cgroups; caches of an older one are void */
-    __u32 zero;
+    __u32 collects;   /* the tasks' own counters are collected, not the clock's */
 };
+#define STATS_CONTROL ".data.control" /* a section, and the map that libbpf makes of it */
 /*
  * Two lines of the cache per task, by pid; those of another task are taken over. The first one is
  * what a switch needs.
@@ -148,10 +149,11 @@ struct task_entry {
     __u64 waited_ns;
     __u32 faults_minor;
     __u32 faults_major;
-    __u64 zero;
+    __u32 left_voluntary; /* the same of times that it left a CPU; not kept by switches */
+    __u32 left_involuntary;
 
     __u32 slot;         /* the container whose gauge counts it; STATS_SLOT_NONE */
-    __u32 zero_too;
+    __u32 ended;        /* its process did, and was counted */
     __u64 clone_ns;     /* 0 for tasks older than the probes */
     __u64 first_run_ns;
     __u64 reclaim_ns;   /* since when it reclaims */

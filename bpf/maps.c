@@ -31,7 +31,7 @@ static const struct map_shape shapes[MAP_COUNT] = {
     [MAP_GAUGES] = {"gauges", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct gauge), 0},
     [MAP_TIMELINES] = {"timelines", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct timeline), 0},
     [MAP_CONTAINERS] = {"containers", BPF_MAP_TYPE_HASH, sizeof(struct cgroup_key), 4, 0},
-    [MAP_CONTROL] = {"control", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct control), BPF_F_MMAPABLE},
+    [MAP_CONTROL] = {STATS_CONTROL, BPF_MAP_TYPE_ARRAY, 4, sizeof(struct control), BPF_F_MMAPABLE},
     [MAP_CPUS] = {"cpus", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct cpu_state), 0},
     [MAP_TASKS] = {"tasks", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct task_entry), 0},
     [MAP_NEWBORN] = {"newborn", BPF_MAP_TYPE_LRU_HASH, sizeof(struct cgroup_key),
@@ -222,6 +222,7 @@ void maps_read(struct stats *stats)
     size_t size = sizeof(struct cpu_state) * (size_t)stats->cpus;
     _cleanup_free_ struct cpu_state *before = mem_alloc(size);
     _cleanup_free_ struct cpu_state *after = mem_alloc(size);
+    tasks_collect(stats);
     bool running = cpus_read(stats, before);
     family_read(stats, MAP_SCHED);
     running = running && cpus_read(stats, after);

@@ -24,12 +24,17 @@
 #include "bpf/syscalls_plain.skel.h"
 #include "bpf/syscalls_probes.skel.h"
 #include "bpf/syscalls_raw.skel.h"
+#include "bpf/tasks_iter.skel.h"
+#include "bpf/tasks_probes.skel.h"
+#include "bpf/tasks_raw.skel.h"
 #include "reference/base/mem.h"
 
 const struct probe ladder_probes[] = {
     {"sched", "on_switch", "sched_switch", 0},
     {"sched", "on_wakeup", "sched_wakeup", PROBE_WAKEUP},
     {"sched", "on_wakeup_new", "sched_wakeup_new", PROBE_WAKEUP},
+    {"tasks", "on_free", "sched_process_free", PROBE_UNLESS_SWITCH},
+    {"tasks", "on_task", "task", PROBE_UNLESS_SWITCH},
     {"process", "on_fork", "sched_process_fork", 0},
     {"process", "on_exec", "sched_process_exec", 0},
     {"process", "on_end", "sched_process_exit", 0},
@@ -39,8 +44,8 @@ const struct probe ladder_probes[] = {
     {"memory", "on_direct_reclaim", "mm_vmscan_direct_reclaim_begin", 0},
     {"memory", "on_direct_reclaimed", "mm_vmscan_direct_reclaim_end", 0},
     {"memory", "on_victim", "mark_victim", 0},
-    {"memory", "on_fault_user", "page_fault_user", PROBE_UNLESS_CORE_SWITCH},
-    {"memory", "on_fault_kernel", "page_fault_kernel", PROBE_UNLESS_CORE_SWITCH},
+    {"memory", "on_fault_user", "page_fault_user", PROBE_UNLESS_COLLECTED},
+    {"memory", "on_fault_kernel", "page_fault_kernel", PROBE_UNLESS_COLLECTED},
     {"block", "on_issue", "block_rq_issue", 0},
     {"block", "on_complete", "block_rq_complete", 0},
     {"network", "on_socket", "sock_create", 0},
@@ -73,6 +78,9 @@ const struct probe_object ladder_objects[] = {
     {"memory", RUNG_TRACEPOINT, memory_plain__elf_bytes},
     {"syscalls", RUNG_TRACEPOINT, syscalls_plain__elf_bytes},
     {"network", RUNG_CGROUP, network_probes__elf_bytes},
+    {"tasks", RUNG_TP_BTF, tasks_probes__elf_bytes},
+    {"tasks", RUNG_RAW_TP, tasks_raw__elf_bytes},
+    {"tasks", RUNG_ITERATOR, tasks_iter__elf_bytes},
     {"lifecycle", RUNG_TP_BTF, lifecycle_probes__elf_bytes},
     {"lifecycle", RUNG_RAW_TP, lifecycle_raw__elf_bytes},
 };

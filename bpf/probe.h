@@ -25,9 +25,12 @@
 #define K(from, ...) ___arrow(from, __VA_ARGS__)
 #define CURRENT() bpf_get_current_task_btf()
 #endif
+/* What a tracepoint gives after the parameters that the program names, on kernels that do. */
+#define ARGUMENT(index) (ctx[index])
 #define READ_STRING(into, from, field)                                                             \
     bpf_core_read_str((into), sizeof(into), &(from)->field)
 #define INLINE static __always_inline
+#define OUTLINE static __noinline /* keeps what is rare from the registers of what is not */
 #define ADD_SHARED(counter, by) __sync_fetch_and_add(&(counter), (by))
 
 #define MAP(map_name, map_type, key_type, value_type, entries, flags)                              \
@@ -64,7 +67,6 @@ char licence_text[] SEC("license") = "Dual BSD/GPL";
 
 /* Sizes are set from the limits before the load; `slots` is the number of containers. */
 MAP(containers, HASH, struct cgroup_key, __u32, 1, 0);
-MAP(control, ARRAY, __u32, struct control, 1, BPF_F_MMAPABLE);
 MAP(cpus, PERCPU_ARRAY, __u32, struct cpu_state, 1, 0);
 MAP(tasks, ARRAY, __u32, struct task_entry, 1, 0);
 MAP(gauges, ARRAY, __u32, struct gauge, 1, 0);
@@ -75,11 +77,12 @@ INLINE struct cpu_state *cpu_here(void)
     return bpf_map_lookup_elem(&cpus, &zero);
 }
 
+/* Read at its address, without a look-up: a switch needs it. */
+volatile struct control control SEC(STATS_CONTROL) = {0};
+
 INLINE __u32 generation_now(void)
 {
-    __u32 zero = 0;
-    struct control *state = bpf_map_lookup_elem(&control, &zero);
-    return state ? *(volatile __u32 *)&state->generation : 0;
+    return control.generation;
 }
 
 INLINE int cgroup_id_above(struct cgroup_key *key, struct cgroup *cgroup,
@@ -179,6 +182,8 @@ INLINE void task_skip(struct task_entry *entry, struct task_struct *task)
         entry->waited_ns = K(task, sched_info.run_delay);
     entry->faults_minor = (__u32)K(task, min_flt);
     entry->faults_major = (__u32)K(task, maj_flt);
+    entry->left_voluntary = (__u32)K(task, nvcsw);
+    entry->left_involuntary = (__u32)K(task, nivcsw);
 }
 
 INLINE void task_reset(struct task_entry *entry, struct task_struct *task)
@@ -191,6 +196,7 @@ INLINE void task_reset(struct task_entry *entry, struct task_struct *task)
     entry->clone_ns = 0;
     entry->first_run_ns = 0;
     entry->reclaim_ns = 0;
+    entry->ended = 0;
     task_skip(entry, task);
 }
 
@@ -206,23 +212,6 @@ INLINE struct task_entry *task_take(struct cpu_state *cpu, struct task_struct *t
         cpu->lost++;
     task_reset(entry, task);
     return entry;
-}
-
-/* As slot_of_task, for a task that has its lines: most switches are of tasks that have not moved.
- * A set that is freed and made anew at the same place is not mistaken: moves of the task in our
- * hierarchy forget it, and others do not change the answer. */
-INLINE __u32 slot_of_entry(
-    struct cpu_state *cpu, struct task_entry *entry, struct task_struct *task)
-{
-    __u64 set = (__u64)K(task, cgroups);
-    __u32 generation = generation_now();
-    if (entry->known_set == set && entry->generation == generation)
-        return entry->known_slot;
-    __u32 slot = slot_of_task(cpu, task);
-    entry->known_slot = slot;
-    entry->generation = generation;
-    entry->known_set = set;
-    return slot;
 }
 
 INLINE __u32 bucket_of(__u64 ns)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Forks, execs, exits by signal, and the number of threads with its peak. */
-#include "bpf/probe.h"
+#include "bpf/collect.h"
 
 MAP(process, PERCPU_ARRAY, __u32, struct process_stats, 1, 0);
 MAP(timelines, ARRAY, __u32, struct timeline, 1, 0);
@@ -98,8 +98,22 @@ INLINE __u32 signal_of_exit(struct task_struct *task)
     return code & 0x7f;
 }
 
+/*
+ * Whether this was the last thread. Newer kernels say so; on older ones two threads that end at
+ * once may both see that none is left: the process's line lets the first one count it.
+ */
+INLINE bool group_ends(struct task_struct *task, __u64 said)
+{
+    if (config.exit_group_dead)
+        return said & 0xff;
+    if (K(task, signal, live.counter) != 0)
+        return false;
+    struct task_entry *leader = task_find(K(task, tgid));
+    return !leader || __sync_lock_test_and_set(&leader->ended, 1) == 0;
+}
+
 PROBE(sched_process_exit)
-int BPF_PROG(on_end, struct task_struct *task, bool group_dead)
+int BPF_PROG(on_end, struct task_struct *task)
 {
     struct cpu_state *cpu = cpu_here();
     if (!cpu)
@@ -118,12 +132,7 @@ int BPF_PROG(on_end, struct task_struct *task, bool group_dead)
         if (entry && !line->first_run_ns)
             line->first_run_ns = entry->first_run_ns;
     }
-    bool dead = K(task, signal, live.counter) == 0;
-#ifndef PROBE_RAW
-    if (config.exit_group_dead)
-        dead = group_dead;
-#endif
-    if (!dead)
+    if (!group_ends(task, config.exit_group_dead ? ARGUMENT(1) : 0))
         return 0;
     stats->exits++;
     __u32 signal = signal_of_exit(task);
@@ -144,6 +153,7 @@ int BPF_PROG(on_attach, struct cgroup *to, const char *path, struct task_struct 
     struct task_entry *entry = task_take(cpu, task);
     if (!entry)
         return 0;
+    task_collect(entry->slot, entry, task);
     int count = whole_group ? K(task, signal, nr_threads) : 1;
     if (entry->slot != slot) {
         if (entry->slot != STATS_SLOT_NONE)

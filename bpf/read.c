@@ -66,6 +66,8 @@ static void field_value(const struct stats *stats, struct record *record, enum s
     } else if (stats->sources[field]) {
         value->source = stats->sources[field];
         probe_value(raw, &stats_fields[field], value);
+        if (value->source == rung_names[RUNG_ITERATOR])
+            value->buckets = NULL;
         value->valid = stats_fields[field].kind != FIELD_TIME || value->value != 0;
     }
     if (!value->valid && stats->files && !record->retired)

@@ -5,9 +5,7 @@
  * no clock. Kernels whose tasks do not count their waits, and who asks for wakeups, get the wait
  * from the wakeup (or the preemption) to the switch.
  */
-#include "bpf/probe.h"
-
-MAP(sched, PERCPU_ARRAY, __u32, struct sched_stats, 1, 0);
+#include "bpf/collect.h"
 
 INLINE unsigned int state_of(struct task_struct *task)
 {
@@ -24,20 +22,15 @@ INLINE void faults_collect(struct sched_stats *stats, struct task_entry *entry,
     struct task_struct *task)
 {
     __u32 minor = (__u32)K(task, min_flt);
-    if (minor == entry->faults_minor)
-        return;
-    stats->faults_minor += (__u32)(minor - entry->faults_minor);
-    entry->faults_minor = minor;
-}
-
-INLINE void faults_collect_major(struct sched_stats *stats, struct task_entry *entry,
-    struct task_struct *task)
-{
+    if (minor != entry->faults_minor) {
+        stats->faults_minor += (__u32)(minor - entry->faults_minor);
+        entry->faults_minor = minor;
+    }
     __u32 major = (__u32)K(task, maj_flt);
-    if (major == entry->faults_major)
-        return;
-    stats->faults_major += (__u32)(major - entry->faults_major);
-    entry->faults_major = major;
+    if (major != entry->faults_major) {
+        stats->faults_major += (__u32)(major - entry->faults_major);
+        entry->faults_major = major;
+    }
 }
 
 INLINE void wait_count(struct sched_stats *stats, __u64 waited)
@@ -56,17 +49,46 @@ INLINE void wait_collect(struct sched_stats *stats, struct task_entry *entry,
     entry->waited_ns = waited;
 }
 
-/* A task leaves the CPU: its time, why it left, and whether it waits again from here on. */
-INLINE void switch_out(struct cpu_state *cpu, struct task_struct *task, bool preempted)
+/*
+ * The slot of a task whose line does not say it: it has not got one, or has been moved, or the
+ * containers have changed. A set that is freed and made anew at the same place is not mistaken:
+ * moves of the task in our hierarchy forget it, and others do not change the answer.
+ */
+OUTLINE __u32 slot_learn(struct task_struct *task)
 {
-    struct task_entry *entry = task_find(K(task, pid));
-    __u32 slot = entry ? slot_of_entry(cpu, entry, task) : slot_of_task(cpu, task);
+    struct cpu_state *cpu = cpu_here();
+    if (!cpu)
+        return STATS_SLOT_NONE;
+    __u32 generation = generation_now();
+    __u32 slot = slot_of_task(cpu, task);
+    struct task_entry *entry =
+        slot < config.slots ? task_take(cpu, task) : task_find(K(task, pid));
+    if (!entry)
+        return STATS_SLOT_NONE;
+    entry->known_slot = slot;
+    entry->generation = generation;
+    entry->known_set = (__u64)K(task, cgroups);
+    return slot;
+}
+
+/* A task leaves the CPU: its time, why it left, and whether it waits again from here on. */
+INLINE void switch_out(struct task_struct *task, bool preempted)
+{
+    __u32 pid = K(task, pid);
+    __u32 index = pid & config.task_mask;
+    struct task_entry *entry = pid ? bpf_map_lookup_elem(&tasks, &index) : (void *)0;
+    if (!entry)
+        return;
+    __u32 slot;
+    if (entry->pid == pid && entry->known_set == (__u64)K(task, cgroups) &&
+        entry->generation == generation_now())
+        slot = entry->known_slot;
+    else
+        slot = slot_learn(task);
     if (slot >= config.slots)
         return;
     struct sched_stats *stats = bpf_map_lookup_elem(&sched, &slot);
-    if (!entry)
-        entry = task_take(cpu, task);
-    if (!stats || !entry)
+    if (!stats)
         return;
     __u64 ran = K(task, se.sum_exec_runtime);
     stats->cpu_ns += ran - entry->ran_ns;
@@ -74,7 +96,6 @@ INLINE void switch_out(struct cpu_state *cpu, struct task_struct *task, bool pre
     if (config.waits_in_tasks)
         wait_collect(stats, entry, task);
     faults_collect(stats, entry, task);
-    faults_collect_major(stats, entry, task);
     unsigned int state = state_of(task);
     if (preempted || state == KERNEL_TASK_RUNNING) {
         stats->switches_involuntary++;
@@ -88,9 +109,20 @@ INLINE void switch_out(struct cpu_state *cpu, struct task_struct *task, bool pre
         entry->pid = 0;
 }
 
-/* A task gets the CPU, after it was woken or preempted. */
-INLINE void wait_end(struct cpu_state *cpu, struct task_struct *task, struct task_entry *entry)
+/* A task gets the CPU for the first time, or its wait is measured by the clock. */
+OUTLINE int switch_in(struct task_struct *task)
 {
+    struct cpu_state *cpu = cpu_here();
+    __u32 pid = K(task, pid);
+    struct task_entry *entry = pid && cpu ? task_find(pid) : (void *)0;
+    if (!entry)
+        return 0;
+    if (entry->fresh) {
+        entry->fresh = 0;
+        entry->first_run_ns = bpf_ktime_get_ns();
+    }
+    if (config.waits_in_tasks || !entry->runnable_ns)
+        return 0;
     __u32 slot = slot_of_task(cpu, task);
     struct sched_stats *stats =
         slot < config.slots ? bpf_map_lookup_elem(&sched, &slot) : (void *)0;
@@ -98,27 +130,24 @@ INLINE void wait_end(struct cpu_state *cpu, struct task_struct *task, struct tas
     if (stats)
         wait_count(stats, now > entry->runnable_ns ? now - entry->runnable_ns : 0);
     entry->runnable_ns = 0;
+    return 0;
+}
+
+/* The kernel counts the arrival of the next task after this: until then it has never arrived. */
+INLINE bool is_arrival_plain(struct task_struct *task)
+{
+    return config.waits_in_tasks && K(task, sched_info.pcount) != 0;
 }
 
 PROBE(sched_switch)
 int BPF_PROG(on_switch, bool preempted, struct task_struct *prev, struct task_struct *next)
 {
+    switch_out(prev, preempted);
     struct cpu_state *cpu = cpu_here();
-    if (!cpu)
-        return 0;
-    if (K(prev, pid))
-        switch_out(cpu, prev, preempted);
-    __u32 pid = K(next, pid);
-    cpu->pid = pid;
-    struct task_entry *entry = pid ? task_find(pid) : (void *)0;
-    if (!entry)
-        return 0;
-    if (entry->fresh) {
-        entry->fresh = 0;
-        entry->first_run_ns = bpf_ktime_get_ns();
-    }
-    if (!config.waits_in_tasks && entry->runnable_ns)
-        wait_end(cpu, next, entry);
+    if (cpu)
+        cpu->pid = K(next, pid);
+    if (!is_arrival_plain(next))
+        switch_in(next);
     return 0;
 }
 

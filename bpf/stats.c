@@ -161,6 +161,13 @@ static bool source_add(const struct stats *stats, const char *hook, const char *
     return true;
 }
 
+/* The link of the iterator over tasks, when that is what collects; NULL. */
+static const struct bpf_link *iterator_find(const struct ladder *ladder)
+{
+    const struct probe_state *state = ladder_find(ladder, "task");
+    return ladder_collects(ladder) && state->rung != RUNG_NONE ? state->link : NULL;
+}
+
 /* Waits that the tasks count need the switch alone, by a rung that can see them. */
 static void sources_find(struct stats *stats, bool waits_in_tasks)
 {
@@ -173,6 +180,9 @@ static void sources_find(struct stats *stats, bool waits_in_tasks)
         if (all && stats_fields[i].core && str_equal(source, rung_names[RUNG_TRACEPOINT]))
             all = false;
         stats->sources[i] = all ? source : NULL;
+        if (!all && stats->iterator && stats_fields[i].tasks &&
+            (waits_in_tasks || i != FIELD_RUN_QUEUE))
+            stats->sources[i] = rung_names[RUNG_ITERATOR];
     }
 }
 
@@ -208,8 +218,10 @@ static void load(struct stats *stats, const struct stats_options *options)
         .refused = refused,
     };
     ladder_climb(&stats->ladder, &parts);
-    const struct probe_state *switches = ladder_find(&stats->ladder, "sched_switch");
-    sources_find(stats, parts.config.waits_in_tasks && switches->rung <= RUNG_RAW_TP);
+    stats->iterator = iterator_find(&stats->ladder);
+    if (stats->loaded)
+        stats->control->collects = ladder_collects(&stats->ladder);
+    sources_find(stats, parts.config.waits_in_tasks && ladder_collects(&stats->ladder));
     btf__free(btf);
 }
 

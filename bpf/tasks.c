@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bpf/internal.h"
 #include "bpf/text.h"
@@ -94,4 +96,13 @@ void tasks_adopt(const struct stats *stats, const struct record *record)
     gauge.threads_peak = count;
     gauge.tasks_seen = 1;
     bpf_map_update_elem(fd, &record->slot, &gauge, BPF_ANY);
+}
+
+/* It runs as it is read, and writes nothing. */
+void tasks_collect(const struct stats *stats)
+{
+    char nothing[16];
+    _cleanup_close_ int fd = stats->iterator ? bpf_iter_create(bpf_link__fd(stats->iterator)) : -1;
+    while (fd >= 0 && read(fd, nothing, sizeof(nothing)) > 0)
+        ;
 }

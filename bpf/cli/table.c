@@ -102,7 +102,7 @@ static void add_latency(const struct stats_value *value, struct strbuf *into)
 {
     char median[32] = "-";
     char high[32] = "-";
-    if (value->valid && value->count > 0) {
+    if (value->valid && value->count > 0 && value->buckets) {
         short_time(median, sizeof(median), buckets_quantile_ns(value->buckets, 0.5));
         short_time(high, sizeof(high), buckets_quantile_ns(value->buckets, 0.99));
     }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -209,4 +210,36 @@ void *kernel_shared(size_t size)
     if (memory == MAP_FAILED)
         fail("mmap");
     return memory;
+}
+
+/* --- block I/O --- */
+
+const char *kernel_block_file(void)
+{
+    static char path[256];
+    const char *directory = getenv("SEATRIAL_TEST_BLOCK");
+    snprintf(path, sizeof(path), "%s/seatrial-bpf-block", directory ? directory : "/var/tmp");
+    return path;
+}
+
+/* Memory takes direct I/O too, on newer kernels; its device has no number of a driver. */
+static bool takes_direct_io(void)
+{
+    struct stat status;
+    _cleanup_close_ int fd = open(kernel_block_file(), O_RDWR | O_DIRECT | O_CLOEXEC);
+    return fd >= 0 && fstat(fd, &status) == 0 && major(status.st_dev) != 0;
+}
+
+bool kernel_block_file_make(unsigned pages)
+{
+    char page[KERNEL_PAGE] = {1};
+    _cleanup_close_ int fd =
+        open(kernel_block_file(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    bool good = fd >= 0;
+    for (unsigned i = 0; good && i < pages; i++)
+        good = write(fd, page, sizeof(page)) == (ssize_t)sizeof(page);
+    good = good && fsync(fd) == 0 && takes_direct_io();
+    if (!good)
+        unlink(kernel_block_file());
+    return good;
 }

@@ -45,3 +45,12 @@ void kernel_child_run(
 
 /* Memory that children share with the test; zeroed. */
 void *kernel_shared(size_t size);
+
+/*
+ * A file of that many pages, all of them allocated, for direct I/O to a block device; in /var/tmp,
+ * or where the environment's SEATRIAL_TEST_BLOCK says. False when there is no device behind that
+ * directory or it takes no direct I/O.
+ */
+#define KERNEL_PAGE 4096
+const char *kernel_block_file(void);
+bool kernel_block_file_make(unsigned pages);

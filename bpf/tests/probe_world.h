@@ -41,20 +41,17 @@ static inline void world_publish(struct world_cgroup *cgroup, unsigned slot, uns
 {
     struct cgroup_key key = {cgroup->node.id, HIERARCHY, 0};
     struct gauge gauge = {.parent = parent};
-    struct control state;
-    unsigned zero = 0;
     bpf_map_update_elem(&containers, &key, &slot, BPF_ANY);
     bpf_map_update_elem(&gauges, &slot, &gauge, BPF_ANY);
-    memcpy(&state, bpf_map_lookup_elem(&control, &zero), sizeof(state));
-    state.generation++;
-    bpf_map_update_elem(&control, &zero, &state, BPF_ANY);
+    control.generation++;
 }
 
-static struct shim_map *const world_maps[] = {&containers, &control, &cpus, &tasks, &gauges};
+static struct shim_map *const world_maps[] = {&containers, &cpus, &tasks, &gauges};
 
 static inline void world_reset(void)
 {
     memset(&shim, 0, sizeof(shim));
+    control.collects = 1;
     config = (struct probe_config){.identity_css = 6, .identity_hierarchy = HIERARCHY,
         .slots = SHIM_SLOTS, .task_mask = SHIM_TASKS - 1, .exit_group_dead = 1,
         .victim_is_task = 1, .waits_in_tasks = 1};

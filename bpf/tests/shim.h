@@ -22,6 +22,8 @@
 
 #define SEC(name)
 #define INLINE static inline
+#define OUTLINE static
+#define ARGUMENT(index) (shim.arguments[index])
 #define PROBE(tracepoint) static
 #define BPF_PROG(name, ...) name(__VA_ARGS__)
 #define K(from, ...) SHIM_K(from, __VA_ARGS__)
@@ -60,6 +62,7 @@ static struct {
     unsigned long long now_ns;
     int cpu;
     struct task_struct *current;
+    unsigned long long arguments[4]; /* of the tracepoint, beyond a program's parameters */
 } shim;
 static struct probe_config config;
 

@@ -19,6 +19,7 @@ static int setup(void **state)
     world_reset();
     shim_map_reset(&process);
     shim_map_reset(&timelines);
+    shim_map_reset(&sched);
     world_cgroup_init(&world.root, 1, NULL);
     world_cgroup_init(&world.outer, 100, &world.root);
     world_cgroup_init(&world.inner, 101, &world.outer);
@@ -37,6 +38,7 @@ static int teardown(void **state)
     world_free();
     shim_map_free(&process);
     shim_map_free(&timelines);
+    shim_map_free(&sched);
     return 0;
 }
 
@@ -53,6 +55,17 @@ static struct gauge *gauge_of(unsigned slot)
 static struct timeline *line_of(unsigned slot)
 {
     return bpf_map_lookup_elem(&timelines, &slot);
+}
+
+static struct sched_stats *sched_of(unsigned slot)
+{
+    return bpf_map_lookup_elem(&sched, &slot);
+}
+
+static void end(struct task_struct *task, bool group_dead)
+{
+    shim.arguments[1] = group_dead;
+    on_end(task);
 }
 
 /* As a launcher of v1 does: fork outside, move, exec. */
@@ -73,7 +86,7 @@ static void test_launch(void **state)
     struct world *w = *state;
     launch(w);
     shim.now_ns = 40;
-    on_end(&w->init.task, true);
+    end(&w->init.task, true);
     const struct timeline *line = line_of(0);
     assert_int_equal(line->init_pid, 2);
     assert_int_equal(line->clone_ns, 10);
@@ -113,7 +126,7 @@ static void test_threads(void **state)
     assert_int_equal(of(0)->threads, 1);
     assert_int_equal(of(0)->forks, 1);
     assert_int_equal(gauge_of(0)->threads, 3);
-    on_end(&thread.task, false);
+    end(&thread.task, false);
     assert_int_equal(of(0)->exits, 0);
     assert_int_equal(gauge_of(0)->threads, 2);
     assert_int_equal(gauge_of(0)->threads_peak, 3);
@@ -127,7 +140,7 @@ static void test_nested_threads(void **state)
     on_fork(&w->init.task, &w->child.task);
     assert_int_equal(gauge_of(1)->threads, 1);
     assert_int_equal(gauge_of(0)->threads, 2);
-    on_end(&w->child.task, true);
+    end(&w->child.task, true);
     assert_int_equal(gauge_of(1)->threads, 0);
     assert_int_equal(gauge_of(0)->threads, 1);
     assert_int_equal(gauge_of(0)->threads_peak, 2);
@@ -171,7 +184,7 @@ static void test_exits_by_signal(void **state)
         w->init.signal.group_exit_code = cases[i].group_exit_code;
         w->init.task.exit_code = cases[i].exit_code;
         unsigned before = of(0)->exits_by_signal[cases[i].signal];
-        on_end(&w->init.task, true);
+        end(&w->init.task, true);
         assert_int_equal(of(0)->exits_by_signal[cases[i].signal], before + (cases[i].signal != 0));
     }
     assert_int_equal(of(0)->exits, sizeof(cases) / sizeof(cases[0]));
@@ -184,11 +197,32 @@ static void test_group_dead_unsaid(void **state)
     launch(w);
     config.exit_group_dead = 0;
     w->init.signal.live.counter = 1;
-    on_end(&w->init.task, false);
+    end(&w->init.task, false);
     assert_int_equal(of(0)->exits, 0);
     w->init.signal.live.counter = 0;
-    on_end(&w->init.task, false);
+    end(&w->init.task, false);
     assert_int_equal(of(0)->exits, 1);
+    end(&w->init.task, false); /* its last two threads end at once: both see that none is left */
+    assert_int_equal(of(0)->exits, 1);
+}
+
+/* What it has run before the move is the old container's, what comes after the new one's. */
+static void test_move_collects(void **state)
+{
+    struct world *w = *state;
+    launch(w);
+    w->init.task.se.sum_exec_runtime += 500;
+    w->init.task.min_flt += 3;
+    w->init.task.cgroups = &w->inner.set;
+    on_attach(&w->inner.cgroup, NULL, &w->init.task, true);
+    assert_int_equal(sched_of(0)->cpu_ns, 500);
+    assert_int_equal(sched_of(0)->faults_minor, 3);
+    assert_int_equal(sched_of(1)->cpu_ns, 0);
+    assert_int_equal(task_find(2)->ran_ns, w->init.task.se.sum_exec_runtime);
+    control.collects = 0; /* plain tracepoints count by the clock: nothing is to be collected */
+    w->init.task.se.sum_exec_runtime += 500;
+    on_attach(&w->outer.cgroup, NULL, &w->init.task, true);
+    assert_int_equal(sched_of(1)->cpu_ns, 0);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -204,6 +238,7 @@ int main(void)
         TEST(test_other_hierarchy),
         TEST(test_exits_by_signal),
         TEST(test_group_dead_unsaid),
+        TEST(test_move_collects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Publication on the real kernel: nested containers, slots that run out, the life of a container,
- * every rung of the ladder, and the containerizer's view. */
+ * a probe that falls, and the containerizer's view. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <cmocka.h>
 
 #include <errno.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -182,71 +179,7 @@ static void test_timeline(void **state)
     stats_close(stats);
 }
 
-/* --- the rungs --- */
-
-/* One scenario, whatever the figures come from. */
-static void play(const char *const *without, const char *controller, const char *source)
-{
-    struct stats *stats =
-        open_with(&(struct stats_options){.without = without, .controller = controller});
-    struct kernel_child child;
-    kernel_cgroup_make(OUTER);
-    assert_int_equal(stats_publish(stats, "outer", OUTER, NULL, NULL), 0);
-    kernel_child_run(&child, OUTER, fork_three, NULL);
-    const struct stats_container *outer = kernel_read(stats, "outer");
-    if (source) {
-        assert_string_equal(outer->values[FIELD_FORKS].source, source);
-        assert_int_equal(outer->values[FIELD_FORKS].value, 3);
-        assert_int_equal(outer->values[FIELD_EXITS].value, 4);
-        assert_string_equal(outer->values[FIELD_CPU].source, source);
-    } else {
-        assert_false(outer->values[FIELD_FORKS].valid);
-    }
-    uint64_t ran_ns = outer->values[FIELD_CPU].value;
-    double told_ns = ((double)(child.after.ru_utime.tv_usec + child.after.ru_stime.tv_usec)) * 1e3;
-    assert_true(outer->values[FIELD_CPU].valid);
-    assert_true((double)ran_ns < told_ns * 2 + 20e6);
-    stats_close(stats);
-    kernel_cgroup_remove(OUTER);
-}
-
-static void test_rungs(void **state)
-{
-    (void)state;
-    const char *no_btf[] = {"tp_btf", NULL};
-    const char *no_waits[] = {"sched_info", NULL};
-    play(NULL, NULL, "tp_btf");
-    play(no_waits, NULL, "tp_btf");
-    play(no_btf, NULL, "raw_tp");
-    play(NULL, "unified", "tp_btf");
-    play(no_btf, "unified", "raw_tp");
-}
-
-/* Plain tracepoints need a tracefs, which this test mounts for itself alone. */
-static void test_plain_tracepoints(void **state)
-{
-    (void)state;
-    const char *without[] = {"tp_btf", "raw_tp", NULL};
-    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-        mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL) < 0) {
-        print_message("skipped: no tracefs can be mounted\n");
-        skip();
-    }
-    play(without, "unified", "tracepoint");
-    umount("/sys/kernel/tracing");
-}
-
-static void test_files_alone(void **state)
-{
-    (void)state;
-    const char *none[] = {"tp_btf", "raw_tp", "tracepoint", "cgroup", NULL};
-    play(none, NULL, NULL);
-    struct stats *stats = open_with(&(struct stats_options){.without = none});
-    _cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-    stats_explain(stats, &text);
-    assert_non_null(strstr(strbuf_text(&text), "not tp_btf: left out on request"));
-    stats_close(stats);
-}
+/* --- the ladder --- */
 
 /* One probe alone falls; the others stay. */
 static void test_one_probe(void **state)
@@ -326,9 +259,6 @@ int main(void)
         cmocka_unit_test(test_ten_thousand),
         cmocka_unit_test(test_gone_in_between),
         cmocka_unit_test(test_timeline),
-        cmocka_unit_test(test_rungs),
-        cmocka_unit_test(test_plain_tracepoints),
-        cmocka_unit_test(test_files_alone),
         cmocka_unit_test(test_one_probe),
         cmocka_unit_test(test_running_before),
         cmocka_unit_test(test_source),

@@ -428,14 +428,13 @@ static void test_network(void **state)
 /* --- block I/O --- */
 
 #define BLOCKS 16
-#define BLOCK_FILE "/var/tmp/seatrial-bpf-block"
 
 /* Over blocks that exist already, so that the file system has nothing to allocate. */
 static int write_direct(void *arg)
 {
     (void)arg;
     void *block = NULL;
-    int fd = open(BLOCK_FILE, O_RDWR | O_DIRECT);
+    int fd = open(kernel_block_file(), O_RDWR | O_DIRECT);
     if (fd < 0 || posix_memalign(&block, PAGE, PAGE) != 0)
         return 1;
     memset(block, 1, PAGE);
@@ -448,34 +447,17 @@ static int write_direct(void *arg)
     return 0;
 }
 
-static bool block_file_make(void)
-{
-    int fd = open(BLOCK_FILE, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    char block[PAGE] = {1};
-    bool good = fd >= 0;
-    for (int i = 0; good && i < BLOCKS; i++)
-        good = write(fd, block, sizeof(block)) == (ssize_t)sizeof(block);
-    good = good && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    fd = open(BLOCK_FILE, O_RDWR | O_DIRECT | O_CLOEXEC);
-    if (fd >= 0)
-        close(fd);
-    return good && fd >= 0;
-}
-
 static void test_block(void **state)
 {
     (void)state;
-    if (!block_file_make()) {
-        unlink(BLOCK_FILE);
-        print_message("skipped: no direct I/O at %s\n", BLOCK_FILE);
+    if (!kernel_block_file_make(BLOCKS)) {
+        print_message("skipped: no direct I/O to a block device at %s\n", kernel_block_file());
         skip();
     }
     struct stats *stats = open_both(&(struct stats_options){0});
     struct kernel_child child;
     kernel_child_run(&child, A, write_direct, NULL);
-    unlink(BLOCK_FILE);
+    unlink(kernel_block_file());
     assert_int_equal(child.status, 0);
     const struct stats_container *a = kernel_read(stats, "a");
     assert_int_equal(a->values[FIELD_WRITE_BYTES].value, BLOCKS * PAGE);
