@@ -137,7 +137,15 @@ bool kernel_cgroup_write(
 
 /* --- children --- */
 
-/* The faults and voluntary switches of a child that waits, as the kernel tells them. */
+/* Time on a CPU of the child's first thread. */
+static uint64_t ran_of(pid_t pid)
+{
+    _cleanup_free_ char *path = str_printf("/proc/%d/schedstat", (int)pid);
+    _cleanup_free_ char *text = text_read(path);
+    return text ? strtoull(text, NULL, 10) : 0;
+}
+
+/* The time (as the user's), faults and voluntary switches of a child that waits. */
 static void usage_of(pid_t pid, struct rusage *usage)
 {
     _cleanup_free_ char *stat_path = str_printf("/proc/%d/stat", (int)pid);
@@ -149,6 +157,9 @@ static void usage_of(pid_t pid, struct rusage *usage)
     if (!tail || sscanf(tail, ") %*c %*d %*d %*d %*d %*d %*u %lu", &minor) != 1 || !status)
         fail("/proc");
     usage->ru_minflt = (long)minor;
+    uint64_t ran_ns = ran_of(pid);
+    usage->ru_utime.tv_sec = (time_t)(ran_ns / 1000000000U);
+    usage->ru_utime.tv_usec = (suseconds_t)(ran_ns % 1000000000U / 1000U);
     const char *line = strstr(status, "\nvoluntary_ctxt_switches:");
     usage->ru_nvcsw = line ? strtol(strchr(line + 1, ':') + 1, NULL, 10) : 0;
 }

@@ -168,7 +168,7 @@ static double seconds_of(const struct rusage *usage)
  * clock of plain tracepoints has interrupts in it. */
 static void truth_of(struct truth *truth, const struct kernel_child *child, bool device)
 {
-    double ran_ns = seconds_of(&child->after) * 1e9;
+    double ran_ns = (seconds_of(&child->after) - seconds_of(&child->before)) * 1e9;
     double faults = (double)(child->after.ru_minflt - child->before.ru_minflt);
     double left = (double)(child->after.ru_nvcsw - child->before.ru_nvcsw);
     truth->count = 0;

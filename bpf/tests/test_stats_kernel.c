@@ -279,7 +279,9 @@ static void test_cpu_time(void **state)
     struct kernel_child child;
     kernel_child_run(&child, A, burn, NULL);
     double told = (double)(child.after.ru_utime.tv_sec + child.after.ru_stime.tv_sec) +
-                  (double)(child.after.ru_utime.tv_usec + child.after.ru_stime.tv_usec) / 1e6;
+                  (double)(child.after.ru_utime.tv_usec + child.after.ru_stime.tv_usec) / 1e6 -
+                  (double)child.before.ru_utime.tv_sec -
+                  (double)child.before.ru_utime.tv_usec / 1e6;
     double counted = (double)kernel_value(stats, "a", FIELD_CPU) / 1e9;
     assert_true(counted > told * 0.95 && counted < told * 1.05);
     assert_true(kernel_value(stats, "b", FIELD_CPU) == 0);
