@@ -147,6 +147,13 @@ static void fake_cleanup(struct isolator *isolator, const char *id, struct done 
         fake_call_complete(call, 0, NULL, NULL);
 }
 
+static void fake_metrics(struct isolator *isolator, json_t *into)
+{
+    struct isolator *inner = fake_of(isolator)->inner;
+    if (inner)
+        isolator_metrics(inner, into);
+}
+
 static void launch_info_set(struct fake_isolator *fake, const struct launch_info *info)
 {
     if (fake->launch_info)
@@ -173,6 +180,7 @@ static const struct isolator_ops fake_ops = {
     .usage = fake_usage,
     .status = fake_status,
     .cleanup = fake_cleanup,
+    .metrics = fake_metrics,
     .free = fake_free,
 };
 

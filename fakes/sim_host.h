@@ -63,6 +63,9 @@ void sim_command_end(struct sim_command *command, const struct sim_program_resul
 /* NVIDIA GPUs, as their driver tells of them in /proc. Device nodes are there with it. */
 #define SIM_GPU_DRIVER "/proc/driver/nvidia/gpus"
 void sim_host_gpus(struct host *host, unsigned count);
+/* The type of file system that everything is on, a static text; "xfs-ftype0" is an xfs whose
+ * directories do not say what kind each entry is. */
+void sim_host_filesystem(struct host *host, const char *type);
 
 /* A fake program of processes made by host_spawn: play gives the fresh process its behaviour. */
 struct workload_start;

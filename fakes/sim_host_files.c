@@ -85,6 +85,13 @@ static bool gpu_info(struct vfs *vfs, const char *path, struct file_info *ret_in
     return true;
 }
 
+void sim_host_filesystem(struct host *host, const char *type)
+{
+    struct sim_world *world = sim_host_of(host)->world;
+    world->hides_entry_types = str_equal(type, "xfs-ftype0");
+    world->filesystem = world->hides_entry_types ? "xfs" : type;
+}
+
 void sim_host_gpus(struct host *host, unsigned count)
 {
     struct vfs *vfs = vfs_of(host);
@@ -168,11 +175,12 @@ int sim_filesystem_info(
     struct host *host, const char *path, struct filesystem_info *ret_info, struct err *err)
 {
     const uint64_t size_bytes = UINT64_C(100) << 30;
-    *ret_info = (struct filesystem_info){.tells_entry_type = true,
+    const struct sim_world *world = sim_host_of(host)->world;
+    const char *type = world->filesystem ? world->filesystem : world->xfs ? "xfs" : "ext4";
+    *ret_info = (struct filesystem_info){.tells_entry_type = !world->hides_entry_types,
         .size_bytes = size_bytes,
         .used_bytes = size_bytes / 2};
-    snprintf(ret_info->type, sizeof(ret_info->type), "%s",
-        sim_host_of(host)->world->xfs ? "xfs" : "ext4");
+    snprintf(ret_info->type, sizeof(ret_info->type), "%s", type);
     return file_result(vfs_info(vfs_of(host), path, true, NULL), "look at the file system of", path,
         err);
 }

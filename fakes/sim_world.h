@@ -35,7 +35,9 @@ struct sim_world {
     struct strmap *servers;  /* path -> struct host_stream_server *, of the hosts */
     struct sim_mounts *root_mounts;
     struct u64map *mounts;   /* inode of a mount namespace -> struct sim_mounts *: those with own */
-    struct sim_xfs *xfs;     /* NULL: the file system is ext4 */
+    struct sim_xfs *xfs;     /* NULL: the file system has no project quotas */
+    const char *filesystem;  /* its type: static; NULL: xfs with those quotas, else ext4 */
+    bool hides_entry_types;  /* its directories do not say what kind each entry is */
     struct sim_cni *cni;     /* what CNI plugins hold; NULL: they were never installed */
     struct u64map *watchers; /* pid -> who waits for its end; of sim_host_exit.c */
 };

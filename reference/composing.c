@@ -478,6 +478,15 @@ static void composing_free(struct containerizer *base)
     free(composing);
 }
 
+/* All count in one object, which each brings up to date. */
+static const json_t *composing_metrics(struct containerizer *containerizer)
+{
+    struct composing *composing = container_of(containerizer, struct composing, base);
+    for (size_t i = 0; i < composing->count; i++)
+        containerizer_metrics(composing->items[i]);
+    return containerizer->metrics;
+}
+
 static const struct containerizer_ops composing_ops = {
     .name = "composing",
     .recover = composing_recover,
@@ -494,6 +503,7 @@ static const struct containerizer_ops composing_ops = {
     .remove = composing_remove,
     .prune_images = composing_prune_images,
     .phase = composing_phase,
+    .metrics = composing_metrics,
     .free = composing_free,
 };
 

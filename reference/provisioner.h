@@ -20,6 +20,8 @@ struct provisioner_ops {
     void (*destroy)(
         struct provisioner *provisioner, const char *id, struct done done); /* const bool * */
     void (*prune)(struct provisioner *provisioner, char *const *keep, struct done done);
+    /* NULL: it has none. Else sets its counters in an object of numbers (statistics.md 6). */
+    void (*metrics)(struct provisioner *provisioner, json_t *into);
     void (*free)(struct provisioner *provisioner);
 };
 struct provisioner {
@@ -46,6 +48,11 @@ static inline void provisioner_prune(
     struct provisioner *provisioner, char *const *keep, struct done done)
 {
     provisioner->ops->prune(provisioner, keep, done);
+}
+static inline void provisioner_metrics(struct provisioner *provisioner, json_t *into)
+{
+    if (provisioner && provisioner->ops->metrics)
+        provisioner->ops->metrics(provisioner, into);
 }
 static inline void provisioner_free(struct provisioner *provisioner)
 {

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "reference/agent/executor_registry.h"
+#include "reference/agent/image_gc.h"
 #include "reference/agent/recovered.h"
 #include "reference/base/log.h"
 #include "reference/base/mem.h"
@@ -297,6 +298,7 @@ int agent_create(struct host *host, const struct flags *flags, const struct agen
         if (creation.fetcher)
             cached_fetcher_count_into(creation.fetcher, agent->containerizer);
         agent->executors = executor_registry_new(agent);
+        agent->image_gc = image_gc_new(host, flags, agent->containerizer);
         agent->capabilities = strv_copy(creation.given.capabilities);
         *ret_agent = agent;
     }
@@ -335,8 +337,10 @@ static void recovered(void *arg, int result, const void *value, const struct err
 {
     struct recovery *recovery = arg;
     struct done done = recovery->done;
-    if (result == 0)
+    if (result == 0) {
         expect_executors(recovery);
+        image_gc_start(recovery->agent->image_gc);
+    }
     agent_state_release(&recovery->state);
     free(recovery);
     if (result < 0)
@@ -365,11 +369,18 @@ void agent_recover(struct agent *agent, struct done done)
     containerizer_recover(agent->containerizer, &recovery->state, DONE(recovered, recovery));
 }
 
+void agent_prune_images(struct agent *agent, char *const *keep, struct done done)
+{
+    image_gc_prune(agent->image_gc, agent->containerizer, keep, done);
+}
+
 void agent_free(struct agent *agent)
 {
     if (!agent)
         return;
+    image_gc_stop(agent->image_gc);
     containerizer_free(agent->containerizer);
+    image_gc_free(agent->image_gc);
     assert(agent->pending == 0);
     executor_registry_free(agent->executors);
     strv_free(agent->capabilities);

@@ -49,6 +49,7 @@ struct agent_ops {
 };
 
 struct executor_registry;
+struct image_gc;
 struct task_update;
 
 /* Who is to be told of each status update of a command task, once. */
@@ -66,6 +67,7 @@ struct agent {
     struct executor_registry *executors; /* those that the agent made up for command tasks */
     struct task_watcher watcher; /* without `updated`: nobody */
     char **capabilities;
+    struct image_gc *image_gc; /* NULL: none */
 };
 
 /* Errors leave nothing behind; bad flags are -EINVAL. Parts are freed on error. */
@@ -92,6 +94,8 @@ int agent_kill_task(
 int agent_shutdown_executor(struct agent *agent, const char *id, struct err *err);
 /* Updates are not acknowledged from now on; or those that came meanwhile, and all others, are. */
 void agent_hold_acknowledgements(struct agent *agent, bool hold);
+/* Removes unused images but these, and those that --image_gc_config excludes. */
+void agent_prune_images(struct agent *agent, char *const *keep, struct done done);
 /* Frees without touching the world. NULL is fine. */
 void agent_free(struct agent *agent);
 

@@ -13,6 +13,7 @@
 #include "reference/agent/recovered.h"
 #include "reference/base/log.h"
 #include "reference/base/mem.h"
+#include "reference/model/container_info.h"
 
 #define LAUNCH_ERRORS "slave/container_launch_errors"
 #define EXECUTORS_TERMINATED "slave/executors_terminated"
@@ -364,6 +365,8 @@ void agent_launch(struct agent *agent, const char *id, const struct container_co
     launch->config = *config;
     agent->pending++;
     int r = container_id_validate(id, &launch->err);
+    if (r == 0)
+        r = container_info_check(config->container_info, &launch->err);
     if (r == 0)
         r = prepare(launch, &launch->err);
     if (r < 0) {

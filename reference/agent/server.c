@@ -218,7 +218,7 @@ static void call_make(struct call *call)
         containerizer_remove(containerizer, request->id, done);
         break;
     case AGENT_CALL_PRUNE:
-        containerizer_prune_images(containerizer, request->keep, done);
+        agent_prune_images(agent, request->keep, done);
         break;
     case AGENT_CALL_STATE:
         state_answer(call, containerizer);

@@ -518,6 +518,23 @@ static void xfs_free(struct isolator *isolator)
     free(xfs);
 }
 
+static void xfs_metrics(struct isolator *isolator, json_t *into)
+{
+    struct disk_xfs *xfs = container_of(isolator, struct disk_xfs, base);
+    json_int_t total = 0, free_ones = 0;
+
+    for (size_t i = 0; i < xfs->projects.count; i++) {
+        for (int64_t p = xfs->projects.items[i].begin; p <= xfs->projects.items[i].end; p++) {
+            total++;
+            free_ones += !project_taken(xfs, p);
+        }
+    }
+    json_object_set_new(
+        into, "containerizer/mesos/disk/project_ids_total", json_integer(total));
+    json_object_set_new(
+        into, "containerizer/mesos/disk/project_ids_free", json_integer(free_ones));
+}
+
 static const struct isolator_ops xfs_ops = {
     .recover = xfs_recover,
     .prepare = xfs_prepare,
@@ -525,6 +542,7 @@ static const struct isolator_ops xfs_ops = {
     .update = xfs_update,
     .usage = xfs_usage,
     .cleanup = xfs_cleanup,
+    .metrics = xfs_metrics,
     .free = xfs_free,
 };
 

@@ -17,6 +17,7 @@
 
 struct linux_container {
     char *directory;
+    bool new_rootfs; /* of a root container, for the gauge */
     struct resources resources;
 };
 
@@ -269,6 +270,7 @@ static int linux_fill(struct filesystem_linux *linux_fs, const char *id,
     struct linux_container *container = container_add(linux_fs, id, config->directory);
     int r = 0;
 
+    container->new_rootfs = config->rootfs && !container_id_is_nested(id);
     if (config->container_class == CONTAINER_CLASS_DEBUG) {
         launch_add_enter(info, NS_MNT);
         return 0;
@@ -378,14 +380,31 @@ static void linux_recover(struct isolator *isolator, const struct container_stat
         struct linux_container *container =
             container_add(linux_fs, states[i].id, states[i].directory);
 
-        if (states[i].config)
-            resources_copy(&container->resources, &states[i].config->resources);
+        if (!states[i].config)
+            continue;
+        resources_copy(&container->resources, &states[i].config->resources);
+        container->new_rootfs =
+            states[i].config->rootfs && !container_id_is_nested(states[i].id);
     }
     for (; orphans && *orphans; orphans++) {
         if (!strmap_get(linux_fs->containers, *orphans))
             container_add(linux_fs, *orphans, NULL);
     }
     done_ok(done, NULL);
+}
+
+static void linux_metrics(struct isolator *isolator, json_t *into)
+{
+    struct filesystem_linux *linux_fs = container_of(isolator, struct filesystem_linux, base);
+    json_int_t roots = 0;
+    size_t cursor = 0;
+    const char *id;
+    void *container;
+
+    while (strmap_next(linux_fs->containers, &cursor, &id, &container))
+        roots += ((struct linux_container *)container)->new_rootfs;
+    json_object_set_new(
+        into, "containerizer/mesos/filesystem/containers_new_rootfs", json_integer(roots));
 }
 
 static void linux_free(struct isolator *isolator)
@@ -407,6 +426,7 @@ static const struct isolator_ops filesystem_linux_ops = {
     .prepare = linux_prepare,
     .update = linux_update,
     .cleanup = linux_cleanup,
+    .metrics = linux_metrics,
     .free = linux_free,
 };
 

@@ -77,6 +77,12 @@ void isolator_cleanup(struct isolator *isolator, const char *id, struct done don
         done_ok(done, NULL);
 }
 
+void isolator_metrics(struct isolator *isolator, json_t *into)
+{
+    if (isolator->ops->metrics)
+        isolator->ops->metrics(isolator, into);
+}
+
 void isolator_free(struct isolator *isolator)
 {
     if (isolator)

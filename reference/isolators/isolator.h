@@ -33,6 +33,8 @@ struct isolator_ops {
     void (*status)(struct isolator *isolator, const char *id,
         struct done done); /* const struct container_status * */
     void (*cleanup)(struct isolator *isolator, const char *id, struct done done);
+    /* Sets its gauges in an object of numbers (statistics.md 6). */
+    void (*metrics)(struct isolator *isolator, json_t *into);
     void (*free)(struct isolator *isolator);
 };
 struct isolator {
@@ -56,6 +58,7 @@ void isolator_update(struct isolator *isolator, const char *id, const struct res
 void isolator_usage(struct isolator *isolator, const char *id, struct done done);
 void isolator_status(struct isolator *isolator, const char *id, struct done done);
 void isolator_cleanup(struct isolator *isolator, const char *id, struct done done);
+void isolator_metrics(struct isolator *isolator, json_t *into);
 void isolator_free(struct isolator *isolator); /* NULL is fine */
 
 /* What isolators are made from. */

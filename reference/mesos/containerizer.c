@@ -244,6 +244,15 @@ static void mesos_free(struct containerizer *containerizer)
     free(mesos);
 }
 
+static const json_t *mesos_metrics(struct containerizer *containerizer)
+{
+    struct mesos *mesos = mesos_of(containerizer);
+    for (size_t i = 0; i < mesos->isolators.count; i++)
+        isolator_metrics(mesos->isolators.items[i], containerizer->metrics);
+    provisioner_metrics(mesos->provisioner, containerizer->metrics);
+    return containerizer->metrics;
+}
+
 static const struct containerizer_ops mesos_ops = {
     .name = "mesos",
     .recover = mesos_recover,
@@ -260,6 +269,7 @@ static const struct containerizer_ops mesos_ops = {
     .remove = mesos_remove,
     .prune_images = mesos_prune_images,
     .phase = mesos_phase,
+    .metrics = mesos_metrics,
     .free = mesos_free,
 };
 

@@ -40,12 +40,16 @@ static void keep_provision(struct container_config *config, const struct provisi
         strv_add(&config->ephemeral_volumes, info->ephemeral_volumes[i]);
     if (info->docker_manifest && !config->docker)
         config->docker = mem_alloc(sizeof(*config->docker));
-    if (info->docker_manifest)
+    if (info->docker_manifest) {
+        json_decref(config->docker->manifest);
         config->docker->manifest = json_incref(info->docker_manifest);
+    }
     if (info->appc_manifest && !config->appc)
         config->appc = mem_alloc(sizeof(*config->appc));
-    if (info->appc_manifest)
+    if (info->appc_manifest) {
+        json_decref(config->appc->manifest);
         config->appc->manifest = json_incref(info->appc_manifest);
+    }
 }
 
 static void provisioned(void *arg, int result, const void *value, const struct err *err)

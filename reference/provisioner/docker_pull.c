@@ -20,6 +20,7 @@ struct docker_pull {
     char *unpacked; /* the archive's files */
     struct archive_image image;
     struct helper_call *helper;
+    uint64_t started_ns;
 };
 
 static struct host *host_of(const struct docker_pull *work)
@@ -44,6 +45,10 @@ static void work_free(struct docker_pull *work)
 static void pull_end(struct docker_pull *work, int result, const struct err *err)
 {
     struct pull *pull = work->pull;
+    if (result == 0) {
+        work->store->pulled++;
+        work->store->pulled_ns += host_now_ns(host_of(work)) - work->started_ns;
+    }
     work_free(work);
     pull_settle(pull, result, err);
 }
@@ -244,7 +249,10 @@ static void pull_start(struct pull *pull, const void *arg)
     struct docker_pull *work = mem_alloc(sizeof(*work));
     _cleanup_err_ struct err err = ERR_INIT;
     _cleanup_free_ char *archive = NULL;
-    *work = (struct docker_pull){.pull = pull, .store = store, .backend = request->backend};
+    *work = (struct docker_pull){.pull = pull,
+        .store = store,
+        .backend = request->backend,
+        .started_ns = host_now_ns(store->base.host)};
     pull->work = work;
     image_name_parse(request->name->text, &work->name, NULL);
     _cleanup_free_ char *uuid = host_uuid(store->base.host, "provisioner");

@@ -336,6 +336,15 @@ static void docker_prune(
     done_ok(done, NULL);
 }
 
+/* As the docker containerizer tells of its own pulls: how many, and the time that they took. */
+static void docker_metrics(struct store *base, json_t *into)
+{
+#define METRIC_PULL "containerizer/mesos/provisioner/docker_store/image_pull"
+    const struct docker_store *store = docker_of(base);
+    json_object_set_new(into, METRIC_PULL "/count", json_integer((json_int_t)store->pulled));
+    json_object_set_new(into, METRIC_PULL "_ms", json_real((double)store->pulled_ns / 1e6));
+}
+
 static void docker_free(struct store *base)
 {
     struct docker_store *store = docker_of(base);
@@ -353,6 +362,7 @@ static const struct store_ops docker_ops = {.type = "DOCKER",
     .get = docker_get,
     .cancel = docker_cancel,
     .prune = docker_prune,
+    .metrics = docker_metrics,
     .free = docker_free};
 
 int docker_store_new(

@@ -23,6 +23,8 @@ struct docker_store {
     struct pulls pulls;
     struct garbage garbage;
     struct list gets; /* of struct docker_get */
+    uint64_t pulled;  /* pulls that have succeeded, and the time that they took */
+    uint64_t pulled_ns;
 };
 
 /* What a pull is asked for. */

@@ -112,11 +112,26 @@ static void images_free(struct provisioner *provisioner)
     free(images);
 }
 
+static void images_metrics(struct provisioner *provisioner, json_t *into)
+{
+    const struct images *images = images_of(provisioner);
+    const struct provisioner_counters *counters = &images->counters;
+    json_object_set_new(into, "containerizer/mesos/provisioner/remove_container_errors",
+        json_integer((json_int_t)counters->remove_container_errors));
+    json_object_set_new(into, "containerizer/mesos/provisioner/bind/remove_rootfs_errors",
+        json_integer((json_int_t)counters->bind_remove_rootfs_errors));
+    for (size_t i = 0; i < images->stores_count; i++) {
+        if (images->stores[i]->ops->metrics)
+            images->stores[i]->ops->metrics(images->stores[i], into);
+    }
+}
+
 static const struct provisioner_ops images_ops = {
     .recover = images_recover,
     .provision = images_provision,
     .destroy = images_destroy,
     .prune = images_prune,
+    .metrics = images_metrics,
     .free = images_free,
 };
 

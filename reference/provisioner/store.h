@@ -27,6 +27,8 @@ struct store_ops {
     bool (*cancel)(struct store *store, void *arg);
     /* Keeps the images of these names, and the layers at the active paths. NULL: never prunes. */
     void (*prune)(struct store *store, char *const *keep, char *const *active, struct done done);
+    /* NULL: it counts nothing. */
+    void (*metrics)(struct store *store, json_t *into);
     void (*free)(struct store *store);
 };
 struct store {

@@ -425,7 +425,9 @@ static int sim_world_new(
     sim_executors_install(world->observer, LAUNCHER_DIR);
     sim_fetcher_install(world->observer);
     sim_cni_install(world->observer);
-    if (str_equal(node_text(node_get(options->agent, "kernel"), "filesystem"), "xfs"))
+    const char *filesystem = node_text(node_get(options->agent, "kernel"), "filesystem");
+    sim_host_filesystem(world->observer, filesystem);
+    if (str_equal(filesystem, "xfs"))
         sim_xfs_install(world->observer);
     if (machine_has_isolator(options->agent, "docker/volume"))
         sim_volumes_install(world->observer, VOLUME_CLIENT);

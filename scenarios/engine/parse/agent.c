@@ -10,7 +10,8 @@ static const char *const layouts[] = {"v1", "v2", "hybrid", "none", NULL};
 static const char *const profiles[] = {"6.1", "6.12", "6.18", NULL};
 static const char *const fake_or_real[] = {"fake", "real", NULL};
 
-static const char *const filesystems[] = {"ext4", "xfs", NULL};
+static const char *const filesystems[] = {
+    "ext4", "xfs", "xfs-ftype0", "btrfs", "zfs", "overlay", NULL};
 
 static const struct key kernel_keys[] = {
     {"profile", VALUE_ENUM, 0, profiles, NULL, NULL, "the version it behaves like (default 6.12)"},
@@ -18,7 +19,7 @@ static const struct key kernel_keys[] = {
     {"memory", VALUE_BYTES, 0, NULL, NULL, NULL, "its memory (default 8GiB)"},
     {"swap", VALUE_BYTES, 0, NULL, NULL, NULL, "its swap (default none)"},
     {"filesystem", VALUE_ENUM, 0, filesystems, NULL, NULL,
-        "what everything is on (default ext4); xfs has project quotas"},
+        "what everything is on (default ext4); xfs has project quotas, xfs-ftype0 only no d_type"},
     {"gpus", VALUE_INTEGER, 0, NULL, NULL, NULL, "NVIDIA GPUs with a driver, 8 at most"},
     {"options", VALUE_TEXT, 0, NULL, NULL, NULL,
         "what the build lacks or has beyond the profile, by commas (fakes/kernel/cgroup.h)"},

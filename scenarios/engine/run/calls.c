@@ -178,7 +178,7 @@ static int prune_start(
     char **keep = mem_alloc((count + 1) * sizeof(*keep));
     for (size_t i = 0; i < count; i++)
         keep[i] = images[i]->text;
-    containerizer_prune_images(containerizer_of(run), keep, operation_done(operation));
+    agent_prune_images(run->instance.agent, keep, operation_done(operation));
     free(keep);
     return 0;
 }
