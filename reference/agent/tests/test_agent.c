@@ -267,6 +267,7 @@ static void test_failed_launch_is_destroyed(void **state)
 static void test_refused_launches(void **state)
 {
     struct fixture *fixture = *state;
+    struct docker_info image = {.image = (char *)"busybox"};
     struct container_info docker = {.type = CONTAINER_TYPE_DOCKER};
     struct executor_info executor = {.framework_id = (char *)"../f"};
     struct answer answer = {0};
@@ -275,6 +276,10 @@ static void test_refused_launches(void **state)
     assert_contains(answer.message, "launch a/b: ");
     answer_release(&answer);
     config.container_info = &docker;
+    launch(fixture, "c1", &config, &answer);
+    assert_contains(answer.message, "container_info.docker: required field is missing");
+    answer_release(&answer);
+    docker.docker = &image;
     launch(fixture, "c1", &config, &answer);
     assert_int_equal(answer.outcome, LAUNCH_NOT_SUPPORTED);
     assert_true(metric(fixture, "slave/container_launch_errors") == 1);
