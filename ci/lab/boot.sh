@@ -3,7 +3,9 @@
 # One guest: boots, waits within the time limit, and takes apart what it told.
 
 readonly TAIL_LINES=25
-readonly EMULATED_PATIENCE=5 # `settle` waits so many times longer in an emulated guest
+readonly EMULATED_PATIENCE=10 # so many times longer may things take in an emulated guest
+readonly LOOK_SECONDS=2       # between looks at a guest that tells nothing
+readonly SILENT_SECONDS=120   # a kernel says its first words within them
 ACCELERATOR=
 
 # section FILE NAME: what stands between its marks; nothing when the end is missing.
@@ -25,26 +27,67 @@ console_state() {
         printf 'panic\t%s' "$(grep -am1 -o 'Kernel panic.*' "$1" | tr -d '\r\t')"
     elif grep -aqE '(^|\] )Out of memory: Killed' "$1"; then
         printf 'memory\tthe guest ran out of memory'
+    elif [[ ! -s $1 ]]; then
+        printf 'stopped\tthe kernel said nothing: it may be corrupt, or not for this machine'
     else
         printf 'stopped\tthe guest stopped without a report'
     fi
 }
 
-# guest_wait PID DIRECTORY SECONDS: notes the wall time of the first scenario in boot; 1 when late.
-guest_wait() {
-    local pid=$1 directory=$2 limit=$3 start=$EPOCHREALTIME now passed
-    while kill -0 "$pid" 2>/dev/null; do
-        now=$EPOCHREALTIME
-        passed=$(((${now/./} - ${start/./}) / 1000))
-        if [[ ! -s $directory/boot ]] && grep -aqs '^@@ start' "$directory/results"; then
-            printf '%d.%02d' $((passed / 1000)) $((passed % 1000 / 10)) >"$directory/boot"
+# guest_size DIRECTORY: bytes told so far; that they grow is progress.
+guest_size() {
+    cat "$1/console" "$1/results" "$1/scenarios" 2>/dev/null | wc -c
+}
+
+# guest_late DIRECTORY SECONDS QUIET: why a guest that has run for SECONDS, and told nothing for
+# QUIET of them, is given up; nothing when it is not.
+guest_late() {
+    local last
+    if (($2 > GUEST_SECONDS)); then
+        printf 'not finished after %d s' "$GUEST_SECONDS"
+    elif [[ ! -s $1/console ]] && (($3 > SILENT_SECONDS)); then
+        printf 'the kernel said nothing for %d s: it may be corrupt, or not for this machine' \
+            "$SILENT_SECONDS"
+    elif ((GUEST_QUIET_SECONDS && $3 > GUEST_QUIET_SECONDS)); then
+        last=$(tail -n 1 "$1/scenarios" 2>/dev/null | sed -n 's/.*"name":"\([^"]*\)".*/\1/p')
+        printf 'nothing was told for %d s%s' "$GUEST_QUIET_SECONDS" "${last:+, the last was: $last}"
+    fi
+}
+
+# guest_follow DIRECTORY: stdin is what the guest tells; it goes to results as it comes, and ends with
+# the guest. Notes the wall time of the first scenario in boot, and in late why it was given up.
+guest_follow() {
+    local directory=$1 line part='' status start=$EPOCHREALTIME begun=$SECONDS told=$SECONDS
+    local size=0 now passed late
+    exec 5>"$directory/results"
+    while :; do
+        status=0
+        IFS= read -r -t "$LOOK_SECONDS" line || status=$?
+        part+=$line
+        if ((status == 0)); then
+            printf '%s\n' "$part" >&5
+            if [[ $part == "@@ start"* ]]; then
+                now=$EPOCHREALTIME
+                passed=$(((${now/./} - ${start/./}) / 1000))
+                printf '%d.%02d' $((passed / 1000)) $((passed % 1000 / 10)) >"$directory/boot"
+            fi
+            part=
+            told=$SECONDS
+            continue
         fi
-        if ((passed > limit * 1000)); then
-            kill "$pid" 2>/dev/null
-            return 1
+        ((status > 128)) || break
+        now=$(guest_size "$directory")
+        ((now == size)) || told=$SECONDS
+        size=$now
+        late=$(guest_late "$directory" $((SECONDS - begun)) $((SECONDS - told)))
+        if [[ -n $late ]]; then
+            printf '%s' "$late" >"$directory/late"
+            kill "$(cat "$directory/pid")" 2>/dev/null
+            break
         fi
-        sleep 0.05
     done
+    printf '%s' "$part" >&5
+    exec 5>&-
 }
 
 # accelerator_probe IMAGE: kvm when a kernel says its first words under it, else tcg. There are
@@ -73,60 +116,89 @@ accelerator_probe() {
     fi
 }
 
+# accelerator_option: emulated CPUs take turns in one thread. In threads of their own one translates
+# what another patches: a kernel that changes its code then meets a breakpoint that it has taken out
+# again, and panics (int3).
+accelerator_option() {
+    if [[ $ACCELERATOR == tcg ]]; then
+        printf 'tcg,thread=single'
+    else
+        printf '%s' "$ACCELERATOR"
+    fi
+}
+
 # guest_ports DIRECTORY: the devices by which a guest tells, in DEVICES: the kernel's console by a
-# serial line, the rest by virtio ports, which are faster. With FIFOs called stdout and stderr in
-# the directory there is a port for each.
+# serial line, the rest by virtio ports, which are faster; results go to QEMU's stdout. With FIFOs
+# called stdout and stderr in the directory there is a port for each.
 guest_ports() {
-    local name number=0
+    local name path number=0
     DEVICES=(-serial "file:$1/console" -device virtio-serial-pci)
-    : >"$1/results"
     : >"$1/scenarios"
     for name in results stdout stderr scenarios; do
         number=$((number + 1))
-        [[ -e $1/$name ]] || continue
-        DEVICES+=(-chardev "file,id=$name,path=$1/$name"
+        path=$1/$name
+        [[ $name != results ]] || path=/dev/stdout
+        [[ -e $path ]] || continue
+        DEVICES+=(-chardev "file,id=$name,path=$path"
             -device "virtserialport,nr=$number,chardev=$name,name=$name")
     done
 }
 
-# guest_boot DIRECTORY KERNEL INITRD CGROUPS: leaves console, results, boot and state there; state
-# is a word and, behind a tab, an explanation.
-guest_boot() {
-    local directory=$1 late=0 broken pid options="seatrial.cgroups=$4"
+# guest_qemu DIRECTORY KERNEL INITRD OPTIONS: QEMU takes the place of the caller's process.
+guest_qemu() {
     local -a DEVICES
-    guest_ports "$directory"
-    [[ $ACCELERATOR == kvm ]] || options+=" seatrial.patience=$EMULATED_PATIENCE"
-    qemu-system-x86_64 -machine "pc,accel=$ACCELERATOR" -cpu max -smp "$GUEST_CPUS" \
+    guest_ports "$1"
+    printf '%d\n' "$BASHPID" >"$1/pid"
+    exec qemu-system-x86_64 -machine pc -accel "$(accelerator_option)" -cpu max -smp "$GUEST_CPUS" \
         -m "$GUEST_MEMORY_MIB" -nodefaults -no-reboot -display none -monitor none \
         "${DEVICES[@]}" \
-        -kernel "$2" -initrd "$3" \
-        -append "console=ttyS0 loglevel=5 panic=-1 mitigations=off tsc=reliable $options" \
-        >"$directory/qemu" 2>&1 </dev/null &
-    pid=$!
-    guest_wait "$pid" "$directory" "$GUEST_SECONDS" || late=1
-    wait "$pid" 2>/dev/null || true
-    touch "$directory/results" "$directory/console"
-    broken=$(mark "$directory/results" broken)
-    [[ -n $broken ]] || broken=$(mark "$directory/console" broken)
+        -kernel "$2" -initrd "$3" -append "console=ttyS0 loglevel=5 panic=-1 mitigations=off $4" \
+        2>"$1/qemu" </dev/null
+}
+
+# guest_state DIRECTORY: a word and, behind a tab, an explanation.
+guest_state() {
+    local status broken
+    status=$(cat "$1/exit")
+    broken=$(mark "$1/results" broken)
+    [[ -n $broken ]] || broken=$(mark "$1/console" broken)
+    if [[ $status == 2 && -s $1/output ]]; then
+        printf 'bad\t%s' "$(tail -n 1 "$1/output" | tr -d '\t')"
+    elif [[ -n $status ]] && ((status > 2)) && grep -aq '^@@ begin output' "$1/results"; then
+        if grep -aqE '(^|\] )Out of memory: Killed' "$1/kernel-log"; then
+            printf 'memory\tthe guest ran out of memory'
+        else
+            printf 'stopped\tseatrial run ended with status %d: %s' "$status" \
+                "$(tail -n 1 "$1/output" | tr -d '\t')"
+        fi
+    elif [[ -n $status ]]; then
+        printf 'done\t'
+    elif [[ -n $broken ]]; then
+        printf 'broken\t%s' "$broken"
+    elif [[ -s $1/late ]]; then
+        printf 'late\t%s' "$(cat "$1/late")"
+    elif [[ ! -s $1/console && -s $1/qemu ]]; then
+        printf 'qemu\t%s' "$(grep -v 'warning' "$1/qemu" | sed -n 1p | tr -d '\t')"
+    else
+        console_state "$1/console"
+    fi
+}
+
+# guest_boot DIRECTORY KERNEL INITRD CGROUPS: leaves console, results, boot and state there.
+guest_boot() {
+    local directory=$1 options="seatrial.cgroups=$4" khz
+    if [[ $ACCELERATOR != kvm ]]; then
+        khz=$("$SEATRIAL" lab tsc || true)
+        options+=" tsc=reliable${khz:+ tsc_early_khz=$khz} seatrial.patience=$EMULATED_PATIENCE"
+    fi
+    (guest_qemu "$directory" "$2" "$3" "$options") | guest_follow "$directory" || true
+    touch "$directory/console"
     section "$directory/results" features >"$directory/features"
     section "$directory/results" output >"$directory/output"
     section "$directory/results" kernel-log >"$directory/kernel-log"
     mark "$directory/results" exit >"$directory/exit"
-    if [[ $(cat "$directory/exit") == 2 && -s $directory/output ]]; then
-        printf 'bad\t%s' "$(tail -n 1 "$directory/output" | tr -d '\t')" >"$directory/state"
-    elif [[ -s $directory/exit ]]; then
-        printf 'done\t' >"$directory/state"
-    elif [[ -n $broken ]]; then
-        printf 'broken\t%s' "$broken" >"$directory/state"
-    elif ((late)); then
-        printf 'late\tnot finished after %d s' "$GUEST_SECONDS" >"$directory/state"
-    elif [[ ! -s $directory/console && -s $directory/qemu ]]; then
-        printf 'qemu\t%s' "$(grep -v 'warning' "$directory/qemu" | sed -n 1p | tr -d '\t')" \
-            >"$directory/state"
-    else
-        console_state "$directory/console" >"$directory/state"
-    fi
     [[ -s $directory/kernel-log ]] || cp "$directory/console" "$directory/kernel-log"
+    guest_state "$directory" >"$directory/state"
 }
 
 # guest_tail DIRECTORY: the console's last lines, of a guest that did not finish.

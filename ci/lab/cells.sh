@@ -14,7 +14,7 @@ work_begin() {
 
 work_end() {
     local pid
-    for pid in $(jobs -p); do
+    for pid in $(jobs -p) $(cat "$WORK"/cell-*/pid 2>/dev/null); do
         kill "$pid" 2>/dev/null || true
     done
     [[ -z $WORK ]] || rm -rf "$WORK"
@@ -43,14 +43,14 @@ cell_new() {
 
 # kernel_prepare INDEX: image, modules and initrd of KERNELS[INDEX], in WORK/kernel-INDEX.
 kernel_prepare() {
-    local kernel=${KERNELS[$1]} place=$WORK/kernel-$1 image modules=${MODULES[$1]} directory package
+    local kernel=${KERNELS[$1]} place=$WORK/kernel-$1 image modules=${MODULES[$1]} directory found
     mkdir "$place"
     if [[ $kernel == file:* ]]; then
         image=${kernel#file:}
         [[ -n $modules ]] || modules=$(kernel_modules_of "$image")
     else
-        package=$(kernel_package "$kernel")
-        directory=$(kernel_fetch "$package")
+        found=$(kernel_package "$kernel")
+        directory=$(kernel_fetch "${found% *}" "${found#* }")
         image=$(find "$directory/boot" -name 'vmlinuz-*' -print -quit)
         modules=$(kernel_modules_of "$image")
     fi
@@ -218,6 +218,7 @@ bisect() {
 exact_name() {
     local package flavour=
     package=$(kernel_package "$1")
+    package=${package% *}
     [[ $package != *-rt-amd64 ]] || flavour=-rt
     package=${package#linux-image-}
     printf 'debian:%s%s' "${package%-*-amd64}" "$flavour"

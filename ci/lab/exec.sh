@@ -37,6 +37,9 @@ exec_command() {
     cell_new "${KERNELS[0]#file:}" "${HIERARCHIES[0]}"
     cell=${CELLS[0]}
     exec_streams "$cell"
+    # A command may be silent for as long as it wants.
+    # shellcheck disable=SC2034 # boot.sh looks at it
+    GUEST_QUIET_SECONDS=0
     cell_guest "$cell" "$WORK/kernel-0"
     # When QEMU ended before it opened them, a reader still waits for a writer.
     : <>"$cell/stdout" 4<>"$cell/stderr"

@@ -11,8 +11,6 @@ readonly GUEST_MODULES_AT_BOOT="virtio_pci virtio_console overlay"
 readonly GUEST_MODULES="fuse loop xfs veth bridge cls_cgroup sch_ingress cls_basic act_mirred cls_u32
     act_gact act_police cls_bpf cls_matchall cls_flower sch_fq_codel sch_htb sch_tbf sch_netem dummy
     macvlan ipvlan tun vxlan ext4 squashfs erofs nf_tables nft_compat br_netfilter"
-readonly GUEST_PROGRAMS="seatrial seatrial-init seatrial-workload seatrial-payload seatrial-unpack
-    mesos-executor mesos-docker-executor mesos-fetcher mesos-io-switchboard mesos-tcp-connect"
 # Beside busybox, where the machine has them.
 readonly GUEST_TOOLS="ip tc mkfs.xfs xfs_quota nsenter"
 
@@ -45,15 +43,12 @@ copy_libraries() {
 guest_programs() {
     local root=$1 beside name path
     beside=$(dirname "$SEATRIAL")
-    for name in $GUEST_PROGRAMS; do
-        for path in "$beside/$name" "${SEATRIAL_LIBEXEC:-$LAB/..}/$name"; do
-            if [[ -x $path ]]; then
-                cp "$path" "$root/lab/bin/$name"
-                strip --strip-unneeded "$root/lab/bin/$name" 2>/dev/null || true
-                copy_libraries "$root" "$path"
-                break
-            fi
-        done
+    for path in "$beside"/{seatrial,mesos}* "${SEATRIAL_LIBEXEC:-$LAB/..}"/{seatrial,mesos}*; do
+        name=${path##*/}
+        [[ -f $path && -x $path && ! -e $root/lab/bin/$name ]] || continue
+        cp "$path" "$root/lab/bin/$name"
+        strip --strip-unneeded "$root/lab/bin/$name" 2>/dev/null || true
+        copy_libraries "$root" "$path"
     done
     for name in seatrial seatrial-init seatrial-workload; do
         [[ -x $root/lab/bin/$name ]] || die 2 "the program $name is missing beside $SEATRIAL"
@@ -93,9 +88,9 @@ guest_root() {
     cp "$LAB/guest/init" "$root/init"
     cp "$LAB/guest/main" "$LAB/guest/play" "$LAB/guest/features" "$root/lab/"
     chmod 0755 "$root/init" "$root"/lab/{main,play,features}
-    printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' \
-        >"$root/etc/passwd"
-    printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
+    printf '%s\n' root:x:0:0:root:/root:/bin/sh daemon:x:1:1:daemon:/:/bin/sh \
+        nobody:x:65534:65534:nobody:/:/bin/sh >"$root/etc/passwd"
+    printf '%s\n' root:x:0: daemon:x:1: nogroup:x:65534: >"$root/etc/group"
     printf '127.0.0.1 localhost lab\n' >"$root/etc/hosts"
     chmod 1777 "$root/tmp" "$root/var/tmp"
     guest_programs "$root"

@@ -365,6 +365,8 @@ bool kernel_has(enum capability capability, const char **ret_reason)
         *ret_reason = "containernetworking-plugins or iproute2 is not installed";
     else if (capability == CAPABILITY_PERF && access("/usr/bin/perf", X_OK) < 0)
         *ret_reason = "perf is not installed";
+    else if (capability == CAPABILITY_STEADY_CPUS && getenv("SEATRIAL_PATIENCE"))
+        *ret_reason = "the machine is emulated, its CPU time is not what it seems";
     return !*ret_reason;
 }
 

@@ -25,6 +25,7 @@ enum capability {
     CAPABILITY_DOCKER,
     CAPABILITY_NETWORK,
     CAPABILITY_XFS, /* the work directory on XFS with project quotas */
+    CAPABILITY_STEADY_CPUS, /* a second of CPU time takes about a second */
     CAPABILITY_CNI, /* CNI plugins at Debian's place */
     CAPABILITY_PERF,
     CAPABILITY_SIMULATION, /* nothing but the simulated kernel will do */

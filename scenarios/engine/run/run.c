@@ -12,6 +12,8 @@
 #include "scenarios/engine/steps/step.h"
 
 #define PATIENCE_MAX 100
+#define SETTLE_LOOKS 4
+#define SETTLE_ROUNDS 10
 
 #define VIRTUAL_TIMEOUT_NS (3600 * NS_PER_SEC)
 #define REAL_TIMEOUT_NS (30 * NS_PER_SEC)
@@ -118,7 +120,16 @@ bool run_step(struct run *run)
     return more;
 }
 
-static uint64_t run_timeout(const struct run *run, uint64_t asked_ns)
+/* So many times longer than elsewhere things may take: emulated machines are slow. It costs nothing
+ * where they come. */
+static uint64_t patience(const struct run *run)
+{
+    const char *text = run->world->virtual_time ? NULL : getenv("SEATRIAL_PATIENCE");
+    unsigned long times = text ? strtoul(text, NULL, 10) : 1;
+    return times >= 1 && times <= PATIENCE_MAX ? times : 1;
+}
+
+static uint64_t timeout_of(const struct run *run, uint64_t asked_ns)
 {
     if (asked_ns)
         return asked_ns;
@@ -128,6 +139,11 @@ static uint64_t run_timeout(const struct run *run, uint64_t asked_ns)
     if (run->options->timeout_ns)
         return run->options->timeout_ns;
     return run->world->virtual_time ? VIRTUAL_TIMEOUT_NS : REAL_TIMEOUT_NS;
+}
+
+static uint64_t run_timeout(const struct run *run, uint64_t asked_ns)
+{
+    return timeout_of(run, asked_ns) * patience(run);
 }
 
 static void deadline_passed(void *arg)
@@ -175,7 +191,7 @@ int run_until(struct run *run, run_condition done, void *arg, uint64_t timeout_n
         return 0;
     bool late = false;
     uint64_t steps = 0;
-    double wall_end = wall_seconds() + WALL_SECONDS_MAX;
+    double wall_end = wall_seconds() + WALL_SECONDS_MAX * (double)patience(run);
     struct loop *loop = run->world->loop;
     uint64_t limit_ns = run_timeout(run, timeout_ns);
     struct loop_timer *timer = loop_timer_start(loop, limit_ns, deadline_passed, &late);
@@ -209,19 +225,38 @@ void run_for(struct run *run, uint64_t duration_ns)
         run_step(run);
 }
 
-/* So many times longer a real machine is left alone; emulated ones are slow. */
-static uint64_t patience(void)
+/* A process that runs, or that waits for a disk, is about to do something. */
+static bool processes_busy(struct world *world)
 {
-    const char *text = getenv("SEATRIAL_PATIENCE");
-    unsigned long times = text ? strtoul(text, NULL, 10) : 1;
-    return times >= 1 && times <= PATIENCE_MAX ? times : 1;
+    _cleanup_free_ struct process_info *list = NULL;
+    size_t count = 0;
+    bool busy = false;
+    if (host_process_list(world->observer, &list, &count, NULL) < 0)
+        return false;
+    for (size_t i = 0; i < count && !busy; i++)
+        busy = strchr("RD", list[i].state) && world->ops->is_ours(world, &list[i]);
+    return busy;
+}
+
+/* A real machine tells of no next event: it is left alone until its processes have been asleep
+ * whenever somebody looked. Those that compute for ever are given up soon. */
+static void settle_real(struct run *run, uint64_t quiet_ns)
+{
+    bool busy = true;
+    for (int round = 0; busy && round < SETTLE_ROUNDS; round++) {
+        busy = false;
+        for (int look = 0; look < SETTLE_LOOKS; look++) {
+            run_for(run, quiet_ns / SETTLE_LOOKS);
+            busy = (quiet_ns && processes_busy(run->world)) || busy;
+        }
+    }
 }
 
 void run_settle(struct run *run, uint64_t quiet_ns, uint64_t limit_ns)
 {
     struct world *world = run->world;
     if (!world->ops->next_ns) {
-        run_for(run, quiet_ns * patience());
+        settle_real(run, quiet_ns);
         return;
     }
     uint64_t end_ns = loop_now_ns(world->loop) + limit_ns;

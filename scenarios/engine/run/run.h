@@ -162,7 +162,8 @@ int run_until(struct run *run, run_condition done, void *arg, uint64_t timeout_n
     struct err *err);
 /* Lets time pass: everything due up to then happens. */
 void run_for(struct run *run, uint64_t duration_ns);
-/* Lets time pass until nothing is due for quiet_ns, at most for limit_ns. */
+/* Lets time pass until nothing is due for quiet_ns, at most for limit_ns. On a real kernel: until
+ * no process was seen running for quiet_ns, at most ten times that. */
 void run_settle(struct run *run, uint64_t quiet_ns, uint64_t limit_ns);
 /* One step of the loop, with what follows from it; false when nothing is pending. */
 bool run_step(struct run *run);
