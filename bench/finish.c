@@ -7,14 +7,21 @@
 #include "bench/bench.h"
 #include "bench/interrupt.h"
 #include "bench/report/environment.h"
+#include "bench/version.h"
 #include "reference/base/mem.h"
+#include "scenarios/engine/backends/kernel_world.h"
 
 void bench_begin(struct report *report, const char *bench)
 {
+    _cleanup_free_ char *own = kernel_program_path("seatrial");
+    _cleanup_free_ char *version = version_of(own);
+
     interrupt_catch();
     report_init(report, bench);
     json_decref(report->environment);
     report->environment = environment_json();
+    if (version)
+        json_object_set_new(report->environment, "seatrial", json_string(version));
 }
 
 static int status_of(const struct report *report)

@@ -12,7 +12,9 @@
 #include "bench/bench.h"
 #include "bench/finish.h"
 #include "bench/interrupt.h"
+#include "bench/launch/program.h"
 #include "bench/launch/run.h"
+#include "bench/version.h"
 #include "reference/base/mem.h"
 
 const struct scene scenes[] = {
@@ -122,23 +124,44 @@ static int prepare(struct run *run, struct err *err)
 
     if (r == 0 && run->settings->pin)
         r = pin(run->settings->pin, err);
-    if (r < 0)
-        return r;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    if (r == 0 && getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
-    run->world.docker = run->settings->docker;
-    return world_open(&run->world, err);
+    return r;
+}
+
+/* Of the runtimes that are there; our own is told for every benchmark. */
+static void versions_add(struct report *report)
+{
+    static const char *const programs[] = {
+        "crun", "runc", "bwrap", "unshare", "systemd-nspawn", "docker", "podman"};
+    json_t *versions = json_object();
+
+    for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+        _cleanup_free_ char *path = program_find(programs[i], NULL);
+        _cleanup_free_ char *version = path ? version_of(path) : NULL;
+
+        if (version)
+            json_object_set_new(versions, programs[i], json_string(version));
+    }
+    json_object_set_new(report->environment, "versions", versions);
 }
 
 static int measure(struct run *run, struct err *err)
 {
+    json_t *seconds = json_object();
     int r = entrants_open(run, err);
 
+    json_object_set_new(run->report->extra, "seconds", seconds);
     for (const struct scene *scene = scenes; r == 0 && scene->name && !interrupted(); scene++) {
-        if (!run->settings->scenes || strv_contains(run->settings->scenes, scene->name))
-            r = scene->measure(run, err);
+        const double start = bench_now();
+
+        if (run->settings->scenes && !strv_contains(run->settings->scenes, scene->name))
+            continue;
+        progress_stage(&run->settings->output, "%s: %s", scene->name, scene->help);
+        r = scene->measure(run, err);
+        json_object_set_new(seconds, scene->name, json_real(bench_now() - start));
     }
     return r;
 }
@@ -160,17 +183,19 @@ static int launch_run(const struct launch_settings *settings)
     _cleanup_err_ struct err err = ERR_INIT;
     int r;
 
-    interrupt_catch();
     r = prepare(&run, &err);
     if (r < 0) {
         fprintf(stderr, "seatrial bench launch: %s\n", err_text(&err));
-        world_close(&run.world, NULL);
         return EXIT_USAGE;
     }
-    bench_begin(&report, "launch");
+    bench_begin(&report, "launch"); /* which looks at the cgroups before the world hides some */
     json_decref(report.settings);
     report.settings = launch_settings_json(settings);
-    r = measure(&run, &err);
+    versions_add(&report);
+    run.world.docker = settings->docker;
+    r = world_open(&run.world, &err);
+    if (r == 0)
+        r = measure(&run, &err);
     entrants_close(&run);
     world_close(&run.world, &report.leaks);
     launch_analyse(&report);

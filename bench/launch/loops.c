@@ -2,6 +2,7 @@
 /* The scenes with many containers at once: batches, closed and open loops, a minute, a burst. */
 #include <unistd.h>
 
+#include "bench/bench.h"
 #include "bench/interrupt.h"
 #include "bench/launch/run.h"
 #include "reference/base/mem.h"
@@ -10,6 +11,7 @@
 #define OPEN_WORKERS 64
 #define BURST_THREADS 64
 #define BURSTS 3
+#define BURST_LONG_SECONDS 15
 
 /* A load with its places. */
 static int load_open(struct run *run, struct entrant *entrant, size_t places, bool stays,
@@ -180,17 +182,24 @@ static int burst_once(struct run *run, struct entrant *entrant, struct err *err)
     return r;
 }
 
+/* Who takes long for a burst has one alone. */
 int scene_burst(struct run *run, struct err *err)
 {
     struct entrant *entrants[ENTRANTS_MAX];
     const size_t count = run_select(run, equal_names, entrants);
+    double seconds[ENTRANTS_MAX] = {0};
     int r = 0;
 
     for (size_t round = 0; round < BURSTS && run->settings->burst > 0; round++) {
         for (size_t i = 0; r == 0 && i < count && !interrupted(); i++) {
+            const double start = bench_now();
+
+            if (seconds[i] > BURST_LONG_SECONDS)
+                continue;
             progress(&run->settings->output, "burst of %zu: %s, %zu of %d", run->settings->burst,
                 entrants[i]->contender->name, round + 1, BURSTS);
             r = burst_once(run, entrants[i], err);
+            seconds[i] = bench_now() - start;
         }
     }
     return r;

@@ -112,11 +112,11 @@ void world_close(struct launch_world *world, char ***leaks)
 {
     if (world->cgroup)
         cgroups_remove(world);
-    if (world->before && leaks)
+    if (world->before)
         audit_compare(world->before, leaks);
     if (world->directory) {
         nftw(world->directory, remove_entry, 32, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-        if (leaks && access(world->directory, F_OK) == 0)
+        if (access(world->directory, F_OK) == 0)
             strv_add_owned(leaks, str_printf("files %s", world->directory));
     }
     audit_free(world->before);

@@ -22,8 +22,7 @@ struct launch_world {
  * ours is missing.
  */
 int world_open(struct launch_world *world, struct err *err);
-/* Removes what is ours; adds what was left behind (mounts, cgroups, processes, files) to leaks,
- * where that is not NULL. */
+/* Removes what is ours; adds what was left behind (mounts, cgroups, processes, files) to leaks. */
 void world_close(struct launch_world *world, char ***leaks);
 
 /* The v1 hierarchies of a container of the reference with cgroups/cpu, mem and pids. */

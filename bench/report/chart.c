@@ -7,12 +7,14 @@
 #include "bench/report/chart_base.h"
 #include "reference/base/mem.h"
 
-#define LEFT 130
+#define LEFT 130 /* unless names need more */
+#define LETTER 7 /* width of one in a label */
 #define RIGHT (CHART_WIDTH - 110)
 #define TOP 56
 #define ROW 30
 #define DOTS_MAX 250 /* of a row; more would only make the file large */
 #define PLOT_HEIGHT 300
+#define SPREAD 7 /* between the bars of contenders at the same number */
 
 /* --- distribution --- */
 
@@ -21,7 +23,7 @@ static void row_dots(struct strbuf *into, const struct series *series, const str
 {
     const size_t step = series->count / DOTS_MAX + 1;
 
-    strbuf_addf(into, "<g class=\"dots c%zu\">", colour % CHART_COLOURS);
+    strbuf_addf(into, "<g class=\"dots c%zu\">", colour);
     for (size_t i = 0; i < series->count; i += step) {
         /* Scattered by a fixed rule, so that equal samples are seen to be many. */
         const double scatter = (double)((i * 7919) % 17) - 8;
@@ -53,48 +55,67 @@ static bool is_shown(const struct series *series, const char *measure)
     return series->count > 0 && !series->scene[0] && str_equal(series->measure, measure);
 }
 
-void chart_distribution(const struct report *report, const char *measure, struct strbuf *into)
+/* The width that labels at the left take. */
+static double left_widen(double left, const char *label)
 {
-    double least = INFINITY, most = 0, y = TOP;
-    size_t rows = 0;
+    return fmax(left, LETTER * (double)strlen(label) + 24);
+}
 
-    for (size_t i = 0; i < report->series_count; i++) {
-        const struct series *series = report->series[i];
+static void distribution_rows(const struct report *report, const char *measure,
+    const struct scale *scale, struct strbuf *into)
+{
+    double y = TOP + ROW / 2.0;
 
-        for (size_t k = 0; is_shown(series, measure) && k < series->count; k++) {
-            least = fmin(least, series->values[k]);
-            most = fmax(most, series->values[k]);
-        }
-        rows += is_shown(series, measure);
-    }
-    if (rows == 0)
-        return;
-    const struct scale scale = scale_of(least, most, LEFT, RIGHT, true);
-    const double bottom = TOP + (double)rows * ROW;
-    _cleanup_free_ char *title = str_printf("%s: every sample, one after the other", measure);
-
-    chart_begin(into, bottom + 44, title);
-    chart_text(into, RIGHT + 12, TOP - 10, "start", "soft", "median");
-    chart_axis_x(into, &scale, measure, TOP - 4, bottom + 2);
     for (size_t i = 0; i < report->series_count; i++) {
         const struct series *series = report->series[i];
 
         if (!is_shown(series, measure))
             continue;
-        chart_text(into, LEFT - 12, y + ROW / 2.0 + 4, "end", "", series->contender);
-        row_dots(into, series, &scale, y + ROW / 2.0, i / 2);
-        row_ticks(into, series, &scale, y + ROW / 2.0);
+        chart_text(into, scale->from - 12, y + 4, "end", "", series->contender);
+        row_dots(into, series, scale, y, contender_colour(report, series->contender));
+        row_ticks(into, series, scale, y);
         y += ROW;
     }
-    chart_text(into, LEFT, bottom + 36, "start", "soft",
-        "long tick: median; short tick: p99; logarithmic scale");
+}
+
+void chart_distribution(const struct report *report, const char *measure, struct strbuf *into)
+{
+    struct scale_range range = range_of(measure);
+    double left = LEFT;
+    size_t rows = 0;
+
+    for (size_t i = 0; i < report->series_count; i++) {
+        const struct series *series = report->series[i];
+
+        if (!is_shown(series, measure))
+            continue;
+        for (size_t k = 0; k < series->count; k++)
+            range_add(&range, series->values[k]);
+        left = left_widen(left, series->contender);
+        rows++;
+    }
+    if (rows == 0)
+        return;
+    const struct scale scale = scale_of(&range, left, RIGHT, true);
+    const double bottom = TOP + (double)rows * ROW;
+
+    chart_begin(into, bottom + 44, measure_words(measure));
+    chart_text(into, RIGHT + 12, TOP - 10, "start", "soft", "median");
+    chart_axis_x(into, &scale, measure, TOP - 4, bottom + 2);
+    distribution_rows(report, measure, &scale, into);
+    chart_text(into, left, bottom + 36, "start", "soft",
+        range.zeros
+            ? "a dot for each sample; long tick: median, short tick: p99; logarithmic scale, "
+              "with 0 at its left end"
+            : "a dot for each sample; long tick: median, short tick: p99; logarithmic scale");
     chart_end(into);
 }
 
 /* --- scaling --- */
 
 struct extent {
-    double x_least, x_most, y_least, y_most;
+    double x_least, x_most;
+    struct scale_range y;
     struct names names;
 };
 
@@ -104,21 +125,33 @@ static bool in_scene(const struct series *series, const char *scene, const char 
            str_equal(series->measure, measure);
 }
 
+/* The middle half of the samples, and their median. */
+static void quartiles(const struct series *series, double *ret_values)
+{
+    static const double parts[] = {25, 50, 75};
+    _cleanup_free_ double *sorted = sorted_copy(series->values, series->count);
+
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+        ret_values[i] = percentile(sorted, series->count, parts[i]);
+    ret_values[1] = median_of(series->values, series->count);
+}
+
 static struct extent extent_of(const struct report *report, const char *scene, const char *measure)
 {
-    struct extent extent = {INFINITY, 0, INFINITY, 0, {{NULL}, 0}};
+    struct extent extent = {INFINITY, 0, range_of(measure), {{NULL}, 0}};
 
     for (size_t i = 0; i < report->series_count; i++) {
         const struct series *series = report->series[i];
+        double values[3];
 
         if (!in_scene(series, scene, measure))
             continue;
-        const double y = median_of(series->values, series->count);
+        quartiles(series, values);
+        for (size_t k = 0; k < ARRAY_SIZE(values); k++)
+            range_add(&extent.y, values[k]);
         names_add(&extent.names, series->contender);
         extent.x_least = fmin(extent.x_least, series->x);
         extent.x_most = fmax(extent.x_most, series->x);
-        extent.y_least = fmin(extent.y_least, y);
-        extent.y_most = fmax(extent.y_most, y);
     }
     return extent;
 }
@@ -147,40 +180,48 @@ static double rank_place(const struct report *report, const char *scene, const c
     return LEFT + 20 + (RIGHT - LEFT - 40.0) * (double)below / (double)(count > 1 ? count - 1 : 1);
 }
 
+/* The bars stand aside of the dots, so that those of different contenders hide none. */
 static void scaling_line(const struct report *report, const char *scene, const char *measure,
-    const char *name, size_t colour, const struct scale *scale, struct strbuf *into)
+    const char *name, double aside, const struct scale *scale, struct strbuf *into)
 {
+    const size_t colour = contender_colour(report, name);
     struct strbuf dots = STRBUF_INIT;
     const char *join = "";
     size_t count;
 
-    strbuf_addf(into, "<polyline class=\"lines c%zu\" points=\"", colour % CHART_COLOURS);
+    strbuf_addf(into, "<polyline class=\"lines c%zu\" points=\"", colour);
     for (size_t i = 0; i < report->series_count; i++) {
         const struct series *series = report->series[i];
+        double values[3];
 
         if (!in_scene(series, scene, measure) || !str_equal(series->contender, name))
             continue;
+        quartiles(series, values);
         const double x = rank_place(report, scene, measure, series->x, &count);
-        const double y = scale_place(scale, median_of(series->values, series->count));
+        const double y = scale_place(scale, values[1]);
         strbuf_addf(into, "%s%.1f,%.1f", join, x, y);
-        strbuf_addf(&dots, "<circle class=\"c%zu\" cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\"/>",
-            colour % CHART_COLOURS, x, y);
+        strbuf_addf(&dots,
+            "<line class=\"spread c%zu\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
+            "<circle class=\"c%zu\" cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\"/>",
+            colour, x + aside, x + aside, scale_place(scale, values[0]),
+            scale_place(scale, values[2]), colour, x, y);
         join = " ";
     }
     strbuf_addf(into, "\"/>%s", strbuf_text(&dots));
     strbuf_release(&dots);
 }
 
-static void legend(struct strbuf *into, const struct names *names, double y)
+static void legend(
+    struct strbuf *into, const struct report *report, const struct names *names, double y)
 {
     double x = LEFT;
 
     for (size_t i = 0; i < names->count; i++) {
         strbuf_addf(into,
             "<rect class=\"c%zu\" x=\"%.1f\" y=\"%.1f\" width=\"12\" height=\"12\" rx=\"2\"/>",
-            i % CHART_COLOURS, x, y - 10);
+            contender_colour(report, names->items[i]), x, y - 10);
         chart_text(into, x + 18, y, "start", "", names->items[i]);
-        x += 36 + 7.5 * (double)strlen(names->items[i]);
+        x += 36 + LETTER * (double)strlen(names->items[i]);
     }
 }
 
@@ -210,19 +251,21 @@ void chart_scaling(
     const struct report *report, const char *scene, const char *measure, struct strbuf *into)
 {
     const struct extent extent = extent_of(report, scene, measure);
-    _cleanup_free_ char *title = str_printf("%s, median, by %s", measure, scene);
+    const double bottom = TOP + PLOT_HEIGHT;
 
     if (extent.names.count == 0 || extent.x_most <= extent.x_least)
         return;
-    const struct scale scale =
-        scale_of(extent.y_least, extent.y_most, TOP + PLOT_HEIGHT, TOP, true);
-    chart_begin(into, TOP + PLOT_HEIGHT + 70, title);
+    const struct scale scale = scale_of(&extent.y, bottom, TOP, true);
+    chart_begin(into, bottom + 88, measure_words(measure));
     chart_axis_y(into, &scale, measure, LEFT, RIGHT);
     scaling_axis_x(report, scene, measure, into);
     for (size_t i = 0; i < extent.names.count; i++)
-        scaling_line(report, scene, measure, extent.names.items[i], i, &scale, into);
-    chart_text(into, RIGHT + 12, TOP + PLOT_HEIGHT + 18, "start", "soft", scene);
-    legend(into, &extent.names, TOP + PLOT_HEIGHT + 50);
+        scaling_line(report, scene, measure, extent.names.items[i],
+            ((double)i - (double)(extent.names.count - 1) / 2) * SPREAD, &scale, into);
+    chart_text(into, (LEFT + RIGHT) / 2.0, bottom + 36, "middle", "soft", scene_words(scene));
+    legend(into, report, &extent.names, bottom + 62);
+    chart_text(into, LEFT, bottom + 80, "start", "soft",
+        "dots: medians; bars: the middle half of the samples; logarithmic scale");
     chart_end(into);
 }
 
@@ -252,10 +295,9 @@ static void phases_bar(const struct report *report, const char *contender, struc
         const double x = scale_place(scale, at), end = scale_place(scale, at + phase->median_us);
         _cleanup_free_ char *text = value_text("_us", phase->median_us);
         strbuf_addf(into,
-            "<rect class=\"part c%zu\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"18\" "
-            "fill-opacity=\"%s\"><title>",
-            names_add(phases, phase->name) % CHART_COLOURS, x, y, end - x,
-            names_add(phases, phase->name) < CHART_COLOURS ? "1" : "0.45");
+            "<rect class=\"part c%zu\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"18\">"
+            "<title>",
+            names_add(phases, phase->name) % CHART_COLOURS, x, y, end - x);
         xml_text(into, phase->name);
         strbuf_addf(into, ": %s</title></rect>", text);
         at += phase->median_us;
@@ -275,7 +317,7 @@ void chart_phases(const struct report *report, struct strbuf *into)
         return;
     for (size_t i = 0; i < contenders.count; i++)
         most = fmax(most, phases_sum(report, contenders.items[i]));
-    const struct scale scale = scale_of(0, most, LEFT, RIGHT, false);
+    const struct scale scale = scale_of(&(struct scale_range){.most = most}, LEFT, RIGHT, false);
     const double bottom = TOP + (double)contenders.count * ROW;
     _cleanup_free_ char *title =
         str_printf("phases of a lifecycle, medians, by %s", report->phase_source);
@@ -294,9 +336,8 @@ void chart_phases(const struct report *report, struct strbuf *into)
         const double x = 40 + 280 * (double)(i % 3), y = bottom + 46 + 22 * (double)(i / 3);
 
         strbuf_addf(into,
-            "<rect class=\"part c%zu\" x=\"%.1f\" y=\"%.1f\" width=\"12\" height=\"12\" "
-            "fill-opacity=\"%s\"/>",
-            i % CHART_COLOURS, x, y - 10, i < CHART_COLOURS ? "1" : "0.45");
+            "<rect class=\"part c%zu\" x=\"%.1f\" y=\"%.1f\" width=\"12\" height=\"12\"/>",
+            i % CHART_COLOURS, x, y - 10);
         chart_text(into, x + 18, y, "start", "", phases.items[i]);
     }
     chart_end(into);

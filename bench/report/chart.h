@@ -17,8 +17,8 @@ extern const char chart_style[];
  * Nothing when no contender has samples of this measure. */
 void chart_distribution(const struct report *report, const char *measure, struct strbuf *into);
 /* A line per contender: the measure's median by the scene's number. Nothing with less than two. */
-void chart_scaling(const struct report *report, const char *scene, const char *measure,
-    struct strbuf *into);
+void chart_scaling(
+    const struct report *report, const char *scene, const char *measure, struct strbuf *into);
 /* A bar per contender, in it a part per phase. Nothing when there are no phases. */
 void chart_phases(const struct report *report, struct strbuf *into);
 

@@ -112,6 +112,21 @@ void progress(const struct output *output, const char *format, ...)
     va_end(list);
 }
 
+void progress_stage(const struct output *output, const char *format, ...)
+{
+    const bool terminal = isatty(STDERR_FILENO);
+    va_list list;
+
+    if (output->quiet)
+        return;
+    va_start(list, format);
+    fputs(terminal ? "\r\033[K" : "", stderr);
+    vfprintf(stderr, format, list);
+    fputs(terminal ? "" : "\n", stderr);
+    fflush(stderr);
+    va_end(list);
+}
+
 void progress_end(const struct output *output)
 {
     if (shows_progress(output))

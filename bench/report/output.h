@@ -41,4 +41,7 @@ int output_write_json(const char *path, const struct report *report, struct err 
 /* The line of progress on a terminal; nothing when stderr is none. */
 void progress(const struct output *output, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* What begins now: a line of its own where stderr is no terminal. */
+void progress_stage(const struct output *output, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void progress_end(const struct output *output);

@@ -5,7 +5,7 @@
 
 static const char page_style[] =
     ":root{color-scheme:light dark}"
-    "body{margin:0 auto;max-width:960px;padding:24px;font:15px/1.5 system-ui,sans-serif;"
+    "body{margin:0 auto;max-width:928px;padding:24px;font:15px/1.5 system-ui,sans-serif;"
     "color:#1d2430;background:#f5f7fa}"
     "h1{font-size:24px;margin:0 0 4px}h2{font-size:18px;margin:32px 0 8px}"
     ".soft{color:#5d6778}.bad{color:#b3261e;font-weight:600}"
@@ -16,7 +16,8 @@ static const char page_style[] =
     "th,td{padding:4px 10px;text-align:right;border-bottom:1px solid #dde2ea;"
     "font-variant-numeric:tabular-nums}"
     "th:first-child,td:first-child,td.text,th.text{text-align:left}th{color:#5d6778}"
-    "td.met{color:#1f8a55}td.missed{color:#b3261e}td.word{overflow-wrap:anywhere}"
+    "td,th{white-space:nowrap}td.met{color:#1f8a55}td.missed{color:#b3261e}"
+    "td.wraps{white-space:normal}td.word{overflow-wrap:anywhere;white-space:pre-line}"
     "@media(prefers-color-scheme:dark){body{color:#e6eaf2;background:#0d1117}"
     "table{background:#151a22}th,td{border-color:#313a49}.soft,th{color:#9aa5b8}"
     ".bad,td.missed{color:#ff8a80}td.met{color:#56c98d}}";
@@ -30,6 +31,8 @@ static void cell(struct strbuf *page, const char *class, const char *text)
 
 static void series_rows(const struct report *report, struct strbuf *page)
 {
+    if (report->series_count == 0)
+        return;
     strbuf_add(page,
         "<h2>Measures</h2><div class=\"wide\"><table><tr><th>contender</th>"
         "<th class=\"text\">measure</th><th class=\"text\">scene</th><th>p50</th><th>p90</th>"
@@ -78,7 +81,7 @@ static void figure_rows(const struct report *report, struct strbuf *page)
         if (!figure->plain)
             strbuf_addf(page, "%.3f to %.3f", figure->ratio.low, figure->ratio.high);
         strbuf_add(page, "</td>");
-        cell(page, "text", figure_verdict(figure));
+        cell(page, "text wraps", figure_verdict(figure));
         cell(page,
             str_equal(goal, "met")      ? "text met"
             : str_equal(goal, "missed") ? "text missed"
@@ -87,6 +90,35 @@ static void figure_rows(const struct report *report, struct strbuf *page)
         strbuf_add(page, "</tr>\n");
     }
     strbuf_add(page, "</table></div>\n");
+}
+
+/* What is in lists and objects has a line each. */
+static void value_lines(struct strbuf *into, json_t *value)
+{
+    const char *name;
+    json_t *item;
+    size_t i;
+
+    if (json_is_string(value)) {
+        strbuf_add(into, json_string_value(value));
+    } else if (json_is_array(value)) {
+        json_array_foreach(value, i, item)
+        {
+            if (i > 0)
+                strbuf_add(into, json_is_string(item) ? "\n" : ", ");
+            value_lines(into, item);
+        }
+    } else if (json_is_object(value)) {
+        json_object_foreach(value, name, item)
+        {
+            strbuf_addf(into, "%s%s: ", strbuf_text(into)[0] ? "\n" : "", name);
+            value_lines(into, item);
+        }
+    } else {
+        _cleanup_free_ char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+
+        strbuf_add(into, text);
+    }
 }
 
 static void object_rows(struct strbuf *page, const char *title, json_t *object)
@@ -99,13 +131,12 @@ static void object_rows(struct strbuf *page, const char *title, json_t *object)
     strbuf_addf(page, "<h2>%s</h2><table>\n", title);
     json_object_foreach(object, name, value)
     {
-        _cleanup_free_ char *text =
-            json_is_string(value) ? str_dup(json_string_value(value))
-                                  : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+        _cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 
+        value_lines(&text, value);
         strbuf_add(page, "<tr>");
         cell(page, "text", name);
-        cell(page, "text word", text);
+        cell(page, "text word", strbuf_text(&text));
         strbuf_add(page, "</tr>\n");
     }
     strbuf_add(page, "</table>\n");

@@ -28,13 +28,20 @@ double percentile(const double *sorted, size_t count, double p)
     return sorted[rank > 0 ? rank - 1 : 0];
 }
 
+double *sorted_copy(const double *values, size_t count)
+{
+    double *sorted = mem_dup(values, count * sizeof(*values));
+
+    qsort(sorted, count, sizeof(*sorted), by_value);
+    return sorted;
+}
+
 struct distribution distribution_of(const double *values, size_t count)
 {
     if (count == 0)
         return (struct distribution){0};
-    _cleanup_free_ double *sorted = mem_dup(values, count * sizeof(*values));
+    _cleanup_free_ double *sorted = sorted_copy(values, count);
 
-    qsort(sorted, count, sizeof(*sorted), by_value);
     return (struct distribution){percentile(sorted, count, 50), percentile(sorted, count, 90),
         percentile(sorted, count, 99), percentile(sorted, count, 99.9), sorted[count - 1], count};
 }

@@ -18,6 +18,8 @@ struct distribution {
 /* Nearest-rank percentiles, as HDR histograms tell them. count may be 0: all zero. */
 struct distribution distribution_of(const double *values, size_t count);
 
+/* The values in ascending order. Owned. count > 0. */
+double *sorted_copy(const double *values, size_t count);
 /* The smallest sample that p percent of the samples do not exceed. sorted, count > 0. */
 double percentile(const double *sorted, size_t count, double p);
 /* The middle one, or the mean of the two in the middle; values are left alone. count > 0. */

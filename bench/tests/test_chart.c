@@ -103,12 +103,15 @@ static void test_page(void **state)
 
 static void test_scales(void **state)
 {
-    static const double bounds[][2] = {{1, 2}, {0, 0}, {0.001, 1e9}, {7, 7}, {130, 4700}, {0, 5}};
+    static const struct scale_range ranges[] = {{1, 2, false, false}, {0, 0, true, false},
+        {0.001, 1e9, false, false}, {7, 7, false, false}, {130, 4700, false, false},
+        {5, 5, true, false}, {2.1, 2.2, false, false}, {4096, 5e6, true, true},
+        {1, 1e12, false, true}, {100, 101, false, true}};
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(bounds) * 2; i++) {
-        const double *bound = bounds[i / 2];
-        const struct scale scale = scale_of(bound[0], bound[1], 100, 700, i % 2);
+    for (size_t i = 0; i < ARRAY_SIZE(ranges) * 2; i++) {
+        const struct scale_range *range = &ranges[i / 2];
+        const struct scale scale = scale_of(range, 100, 700, i % 2);
         double value, last = -1;
         size_t ticks = 0;
 
@@ -118,9 +121,28 @@ static void test_scales(void **state)
             last = value;
             ticks++;
         }
-        assert_in_range(ticks, 2, 14);
-        assert_true(scale_place(&scale, bound[1]) <= 700.1);
+        assert_in_range(ticks, 2, 15);
+        assert_true(scale_place(&scale, range->most) <= 700.1);
+        if (range->zeros && range->least > 0) /* apart from the least that is none */
+            assert_true(scale_place(&scale, 0) < scale_place(&scale, range->least));
     }
+}
+
+/* A contender has one colour, whatever chart it is in. */
+static void test_colours(void **state)
+{
+    struct report report;
+
+    (void)state;
+    report_init(&report, "launch");
+    series_add(report_series(&report, "a", "launch_us", "", 0), 1);
+    series_add(report_series(&report, "b", "launch_us", "", 0), 1);
+    series_add(report_series(&report, "b", "launch_us", "live", 0), 1);
+    series_add(report_series(&report, "a", "launch_us", "live", 0), 1);
+    assert_int_equal(contender_colour(&report, "a"), 0);
+    assert_int_equal(contender_colour(&report, "b"), 1);
+    assert_int_equal(contender_colour(&report, "of a phase alone"), 2);
+    report_release(&report);
 }
 
 static void test_values(void **state)
@@ -145,7 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_charts),
         cmocka_unit_test(test_nothing), cmocka_unit_test(test_page), cmocka_unit_test(test_scales),
-        cmocka_unit_test(test_values)};
+        cmocka_unit_test(test_values), cmocka_unit_test(test_colours)};
 
     if (system("xmllint --version >/dev/null 2>&1") != 0) {
         printf("xmllint is not installed\n");

@@ -11,6 +11,7 @@
 
 #include "bench/report/output.h"
 #include "bench/tests/command.h"
+#include "bench/tests/schema.h"
 #include "reference/base/mem.h"
 
 #define COMPARE BENCH "compare "
@@ -89,6 +90,14 @@ static double median_in(const char *name, const char *measure)
     const double median = median_of(series->values, series->count);
     report_release(&report);
     return median;
+}
+
+static void test_schema(void **state)
+{
+    _cleanup_free_ char *path = path_in("old.json");
+
+    (void)state;
+    assert_valid_file(path);
 }
 
 static void test_verdicts(void **state)
@@ -176,10 +185,10 @@ static void test_unreadable(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_verdicts),
-        cmocka_unit_test(test_again), cmocka_unit_test(test_again_in_vain),
-        cmocka_unit_test(test_warnings), cmocka_unit_test(test_bad_input),
-        cmocka_unit_test(test_unreadable)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_schema),
+        cmocka_unit_test(test_verdicts), cmocka_unit_test(test_again),
+        cmocka_unit_test(test_again_in_vain), cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_bad_input), cmocka_unit_test(test_unreadable)};
 
     if (!directory_make())
         return EXIT_FAILURE;

@@ -12,14 +12,17 @@
 
 #include "bench/report/report.h"
 #include "bench/tests/command.h"
+#include "bench/tests/schema.h"
 #include "reference/base/mem.h"
 
 #define EXIT_SKIPPED 77
 #define LAUNCH BENCH "launch --quiet "
 #define SMALL "--samples 3 --warmup 0 --scenes sequential --only floor,linux "
 
-/* Nothing is there of a bench that runs no more; others may run beside this test. */
-static void assert_nothing_left(void)
+static char **known; /* left by others before these tests */
+
+/* Calls fn for what is there of a bench that runs no more; others may run beside this test. */
+static void leavings_each(void (*fn)(const char *path))
 {
     static const char *const patterns[] = {
         "/tmp/seatrial-bench-[0-9]*", "/sys/fs/cgroup/*/seatrial-bench-[0-9]*"};
@@ -29,13 +32,30 @@ static void assert_nothing_left(void)
 
         glob(patterns[i], 0, NULL, &found);
         for (size_t k = 0; k < found.gl_pathc; k++) {
-            const char *pid = strstr(found.gl_pathv[k], "bench-") + strlen("bench-");
+            const char *path = found.gl_pathv[k];
+            const char *pid = strstr(path, "bench-") + strlen("bench-");
 
-            if (kill((pid_t)strtol(pid, NULL, 10), 0) < 0 && access(found.gl_pathv[k], F_OK) == 0)
-                fail_msg("left behind: %s", found.gl_pathv[k]);
+            if (kill((pid_t)strtol(pid, NULL, 10), 0) < 0 && access(path, F_OK) == 0)
+                fn(path);
         }
         globfree(&found);
     }
+}
+
+static void know(const char *path)
+{
+    strv_add(&known, path);
+}
+
+static void refuse(const char *path)
+{
+    if (!strv_contains(known, path))
+        fail_msg("left behind: %s", path);
+}
+
+static void assert_nothing_left(void)
+{
+    leavings_each(refuse);
 }
 
 static void assert_clean(const char *command, int status, const char *words)
@@ -59,6 +79,7 @@ static void test_result(void **state)
     assert_int_equal(report_find(&report, "linux", "destroy_us", "", 0)->count, 3);
     assert_null(report.stopped);
     report_release(&report);
+    assert_valid_file(path);
     assert_clean("test -s r.md && test -s r.html && ls charts", 0, "distribution-launch_us.svg");
     assert_clean(BENCH "compare r.json r.json", 0, "0 regressed");
     assert_clean(BENCH "report r.json", 0, "linux/floor");
@@ -131,6 +152,61 @@ static void test_interrupt(void **state)
     report_release(&report);
 }
 
+/* In the scenes that hold many containers, too, and by the other signals. */
+static void test_interrupt_crowds(void **state)
+{
+    static const char *const cases[] = {"TERM 2 " LAUNCH "--scenes live --live 20000",
+        "INT 2 " LAUNCH "--scenes burst --burst 1000", "HUP 2 " LAUNCH "--scenes workers",
+        "INT 1 " LAUNCH "--scenes phases", "INT 1 " LAUNCH "--scenes cost --samples 100000",
+        "INT 1 " LAUNCH "--scenes nested --samples 100000"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *command =
+            str_printf("timeout --signal %s --only floor-rootfs,linux-rootfs --output i.json; "
+                       "test $? = 124",
+                cases[i]);
+        _cleanup_free_ char *path = path_in("i.json");
+
+        assert_clean(command, 0, "interrupted by a signal");
+        unlink(path);
+    }
+}
+
+/* A runtime works when it is tried, and fails when it is measured; or never lets its payload run
+ * and says that all is well: not believed. */
+static void test_runtime_fails(void **state)
+{
+    static const struct {
+        const char *script;
+        int status;
+        const char *words;
+    } cases[] = {
+        {"echo x >> calls; [ $(wc -l < calls) -lt 9 ] || { echo broken >&2; exit 1; }", 2,
+            "/crun ended with status 1: broken"},
+        {"exit 0", 0, "crun: the container ended and its payload never ran"},
+        {"echo no such thing >&2; exit 1", 0, "no such thing"},
+    };
+
+    (void)state;
+    if (access("/usr/bin/crun", X_OK) != 0)
+        skip();
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_free_ char *calls = path_in("calls");
+        _cleanup_free_ char *command = str_printf(
+            "cp /usr/bin/crun real; printf '#!/bin/sh\\ncd %%s\\n%%s\\nexec ./real \"$@\"\\n' "
+            "\"$PWD\" '%s' > crun; chmod 755 crun; unshare --mount sh -c 'mount --bind crun "
+            "/usr/bin/crun && " LAUNCH
+            "--samples 5 --warmup 0 --scenes sequential --only floor,crun --output f.json'",
+            cases[i].script);
+
+        unlink(calls);
+        assert_clean(command, cases[i].status, cases[i].words);
+        _cleanup_free_ char *path = path_in("f.json");
+        assert_valid_file(path);
+    }
+}
+
 /* The results go to a file system without room: said, and nothing half written. */
 static void test_full_disk(void **state)
 {
@@ -144,6 +220,28 @@ static void test_full_disk(void **state)
     assert_non_null(strstr(text, "write full/r.json: ENOSPC"));
     assert_null(strstr(text, "r.json.new"));
     assert_nothing_left();
+}
+
+/* Neither is there room for the containers' own files, from the start or later. */
+static void test_full_tmp(void **state)
+{
+    static const char *const sizes[] = {"64k", "1400k"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+        _cleanup_free_ char *text = NULL;
+        _cleanup_free_ char *command = str_printf(
+            "d=$(mktemp -d /var/tmp/seatrial-test.XXXXXX); cp " SEATRIAL_PROGRAM "* $d; "
+            "unshare --mount sh -c \"mount -t tmpfs -o size=%s none /tmp; cd /; $d/seatrial bench "
+            "launch --quiet --samples 20 --scenes live --live 2000 --only linux-rootfs; s=\\$?; "
+            "find /tmp -mindepth 1 -printf 'left %%p'; exit \\$s\"; s=$?; rm -rf $d; exit $s",
+            sizes[i]);
+        const int status = run(command, &text);
+
+        if (status != 2 || !strstr(text, "ENOSPC") || strstr(text, "left /"))
+            fail_msg("status %d: %s", status, text);
+        assert_nothing_left();
+    }
 }
 
 /* Who is not installed is named, and the others run. */
@@ -161,14 +259,18 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_result),
         cmocka_unit_test(test_bad_arguments), cmocka_unit_test(test_not_root),
         cmocka_unit_test(test_failure_in_mid_run), cmocka_unit_test(test_interrupt),
-        cmocka_unit_test(test_full_disk), cmocka_unit_test(test_missing_runtime)};
+        cmocka_unit_test(test_interrupt_crowds), cmocka_unit_test(test_runtime_fails),
+        cmocka_unit_test(test_full_disk), cmocka_unit_test(test_full_tmp),
+        cmocka_unit_test(test_missing_runtime)};
 
     if (geteuid() != 0 || access("/sys/fs/cgroup/freezer", F_OK) < 0) {
         printf("needs root and v1 cgroups\n");
         return EXIT_SKIPPED;
     }
+    leavings_each(know);
     if (!directory_make())
         return EXIT_FAILURE;
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    strv_free(known);
     return directory_remove() ? failed : EXIT_FAILURE;
 }

@@ -8,11 +8,14 @@
 
 #include "bench/report/environment.h"
 #include "bench/report/report.h"
+#include "bench/tests/schema.h"
 #include "reference/base/mem.h"
 
 static void fill(struct report *report)
 {
     report_init(report, "launch");
+    json_decref(report->environment);
+    report->environment = environment_json();
     for (size_t i = 0; i < 200; i++) {
         series_add(report_series(report, "ours", "launch_us", "", 0), 100 + (double)(i % 10));
         series_add(report_series(report, "ours", "lifecycle_us", "", 0), 200 + (double)(i % 10));
@@ -39,6 +42,9 @@ static void test_schema(void **state)
     (void)state;
     fill(&report);
     json_t *json = report_json(&report);
+    json_object_set_new(
+        json_object_get(json, "environment"), "seatrial", json_string("the program adds it"));
+    assert_valid(json);
     json_t *ours = json_object_get(json_object_get(json, "contenders"), "ours");
     for (size_t i = 0; i < ARRAY_SIZE(percentiles); i++)
         assert_true(
@@ -61,6 +67,39 @@ static void test_schema(void **state)
     assert_non_null(json_object_get(json_object_get(live, "1000"), "lifecycle_us"));
     json_decref(json);
     report_release(&report);
+}
+
+/* The schema refuses what it does not foresee, wherever it stands. */
+static void test_schema_refuses(void **state)
+{
+    static const struct {
+        const char *schema;
+        const char *value;
+        const char *violation; /* NULL: none */
+    } cases[] = {{"{\"type\": \"number\"}", "1.5", NULL},
+        {"{\"type\": \"integer\"}", "1.5", "result: is not of its type"},
+        {"{\"type\": [\"string\", \"null\"]}", "null", NULL},
+        {"{\"enum\": [\"a\", \"b\"]}", "\"c\"", "result: is none of the values"},
+        {"{\"const\": \"a\"}", "\"b\"", "result: is another value"},
+        {"{\"minimum\": 1}", "0", "result: too small"},
+        {"{\"required\": [\"a\"]}", "{}", "result: lacks \"a\""},
+        {"{\"properties\": {\"a\": {}}, \"additionalProperties\": false}", "{\"a\": 1, \"b\": 1}",
+            "result.b: is not foreseen"},
+        {"{\"items\": {\"type\": \"string\"}}", "[\"a\", 1]", "result[1]: is not of its type"},
+        {"{\"additionalProperties\": {\"$ref\": \"#/$defs/n\"}, \"$defs\": {\"n\": {\"type\": "
+         "\"number\"}}}",
+            "{\"a\": {}}", "result.a: is not of its type"}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        json_t *schema = json_loads(cases[i].schema, 0, NULL);
+        json_t *value = json_loads(cases[i].value, JSON_DECODE_ANY, NULL);
+        _cleanup_free_ char *found = schema_violation(schema, value);
+
+        assert_true(str_equal(found, cases[i].violation));
+        json_decref(schema);
+        json_decref(value);
+    }
 }
 
 static void test_round_trip(void **state)
@@ -136,8 +175,9 @@ static void test_environment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_schema),
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_bad_json),
-        cmocka_unit_test(test_no_file), cmocka_unit_test(test_environment)};
+        cmocka_unit_test(test_schema_refuses), cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_bad_json), cmocka_unit_test(test_no_file),
+        cmocka_unit_test(test_environment)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
