@@ -147,6 +147,13 @@ static int docker_parse(const json_t *message, struct plugin_volume *ret_volume,
     return options_check(message, err);
 }
 
+/* The client says what became of it. */
+static bool docker_is_harmless(int result)
+{
+    (void)result;
+    return true;
+}
+
 static void docker_free(struct plugin_volumes *volumes)
 {
     struct docker_volume *docker = container_of(volumes, struct docker_volume, base);
@@ -163,6 +170,7 @@ static const struct plugin_volumes_ops docker_ops = {
     .parse = docker_parse,
     .mount = docker_mount,
     .unmount = docker_unmount,
+    .is_harmless = docker_is_harmless,
     .free = docker_free,
 };
 

@@ -140,6 +140,7 @@ int isolator_volume_sandbox_path_create(
 int isolator_volume_image_create(const struct isolator_context *, struct isolator **, struct err *);
 int isolator_volume_secret_create(
     const struct isolator_context *, struct isolator **, struct err *);
+int isolator_volume_csi_create(const struct isolator_context *, struct isolator **, struct err *);
 int isolator_linux_devices_create(
     const struct isolator_context *, struct isolator **, struct err *);
 int isolator_disk_du_create(const struct isolator_context *, struct isolator **, struct err *);

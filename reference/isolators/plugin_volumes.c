@@ -184,7 +184,8 @@ static void call_settle(struct volume_call *call, int result, const char *where,
     if (result == 0 && task->mounting)
         result = mounted_note(task, &call->volume, where, &err);
     else if (result < 0 && task->mounting)
-        volumes_container_find(container, &call->volume)->failed = true;
+        volumes_container_find(container, &call->volume)->failed =
+            task->volumes->plugin->is_harmless(result);
     if (result < 0)
         err_wrap(&err, result, "%s volume \"%s\" of \"%s\"",
             task->mounting ? "mount" : "unmount", call->volume.name, call->volume.plugin);

@@ -29,6 +29,8 @@ struct plugin_volumes_ops {
         struct plugin_volumes *volumes, const struct plugin_volume *volume, struct done done);
     void (*unmount)(
         struct plugin_volumes *volumes, const struct plugin_volume *volume, struct done done);
+    /* Whether a mount that failed so has certainly mounted nothing, and is not to be unmounted. */
+    bool (*is_harmless)(int result);
     /* Answers what is under way with -ECANCELED, and frees the owner. */
     void (*free)(struct plugin_volumes *volumes);
 };

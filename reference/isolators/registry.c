@@ -40,6 +40,7 @@ const struct isolator_entry isolator_registry[] = {
     {"volume/secret", true, false,
         ISOLATOR_NEEDS_LINUX_LAUNCHER | ISOLATOR_NEEDS_FILESYSTEM_LINUX,
         isolator_volume_secret_create},
+    {"volume/csi", true, false, ISOLATOR_NEEDS_FILESYSTEM_LINUX, isolator_volume_csi_create},
     {"disk/du", true, true, 0, isolator_disk_du_create},
     {"disk/xfs", false, false, ISOLATOR_NEEDS_ROOT, isolator_disk_xfs_create},
     {"gpu/nvidia", true, true, ISOLATOR_NEEDS_LINUX | ISOLATOR_NEEDS_FILESYSTEM_LINUX,

@@ -16,6 +16,7 @@ struct backend;
 struct world;
 struct docker;
 struct docker_control;
+struct fake_csi;
 struct fake_docker;
 
 struct world_options {
@@ -63,6 +64,7 @@ struct world {
     struct host *observer;      /* owned */
     pid_t observer_pid;         /* its process, in the namespaces of an agent */
     struct fake_docker *docker; /* the simulated engine, NULL: none; owned */
+    struct fake_csi *csi;       /* a CSI plugin, when the agent may ask for one; owned */
     struct docker_control *docker_control; /* of that, or of a real one; NULL: none; owned */
     char *work_dir;
     char *runtime_dir;

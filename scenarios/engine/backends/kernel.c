@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fakes/fake_csi.h"
 #include "reference/base/loop_uv.h"
 #include "reference/base/mem.h"
 #include "reference/cgroups/cgroup_fs.h"
@@ -71,6 +72,7 @@ void kernel_flags(struct world *world, struct flags *flags)
     _cleanup_free_ char *client = str_printf("%s" VOLUME_CLIENT, world->work_dir);
     flags_set(flags, "docker_volume_checkpoint_dir", volumes, NULL);
     flags_set(flags, "docker_volume_client", client, NULL);
+    machine_csi_flags(world, flags);
     /* Most scenarios attach to none of their DEBUG containers: each end would take five seconds. */
     flags_set(flags, "io_switchboard_grace", "300ms", NULL);
     if (world->docker_control)
@@ -191,6 +193,7 @@ void kernel_free_world(struct world *world)
     struct kernel_world *kernel = kernel_of(world);
     if (world->docker_control)
         world->docker_control->ops->free(world->docker_control);
+    fake_csi_free(world->csi);
     if (world->observer) {
         world_clean(world, kernel->directory);
         host_gone(world->observer);
@@ -308,6 +311,8 @@ int kernel_world_make(const struct world_options *options, const struct backend 
         result = take_docker(kernel, options->agent, err);
         if (result == 0)
             result = take_volumes(kernel, options->agent, err);
+        if (result == 0)
+            result = machine_csi_start(world, options->agent, err);
     }
     if (result < 0) {
         kernel_free_world(world);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fakes/fake_csi.h"
 #include "reference/base/mem.h"
 
 #define STANDARD_PLACE "/sys/fs/cgroup"
@@ -78,6 +79,24 @@ static const char *controller_of(const char *isolator, bool v2)
     return str_starts(isolator, "cgroups/") ? isolator + strlen("cgroups/") : NULL;
 }
 
+#define CSI_PLUGIN "csi-plugin" /* below the work directory */
+
+int machine_csi_start(struct world *world, const struct node *agent, struct err *err)
+{
+    if (!machine_has_isolator(agent, "volume/csi"))
+        return 0;
+    _cleanup_free_ char *directory = str_printf("%s/" CSI_PLUGIN, world->work_dir);
+    world->csi = fake_csi_new(world->observer, directory, err);
+    return world->csi ? 0 : err->code;
+}
+
+void machine_csi_flags(const struct world *world, struct flags *flags)
+{
+    _cleanup_free_ char *configs = str_printf("%s/" CSI_PLUGIN "/config", world->work_dir);
+    if (world->csi)
+        flags_set(flags, "csi_plugin_config_dir", configs, NULL);
+}
+
 static bool has_v2(const char *controller)
 {
     _cleanup_free_ char *path = str_printf("%s/cgroup.controllers", machine_cgroup2());
@@ -98,22 +117,30 @@ static bool has_v1(const char *controller)
     return access(path, F_OK) == 0;
 }
 
-/* The kernel has it, though it may have no hierarchy of v1 yet: lines of /proc/cgroups are "NAME
- * HIERARCHY CGROUPS ENABLED". One that was unmounted a moment ago still has its number. */
-static bool can_mount_v1(const char *controller)
+/* The kernel has it: lines of /proc/cgroups are "NAME HIERARCHY CGROUPS ENABLED". The number is 0
+ * without a hierarchy of v1; one that was unmounted a moment ago still has its number. */
+static bool kernel_has_v1(const char *controller, unsigned *ret_hierarchy)
 {
     FILE *stream = fopen("/proc/cgroups", "re");
     char line[200];
-    bool can = false;
-    while (stream && fgets(line, sizeof(line), stream)) {
+    bool has = false;
+    *ret_hierarchy = 0;
+    while (stream && !has && fgets(line, sizeof(line), stream)) {
         char name[64];
         unsigned enabled;
-        if (sscanf(line, "%63s %*u %*u %u", name, &enabled) == 2)
-            can = can || (str_equal(name, controller) && enabled);
+        has = sscanf(line, "%63s %u %*u %u", name, ret_hierarchy, &enabled) == 3 && enabled &&
+              str_equal(name, controller);
     }
     if (stream)
         fclose(stream);
-    return can && geteuid() == 0;
+    return has;
+}
+
+/* Though it may have no hierarchy of v1 yet. */
+static bool can_mount_v1(const char *controller)
+{
+    unsigned hierarchy;
+    return kernel_has_v1(controller, &hierarchy) && geteuid() == 0;
 }
 
 /* Once: what is mounted from now on is for this process and its children only. */
@@ -166,7 +193,9 @@ char *machine_lacks(const struct node *agent)
         return NULL;
     for (size_t i = 0; i < count; i++) {
         const char *controller = controller_of(isolators[i]->text, v2);
-        if (v2 && strcmp(isolators[i]->text, "cgroups/perf_event") == 0 && has_v1("perf_event"))
+        unsigned hierarchy = 0;
+        if (v2 && strcmp(isolators[i]->text, "cgroups/perf_event") == 0 &&
+            kernel_has_v1("perf_event", &hierarchy) && hierarchy != 0)
             return str_dup("needs perf_event in cgroups v2, but a hierarchy of v1 has it");
         if (controller && !(v2 ? has_v2(controller)
                                : has_v1(controller) || can_mount_v1(controller)))

@@ -15,6 +15,10 @@ const char *machine_cgroup2(void);
 bool machine_has_docker(const struct node *agent);
 /* Is that isolator among those of an agent? */
 bool machine_has_isolator(const struct node *agent, const char *isolator);
+/* Starts a CSI plugin for an agent that has volume/csi, on the observer's host. */
+int machine_csi_start(struct world *world, const struct node *agent, struct err *err);
+/* The flag with which an agent finds it. */
+void machine_csi_flags(const struct world *world, struct flags *flags);
 /* For host_linux_options.cgroups: the version that the agent asks for; without a wish that which
  * the machine stands on, as an agent refuses a hybrid layout. */
 const char *machine_layout(const struct node *agent);

@@ -8,6 +8,7 @@
 
 #include "fakes/cgroupfs/cgroupfs.h"
 #include "fakes/executors/sim_executors.h"
+#include "fakes/fake_csi.h"
 #include "fakes/fetcher/sim_fetcher.h"
 #include "fakes/kernel/cgroup.h"
 #include "fakes/kernel/process.h"
@@ -80,6 +81,7 @@ static void sim_flags(struct world *world, struct flags *flags)
     image_flags(flags, "/var/lib");
     str_set(&flags->launcher_dir, LAUNCHER_DIR);
     flags_set(flags, "docker_volume_client", VOLUME_CLIENT, NULL);
+    machine_csi_flags(world, flags);
 }
 
 static uint64_t sim_next_ns(struct world *world)
@@ -280,6 +282,7 @@ static void cgroups_unmount(struct sim_backend_world *sim)
 static void sim_free(struct world *world)
 {
     struct sim_backend_world *sim = sim_of(world);
+    fake_csi_free(world->csi);
     if (world->observer) {
         host_gone(world->observer);
         host_free(world->observer);
@@ -431,6 +434,11 @@ static int sim_world_new(
         sim_xfs_install(world->observer);
     if (machine_has_isolator(options->agent, "docker/volume"))
         sim_volumes_install(world->observer, VOLUME_CLIENT);
+    result = machine_csi_start(world, options->agent, err);
+    if (result < 0) {
+        sim_free(world);
+        return result;
+    }
     if (machine_has_isolator(options->agent, "cgroups/perf_event"))
         sim_perf_install(world->observer);
     sim_host_gpus(world->observer,
