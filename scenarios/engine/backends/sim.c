@@ -11,6 +11,7 @@
 #include "fakes/fake_csi.h"
 #include "fakes/fetcher/sim_fetcher.h"
 #include "fakes/kernel/cgroup.h"
+#include "fakes/kernel/cgroup_node.h"
 #include "fakes/kernel/process.h"
 #include "fakes/sim_cni.h"
 #include "fakes/sim_host.h"
@@ -416,6 +417,7 @@ static int sim_world_new(
     sim->own_pids = u64map_new();
     sim->options = (struct sim_host_options){.cgroups = options->cgroups};
     sim->kernel = kernel_new(world->loop, &config);
+    cgroup_add_block_device(sim->kernel, 8, 0); /* sda */
     bool files = str_equal(options->cgroups, "fuse") && sim->kernel->hierarchies_count > 0;
     int result = files ? cgroups_mount(sim, err) : 0;
     if (result < 0) {
