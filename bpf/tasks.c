@@ -25,10 +25,11 @@ bool task_times(uint32_t tid, uint64_t *ret_ran_ns, uint64_t *ret_waited_ns)
     return *end == ' ';
 }
 
-/* Fields 10 and 12 of /proc/PID/stat, behind the command in parentheses. */
+/* Fields 10 and 12 of the task's own stat, behind the command in parentheses: in that of a process
+ * are the faults of threads that have ended too. */
 static bool task_faults(uint32_t tid, uint32_t *ret_minor, uint32_t *ret_major)
 {
-    _cleanup_free_ char *path = str_printf("/proc/%u/stat", tid);
+    _cleanup_free_ char *path = str_printf("/proc/%u/task/%u/stat", tid, tid);
     _cleanup_free_ char *text = text_read(path);
     const char *tail = text ? strrchr(text, ')') : NULL;
     _cleanup_strv_ char **words = tail ? strv_split(tail + 1, " ") : NULL;

@@ -7,10 +7,14 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bpf/source.h"
@@ -227,6 +231,55 @@ static void test_running_before(void **state)
     kernel_cgroup_remove(OUTER);
 }
 
+#define TOUCHED 200
+
+static void *touch(void *arg)
+{
+    size_t size = (size_t)TOUCHED * KERNEL_PAGE;
+    char *memory =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    madvise(memory, size, MADV_NOHUGEPAGE);
+    for (size_t i = 0; i < size; i += KERNEL_PAGE)
+        memory[i] = 1;
+    return arg;
+}
+
+/* arg: shared words, "the thread has ended" and "go on". */
+static int touch_in_thread_and_wait(void *arg)
+{
+    volatile unsigned *words = arg;
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, touch, NULL) != 0 || pthread_join(thread, NULL) != 0)
+        return 1;
+    words[0] = 1;
+    while (!words[1])
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
+    touch(NULL);
+    return 0;
+}
+
+/* What a thread did that has ended before is in its process's figures, but nobody's in ours. */
+static void test_running_threads(void **state)
+{
+    (void)state;
+    struct kernel_child child;
+    volatile unsigned *words = kernel_shared(KERNEL_PAGE);
+    kernel_cgroup_make(OUTER);
+    kernel_child_start(&child, OUTER, touch_in_thread_and_wait, (void *)(uintptr_t)words);
+    kernel_child_release(&child);
+    while (!words[0])
+        sched_yield();
+    struct stats *stats = open_with(&(struct stats_options){0});
+    assert_int_equal(stats_publish(stats, "outer", OUTER, NULL, NULL), 0);
+    words[1] = 1;
+    kernel_child_wait(&child);
+    assert_int_equal(child.status, 0);
+    assert_in_range(
+        kernel_value(stats, "outer", FIELD_FAULTS_MINOR), TOUCHED, TOUCHED + TOUCHED / 2);
+    stats_close(stats);
+    kernel_cgroup_remove(OUTER);
+}
+
 /* --- the containerizer's view --- */
 
 static void test_source(void **state)
@@ -261,6 +314,7 @@ int main(void)
         cmocka_unit_test(test_timeline),
         cmocka_unit_test(test_one_probe),
         cmocka_unit_test(test_running_before),
+        cmocka_unit_test(test_running_threads),
         cmocka_unit_test(test_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
