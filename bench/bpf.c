@@ -212,20 +212,78 @@ static int accuracy(
 
 /* --- cost --- */
 
-/* Samples of a load with probes (or without), in ns. False: it failed. */
-typedef bool (*sample_fn)(bool on, struct series *into);
+/* What is attached while a load runs. */
+enum attached {
+    NOTHING,
+    PROBES,
+    PROBES_NO_SWITCH, /* all but the program at the switch */
+    EMPTY_SWITCH,     /* nothing but an empty program at the switch: the floor of any */
+    ATTACHED_COUNT
+};
+static const char *const attached_names[ATTACHED_COUNT] = {
+    "without probes", "with probes", "with probes but at the switch", "with an empty program"};
 
-static bool sample_switches(bool on, struct series *into)
+struct setup {
+    struct stats *stats; /* NULL: none, or it failed */
+    int program;
+    int link;
+};
+
+/* Does nothing at each switch. */
+static bool empty_attach(struct setup *setup)
+{
+    static const struct bpf_insn nothing[] = {
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0}, {.code = BPF_JMP | BPF_EXIT}};
+    setup->program = bpf_prog_load(
+        BPF_PROG_TYPE_RAW_TRACEPOINT, "nothing", "GPL", nothing, ARRAY_SIZE(nothing), NULL);
+    if (setup->program >= 0)
+        setup->link = bpf_raw_tracepoint_open("sched_switch", setup->program);
+    return setup->link >= 0;
+}
+
+static bool setup_make(struct setup *setup, enum attached attached)
+{
+    static const char *const no_switch[] = {"sched_switch", NULL};
+    const struct stats_options options = {
+        .without = attached == PROBES_NO_SWITCH ? no_switch : NULL};
+    *setup = (struct setup){.program = -1, .link = -1};
+    if (attached == EMPTY_SWITCH)
+        return empty_attach(setup);
+    if (attached != NOTHING)
+        setup->stats = open_published(&options, NULL);
+    return setup->stats || attached == NOTHING;
+}
+
+static void setup_end(struct setup *setup)
+{
+    stats_close(setup->stats);
+    if (setup->link >= 0)
+        close(setup->link);
+    if (setup->program >= 0)
+        close(setup->program);
+}
+
+/* Samples of a load, in ns. False: it failed. */
+typedef bool (*sample_fn)(enum attached attached, struct series *into);
+
+/* CPU time of a load of so many turns, of one. */
+static bool sample_cpu(
+    enum attached attached, load_fn load, void *arg, double turns, struct series *into)
+{
+    struct setup setup;
+    struct load_result told = {0};
+    const bool good = setup_make(&setup, attached) && load_run(LOAD, load, arg, &told) == 0 &&
+                      told.status == 0;
+    setup_end(&setup);
+    if (good)
+        series_add(into, told.cpu_seconds / turns * 1e9);
+    return good;
+}
+
+static bool sample_switches(enum attached attached, struct series *into)
 {
     struct load_amount amount = {.count = 50000};
-    struct load_result told = {0};
-    struct stats *stats = on ? open_published(&(struct stats_options){0}, NULL) : NULL;
-    const int result = load_run(LOAD, load_ping_pong, &amount, &told);
-    stats_close(stats);
-    if (result < 0 || told.status != 0 || (on && !stats))
-        return false;
-    series_add(into, told.cpu_seconds / amount.count * 1e9);
-    return true;
+    return sample_cpu(attached, load_ping_pong, &amount, amount.count, into);
 }
 
 /* Work done per CPU second is what counts: a fixed number of turns. */
@@ -237,40 +295,33 @@ static int turn(void *arg)
     return 0;
 }
 
-static bool sample_spinning(bool on, struct series *into)
+static bool sample_spinning(enum attached attached, struct series *into)
 {
-    struct load_result told = {0};
-    struct stats *stats = on ? open_published(&(struct stats_options){0}, NULL) : NULL;
-    const int result = load_run(LOAD, turn, NULL, &told);
-    stats_close(stats);
-    if (result < 0 || told.status != 0 || (on && !stats))
-        return false;
-    series_add(into, told.cpu_seconds * 1e9);
-    return true;
+    return sample_cpu(attached, turn, NULL, 1, into);
 }
 
 /* Cgroup, publication, fork, move, exec, end; in the hierarchy that the launcher uses, as a move
  * waits for a grace period in each one. */
-static bool sample_launches(bool on, struct series *into)
+static bool sample_launches(enum attached attached, struct series *into)
 {
     enum { LAUNCHES = 31 };
-    struct stats *stats = NULL;
+    struct setup setup;
     struct load_amount one = {.count = 1};
-    if (on && stats_open(&(struct stats_options){0}, &stats, NULL) < 0)
+    if (!setup_make(&setup, attached))
         return false;
     for (int i = 0; i < LAUNCHES; i++) {
         struct load_result told = {0};
         double start = bench_now();
         load_cgroup_make(LAUNCH);
-        if (stats)
-            stats_publish(stats, LAUNCH, "seatrial-bench-" LAUNCH, NULL, NULL);
+        if (setup.stats)
+            stats_publish(setup.stats, LAUNCH, "seatrial-bench-" LAUNCH, NULL, NULL);
         load_run(LAUNCH, load_spawn, &one, &told);
         series_add(into, (bench_now() - start) * 1e9);
         load_cgroup_remove(LAUNCH);
-        if (stats)
-            stats_retire(stats, LAUNCH, NULL);
+        if (setup.stats)
+            stats_retire(setup.stats, LAUNCH, NULL);
     }
-    stats_close(stats);
+    setup_end(&setup);
     return true;
 }
 
@@ -279,11 +330,14 @@ static const struct cost {
     const char *part;
     const char *what;
     sample_fn sample;
+    enum attached attached;
     double goal;
 } costs[] = {
-    {"round_trip_cpu", "a round trip of a pipe", sample_switches, 0},
-    {"spinning_cpu", "a load bound to the CPU", sample_spinning, 0},
-    {"launch", "a launch", sample_launches, 1.02},
+    {"round_trip_cpu", "a round trip of a pipe", sample_switches, PROBES, 1.02},
+    {"round_trip_cpu", "a round trip of a pipe", sample_switches, PROBES_NO_SWITCH, 1.02},
+    {"round_trip_cpu", "a round trip of a pipe", sample_switches, EMPTY_SWITCH, 0},
+    {"spinning_cpu", "a load bound to the CPU", sample_spinning, PROBES, 0},
+    {"launch", "a launch", sample_launches, PROBES, 1.02},
 };
 
 /* The median of what a half of a pair has added. */
@@ -296,12 +350,13 @@ static double added(const struct series *series, size_t before)
  * hits both more alike than all of the one and all of the other. */
 static void pairs(struct report *report, const struct settings *settings, const struct cost *cost)
 {
+    const char *with = attached_names[cost->attached];
     _cleanup_free_ char *measure = str_printf("%s_ns", cost->part);
     _cleanup_free_ char *ratio = str_printf("%s_ratio", cost->part);
-    _cleanup_free_ char *name = str_printf("with/without probes: %s", cost->what);
-    struct series *off = report_series(report, "without probes", measure, "", 0);
-    struct series *on = report_series(report, "with probes", measure, "", 0);
-    struct series *ratios = report_series(report, "with/without", ratio, "", 0);
+    _cleanup_free_ char *name = str_printf("%s, of that without: %s", with, cost->what);
+    struct series *off = report_series(report, attached_names[NOTHING], measure, "", 0);
+    struct series *on = report_series(report, with, measure, "", 0);
+    struct series *ratios = report_series(report, with, ratio, "", 0);
     double one = 1;
     const struct series same = {.values = &one, .count = 1};
     load_cgroup_make(LOAD);
@@ -309,8 +364,9 @@ static void pairs(struct report *report, const struct settings *settings, const 
         const size_t had_off = off->count, had_on = on->count;
         const bool on_first = i % 2;
         progress(&settings->output, "%s: pair %zu of %zu", cost->what, i + 1, settings->pairs);
-        if (cost->sample(on_first, on_first ? on : off) &&
-            cost->sample(!on_first, on_first ? off : on))
+        const enum attached first = on_first ? cost->attached : NOTHING;
+        const enum attached second = on_first ? NOTHING : cost->attached;
+        if (cost->sample(first, on_first ? on : off) && cost->sample(second, on_first ? off : on))
             series_add(ratios, added(on, had_on) / added(off, had_off));
     }
     load_cgroup_remove(LOAD);
