@@ -370,13 +370,13 @@ int ladder_check_without(const char *const *without, struct err *err)
         size_t length = colon ? (size_t)(colon - without[i]) : strlen(without[i]);
         _cleanup_free_ char *name = str_ndup(without[i], length);
         bool known = !colon && (str_equal(name, "file") || str_equal(name, "sched_info") ||
-                                   is_hook(name));
+                                   str_equal(name, "btf") || is_hook(name));
         for (int rung = 0; rung < RUNG_COUNT; rung++)
             known |= str_equal(name, rung_names[rung]) && (!colon || is_hook(colon + 1));
         if (!known)
             return err_set(err, -EINVAL,
                 "no such source \"%s\": expected tp_btf, raw_tp, tracepoint, iter, cgroup, "
-                "sched_info, file, or a hook that --explain lists; that also after one of the "
+                "btf, sched_info, file, or a hook that --explain lists; that also after one of the "
                 "first five and a colon",
                 without[i]);
     }

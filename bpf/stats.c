@@ -200,6 +200,10 @@ static void load(struct stats *stats, const struct stats_options *options)
     struct btf *btf = btf__load_vmlinux_btf();
     if (libbpf_get_error(btf))
         btf = NULL;
+    if (is_without(options->without, "btf")) {
+        btf__free(btf);
+        btf = NULL;
+    }
     libbpf_set_print(before);
     _cleanup_free_ char *refused = refusal(stats, btf);
     stats->loaded = !refused;

@@ -29,7 +29,8 @@ static const struct option_help rows[] = {
     {{"explain", no_argument, NULL, OPTION_EXPLAIN}, NULL,
         "say what is attached, what fell back and why"},
     {{"without", required_argument, NULL, OPTION_WITHOUT}, "SOURCE",
-        "do not use it: tp_btf, raw_tp, tracepoint, cgroup, sched_info, file, or tp_btf:HOOK, …"},
+        "do not use it: tp_btf, raw_tp, tracepoint, iter, cgroup, sched_info, btf, file, a hook, "
+        "or tp_btf:HOOK, …; without sched_switch a switch costs nothing"},
     {{"controller", required_argument, NULL, OPTION_CONTROLLER}, "NAME",
         "know containers by their cgroups of this v1 controller, or \"unified\""},
     {{"slots", required_argument, NULL, OPTION_SLOTS}, "N", "containers at most (1024)"},

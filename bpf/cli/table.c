@@ -10,7 +10,7 @@
 
 /* --- numbers for people --- */
 
-static void short_number(char *text, size_t size, double value, bool valid)
+static void short_number(char *text, size_t size, double value, int decimals, bool valid)
 {
     static const char units[] = " kMGTP";
     size_t unit = 0;
@@ -21,7 +21,7 @@ static void short_number(char *text, size_t size, double value, bool valid)
     if (!valid)
         snprintf(text, size, "-");
     else if (unit == 0)
-        snprintf(text, size, "%.0f", value);
+        snprintf(text, size, "%.*f", decimals, value);
     else
         snprintf(text, size, "%.0f%c", value, units[unit]);
 }
@@ -61,21 +61,22 @@ struct column {
     int field;          /* whose value is shown, or whose validity decides on the rate */
     size_t rate_offset; /* in struct stats_rates, plus one; 0: not a rate */
     double scale;
+    int decimals;
 };
 #define RATE(member) (offsetof(struct stats_rates, member) + 1)
 static const struct column columns[] = {
-    {"CPU%", FIELD_CPU, RATE(cpus), 100},
-    {"CSW/s", FIELD_SWITCHES_VOLUNTARY, RATE(switches), 1},
-    {"FAULT/s", FIELD_FAULTS, RATE(faults), 1},
-    {"BLOCK/s", FIELD_READ_BYTES, RATE(block_bytes), 1},
-    {"NET/s", FIELD_RECEIVE_BYTES, RATE(network_bytes), 1},
-    {"THREADS", FIELD_THREADS, 0, 1},
-    {"PEAK", FIELD_THREADS_PEAK, 0, 1},
-    {"FORKS", FIELD_FORKS, 0, 1},
-    {"EXECS", FIELD_EXECS, 0, 1},
-    {"EXITS", FIELD_EXITS, 0, 1},
-    {"KILLED", FIELD_EXITS_SIGNALLED, 0, 1},
-    {"OOM", FIELD_OOM_KILLS, 0, 1},
+    {"CPU%", FIELD_CPU, RATE(cpus), 100, 1},
+    {"CSW/s", FIELD_SWITCHES_VOLUNTARY, RATE(switches), 1, 0},
+    {"FAULT/s", FIELD_FAULTS, RATE(faults), 1, 0},
+    {"BLOCK/s", FIELD_READ_BYTES, RATE(block_bytes), 1, 0},
+    {"NET/s", FIELD_RECEIVE_BYTES, RATE(network_bytes), 1, 0},
+    {"THREADS", FIELD_THREADS, 0, 1, 0},
+    {"PEAK", FIELD_THREADS_PEAK, 0, 1, 0},
+    {"FORKS", FIELD_FORKS, 0, 1, 0},
+    {"EXECS", FIELD_EXECS, 0, 1, 0},
+    {"EXITS", FIELD_EXITS, 0, 1, 0},
+    {"KILLED", FIELD_EXITS_SIGNALLED, 0, 1, 0},
+    {"OOM", FIELD_OOM_KILLS, 0, 1, 0},
 };
 
 static void add_columns(
@@ -93,7 +94,7 @@ static void add_columns(
                            : 0;
         }
         char text[32];
-        short_number(text, sizeof(text), number * column->scale, valid);
+        short_number(text, sizeof(text), number * column->scale, column->decimals, valid);
         strbuf_addf(into, " %7s", text);
     }
 }

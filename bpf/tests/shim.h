@@ -5,7 +5,9 @@
  */
 #pragma once
 
+#include <linux/bpf.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +16,7 @@
 /* Programs name all that a tracepoint gives, or nothing. */
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #pragma GCC diagnostic ignored "-Wstrict-prototypes"
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
 #define SHIM_CPUS 2
 #define SHIM_SLOTS 4
@@ -31,8 +34,6 @@
 #define ADD_SHARED(counter, by) ((counter) += (by))
 #define CURRENT() (shim.current)
 #define barrier_var(variable) ((void)(variable))
-#define BPF_ANY 0
-#define BPF_F_MMAPABLE 0
 #define bpf_core_read(to, size, from) memcpy((to), (from), (size))
 
 /* K(task, a, b.c) is task->a->b.c, up to four steps. */
@@ -42,8 +43,6 @@
 #define SHIM_K1(p, a) ((p)->a)
 #define SHIM_PICK(p, a, b, c, d, name, ...) name
 #define SHIM_K(...) SHIM_PICK(__VA_ARGS__, SHIM_K4, SHIM_K3, SHIM_K2, SHIM_K1)(__VA_ARGS__)
-
-enum { BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_ARRAY, BPF_MAP_TYPE_PERCPU_ARRAY };
 
 struct shim_map {
     int type;
@@ -63,6 +62,7 @@ static struct {
     int cpu;
     struct task_struct *current;
     unsigned long long arguments[4]; /* of the tracepoint, beyond a program's parameters */
+    unsigned long long socket_cgroup; /* that the kernel says a socket belongs to */
 } shim;
 static struct probe_config config;
 
@@ -132,4 +132,34 @@ static inline long bpf_map_delete_elem(struct shim_map *map, const void *key)
     memmove(place, map->values + map->used * map->value_size, map->value_size);
     memmove(map->keys + i * map->key_size, map->keys + map->used * map->key_size, map->key_size);
     return 0;
+}
+
+/* --- sockets: what is kept with one is an entry by its address --- */
+
+#define MAP_SOCKETS(map_name, value_type)                                                          \
+    MAP(map_name, HASH, const struct bpf_sock *, value_type, 1, 0)
+
+static inline void *bpf_sk_storage_get(struct shim_map *map, const struct bpf_sock *socket,
+    const void *value, unsigned long long flags)
+{
+    if (value && (flags & BPF_SK_STORAGE_GET_F_CREATE) && !bpf_map_lookup_elem(map, &socket))
+        bpf_map_update_elem(map, &socket, value, BPF_ANY);
+    return bpf_map_lookup_elem(map, &socket);
+}
+
+/* A request for a connection is no full socket. */
+static inline struct bpf_sock *bpf_sk_fullsock(struct bpf_sock *socket)
+{
+    return socket->type ? socket : NULL;
+}
+
+static inline unsigned long long bpf_sk_cgroup_id(const struct bpf_sock *socket)
+{
+    (void)socket;
+    return shim.socket_cgroup;
+}
+
+static inline unsigned long long bpf_get_current_task(void)
+{
+    return (uintptr_t)shim.current;
 }

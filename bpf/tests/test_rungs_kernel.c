@@ -226,6 +226,8 @@ static const struct variant variants[] = {
         {"iter", "tp_btf", "tp_btf", "tp_btf", "cgroup", "tp_btf", "tp_btf", "tp_btf"}},
     {"unified, plain tracepoints", {"tp_btf", "raw_tp"}, true,
         {"tracepoint", "tracepoint", "tracepoint", NULL, "cgroup", NULL, "tracepoint", NULL}},
+    {"unified, no BTF", {"btf"}, true,
+        {"tracepoint", "tracepoint", "tracepoint", NULL, NULL, NULL, "tracepoint", NULL}},
     {"unified, sockets and files", {"tp_btf", "raw_tp", "tracepoint"}, true,
         {FILE_, NULL, NULL, NULL, "cgroup", NULL, NULL, NULL}},
     {"files", {"tp_btf", "raw_tp", "tracepoint", "iter", "cgroup"}, false,

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* network.bpf.c in user space: whose a socket is, and what its packets count. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "bpf/network.bpf.c"
+#include "bpf/tests/probe_world.h"
+
+struct world {
+    struct world_cgroup root, a, b;
+    struct world_task one, two, outside;
+    struct bpf_sock socket, other;
+};
+
+static int setup(void **state)
+{
+    static struct world world;
+    world_reset();
+    shim_map_reset(&network);
+    shim_map_reset(&sockets);
+    world_cgroup_init(&world.root, 1, NULL);
+    world_cgroup_init(&world.a, 100, &world.root);
+    world_cgroup_init(&world.b, 200, &world.root);
+    world_task_init(&world.one, 1, &world.a);
+    world_task_init(&world.two, 2, &world.b);
+    world_task_init(&world.outside, 3, &world.root);
+    world.socket = world.other = (struct bpf_sock){.type = 1};
+    world_publish(&world.a, 0, STATS_SLOT_NONE);
+    world_publish(&world.b, 1, STATS_SLOT_NONE);
+    *state = &world;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    world_free();
+    shim_map_free(&network);
+    shim_map_free(&sockets);
+    return 0;
+}
+
+static struct network_stats *of(unsigned slot)
+{
+    return bpf_map_lookup_elem(&network, &slot);
+}
+
+static void send(struct bpf_sock *socket, unsigned bytes)
+{
+    struct __sk_buff packet = {.len = bytes, .sk = socket};
+    assert_int_equal(on_egress(&packet), 1); /* 0 would drop it */
+}
+
+static void receive(struct bpf_sock *socket, unsigned bytes)
+{
+    struct __sk_buff packet = {.len = bytes, .sk = socket};
+    assert_int_equal(on_ingress(&packet), 1);
+}
+
+/* It belongs to whom made it, whoever sends: what is received comes while others run. */
+static void test_maker(void **state)
+{
+    struct world *w = *state;
+    shim.current = &w->one.task;
+    assert_int_equal(on_socket(&w->socket), 1);
+    shim.current = &w->two.task;
+    assert_int_equal(on_socket(&w->other), 1);
+    send(&w->socket, 100);
+    send(&w->socket, 50);
+    receive(&w->socket, 40);
+    receive(&w->other, 7);
+    assert_int_equal(of(0)->transmit_packets, 2);
+    assert_int_equal(of(0)->transmit_bytes, 150);
+    assert_int_equal(of(0)->receive_packets, 1);
+    assert_int_equal(of(0)->receive_bytes, 40);
+    assert_int_equal(of(1)->receive_bytes, 7);
+    assert_int_equal(of(1)->transmit_packets, 0);
+}
+
+static void test_nobody(void **state)
+{
+    struct world *w = *state;
+    struct bpf_sock request = {.type = 0};
+    shim.current = &w->outside.task;
+    assert_int_equal(on_socket(&w->socket), 1);
+    send(&w->socket, 100);
+    send(&request, 100);
+    send(NULL, 100);
+    for (unsigned slot = 0; slot < SHIM_SLOTS; slot++)
+        assert_int_equal(of(slot)->transmit_packets, 0);
+}
+
+/* Sockets older than the probes: the kernel knows their cgroup on v2 alone. */
+static void test_older(void **state)
+{
+    struct world *w = *state;
+    struct cgroup_key key = {300, 0, 0};
+    unsigned slot = 1;
+    bpf_map_update_elem(&containers, &key, &slot, BPF_ANY);
+    shim.socket_cgroup = 300;
+    send(&w->socket, 100);
+    assert_int_equal(of(1)->transmit_bytes, 0);
+    config.identity_css = -1;
+    send(&w->socket, 100);
+    assert_int_equal(of(1)->transmit_bytes, 100);
+    shim.socket_cgroup = 301;
+    send(&w->socket, 100);
+    assert_int_equal(of(1)->transmit_bytes, 100);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_maker),
+        TEST(test_nobody),
+        TEST(test_older),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
