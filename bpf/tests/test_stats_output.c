@@ -228,7 +228,7 @@ static void test_table(void **state)
     assert_true(rates.cpus > 0.499 && rates.cpus < 0.501);
     _cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
     output_table(&(struct stats_sample){&reading, &rates}, &text);
-    assert_has(&text, "c\"1                               50");
+    assert_has(&text, "c\"1                             50.0");
     assert_has(&text, "2 containers found no slot");
     strbuf_reset(&text);
     output_details(&container, &text);
