@@ -7,6 +7,7 @@
 
 #include "fakes/cgroupfs/replay_fuse.h"
 #include "fakes/cgroupfs/replay_real.h"
+#include "fakes/cgroupfs/replay_record.h"
 #include "fakes/cgroupfs/replay_world.h"
 #include "reference/base/map.h"
 #include "reference/base/mem.h"
@@ -16,11 +17,14 @@
 
 static const char usage[] =
     "usage: seatrial replay [--through-fuse MOUNT | --on-kernel DIRECTORY] GOLDEN.jsonl...\n"
+    "       seatrial replay --on-kernel DIRECTORY --record FILE SCRIPT.jsonl\n"
     "Runs recorded traces of cgroupfs on the model and prints where it differs.\n"
     "  --through-fuse MOUNT  the model is mounted at this empty directory, file operations are\n"
     "                        system calls there; what FUSE cannot do is skipped and counted\n"
     "  --on-kernel DIRECTORY on real cgroups below it (v1: where the hierarchies are), in cgroups\n"
     "                        and with processes of its own; what is above is not touched\n"
+    "  --record FILE         writes a trace there: the script's operations with the results that\n"
+    "                        they have on this kernel; nothing is compared\n"
     "exit status: 0 no mismatch, 1 mismatches, 2 bad usage or a bad file\n";
 
 struct tally {
@@ -102,6 +106,7 @@ struct run {
     struct replay_fuse fuse;
     struct replay_real real;
     struct tally tally;
+    FILE *record; /* NULL: results are compared */
     struct strmap *skips; /* reason -> uint64_t * */
     const char *section;
     bool section_printed;
@@ -127,25 +132,36 @@ static int execute(struct run *run, const struct replay_op *op, struct replay_ou
     return outcome->skipped ? 0 : replay_execute(&run->world, op, outcome);
 }
 
+/* Lines that say how the trace goes on; false: an operation. */
+static bool run_mark(struct run *run, const struct replay_op *op)
+{
+    bool section = !strcmp(op->op, "section"), sleeps = !strcmp(op->op, "sleep");
+    if (!section && !sleeps && strcmp(op->op, "end"))
+        return false;
+    if (section) {
+        run->section = replay_text(op, "name");
+        run->section_printed = false;
+    }
+    if (sleeps)
+        replay_world_advance(&run->world, (uint64_t)replay_number(op, "ms") * NS_PER_MS);
+    if (run->record)
+        replay_record_op(run->record, op, NULL);
+    return true;
+}
+
 static int run_op(struct run *run, const struct replay_op *op, struct err *err)
 {
     struct replay_outcome outcome = {0};
-    if (!strcmp(op->op, "section")) {
-        run->section = replay_text(op, "name");
-        run->section_printed = false;
-        return 0;
-    }
-    if (!strcmp(op->op, "sleep")) {
-        replay_world_advance(&run->world, (uint64_t)replay_number(op, "ms") * NS_PER_MS);
-        return 0;
-    }
-    if (!strcmp(op->op, "end"))
+    if (run_mark(run, op))
         return 0;
     if (execute(run, op, &outcome))
         return err_set(err, -EINVAL, "%s:%u: op \"%s\": no such operation", run->path, op->line,
             op->op);
     replay_world_advance(&run->world, STEP_NS);
-    const char *what = outcome.skipped ? NULL : replay_compare(op, &outcome);
+    bool compared = !outcome.skipped && !run->record;
+    const char *what = compared ? replay_compare(op, &outcome) : NULL;
+    if (run->record && !outcome.skipped)
+        replay_record_op(run->record, op, &outcome);
     if (outcome.skipped)
         count_skip(run, outcome.skipped);
     else
@@ -178,7 +194,51 @@ static void print_skips(struct run *run)
 struct target {
     const char *mount_point;
     const char *real;
+    const char *record;
 };
+
+/* What differs because the machine offers other controllers is told before. */
+static void compare_controllers(struct run *run)
+{
+    static const char file[] = "^cgroup.controllers";
+    const struct replay_op ask = {.op = "read", .json = json_pack("{s:s}", "path", file)};
+    struct replay_outcome here = {0}, there = {0};
+    struct replay_files *files = run->world.files;
+    replay_execute(&run->world, &ask, &here);
+    run->world.files = NULL;
+    replay_execute(&run->world, &ask, &there);
+    run->world.files = files;
+    const char *ours = strbuf_text(&here.out), *theirs = strbuf_text(&there.out);
+    if (strcmp(ours, theirs))
+        printf("%s: the root has the controllers \"%.*s\" here, and had \"%.*s\" there: what "
+               "depends on them differs\n",
+            run->path, (int)strcspn(ours, "\n"), ours, (int)strcspn(theirs, "\n"), theirs);
+    strbuf_release(&here.out);
+    strbuf_release(&there.out);
+    json_decref((json_t *)ask.json);
+}
+
+static int record_start(struct run *run, const struct target *target,
+    const struct replay_trace *trace, struct err *err)
+{
+    if (!target->record)
+        return 0;
+    run->record = fopen(target->record, "we");
+    if (!run->record)
+        return err_errno(err, -errno, "--record: %s", target->record);
+    replay_record_header(run->record, trace);
+    return 0;
+}
+
+static int record_stop(struct run *run, const char *path, struct err *err)
+{
+    if (!run->record)
+        return 0;
+    int result = ferror(run->record) ? -EIO : 0;
+    if (fclose(run->record) && !result)
+        result = -errno;
+    return result ? err_errno(err, result, "--record: %s", path) : 0;
+}
 
 static int replay_file(
     const char *path, const struct target *target, struct tally *ret_tally, struct err *err)
@@ -199,12 +259,18 @@ static int replay_file(
         result = replay_fuse_start(&run.fuse, &run.world, target->mount_point, err);
     else if (target->real)
         result = replay_real_start(&run.real, &run.world, target->real, "replay", err);
+    if (!result && target->real && trace.header.v2 && !target->record)
+        compare_controllers(&run);
+    if (!result)
+        result = record_start(&run, target, &trace, err);
     for (size_t i = 0; i < trace.count && !result; i++)
         result = run_op(&run, &trace.ops[i], err);
     replay_real_stop(&run.real, &run.world);
     replay_fuse_stop(&run.fuse, &run.world);
     replay_world_stop(&run.world);
     print_skips(&run);
+    int closed = record_stop(&run, target->record, err);
+    result = result ? result : closed;
     replay_trace_release(&trace);
     *ret_tally = run.tally;
     return result;
@@ -230,6 +296,10 @@ static int replay_files_of(int count, char **paths, const struct target *target)
     }
     if ((target->mount_point || target->real) && total.skipped)
         printf("%llu skipped\n", (unsigned long long)total.skipped);
+    if (target->record) {
+        printf("%llu operations recorded\n", (unsigned long long)total.operations);
+        return 0;
+    }
     printf("%llu operations, %llu mismatches\n", (unsigned long long)total.operations,
         (unsigned long long)total.mismatches);
     return total.mismatches ? 1 : 0;
@@ -246,10 +316,11 @@ int replay_main(int argc, char **argv)
     for (; at < argc && argv[at][0] == '-'; at++) {
         const char **value = !strcmp(argv[at], "--through-fuse") ? &target.mount_point
                              : !strcmp(argv[at], "--on-kernel")  ? &target.real
+                             : !strcmp(argv[at], "--record")     ? &target.record
                                                                  : NULL;
         if (!value || at + 1 == argc) {
             fprintf(stderr, "seatrial replay: %s %s\n%s",
-                value ? "a directory is missing after" : "unknown option", argv[at], usage);
+                value ? "a path is missing after" : "unknown option", argv[at], usage);
             return 2;
         }
         *value = argv[++at];
@@ -257,6 +328,10 @@ int replay_main(int argc, char **argv)
     if (at == argc || (target.mount_point && target.real)) {
         fprintf(stderr, "seatrial replay: %s\n%s",
             at == argc ? "a trace is missing" : "--through-fuse or --on-kernel, not both", usage);
+        return 2;
+    }
+    if (target.record && (!target.real || argc - at != 1)) {
+        fprintf(stderr, "seatrial replay: --record takes one script, --on-kernel\n%s", usage);
         return 2;
     }
     return replay_files_of(argc - at, argv + at, &target);

@@ -359,11 +359,14 @@ static void run_samefs(
 
 /* ---------------------------------------------------------------------- directories */
 
-static const char *shown_name(
-    const struct replay_world *world, const struct replay_op *op, const char *name)
+/* From above the base is seen under another name, and what others have beside it is left out:
+ * NULL. */
+static const char *shown_name(const struct replay_world *world, const struct replay_op *op,
+    const char *name, bool directory)
 {
-    bool above = *replay_text(op, "path") == '^';
-    return above && !strcmp(name, world->files->base) ? "$BASE" : name;
+    if (*replay_text(op, "path") != '^' || !directory || *name == '.')
+        return name;
+    return !strcmp(name, world->files->base) ? "$BASE" : NULL;
 }
 
 static void run_list(
@@ -374,9 +377,12 @@ static void run_list(
     DIR *directory = opendir(path);
     outcome->result = directory ? 0 : -errno;
     outcome->has_out = directory != NULL;
-    for (const struct dirent *entry; directory && (entry = readdir(directory));)
-        strbuf_addf(&outcome->out, "%s%s\n", shown_name(world, op, entry->d_name),
-            entry->d_type == DT_DIR ? "/" : "");
+    for (const struct dirent *entry; directory && (entry = readdir(directory));) {
+        bool below = entry->d_type == DT_DIR;
+        const char *name = shown_name(world, op, entry->d_name, below);
+        if (name)
+            strbuf_addf(&outcome->out, "%s%s\n", name, below ? "/" : "");
+    }
     if (directory)
         closedir(directory);
     replay_files_end(world, op);
@@ -387,10 +393,12 @@ static void add_mode(
     const char *name, struct strbuf *out)
 {
     struct stat stat;
-    (void)world;
-    if (*name != '.' && lstat(path, &stat) == 0)
+    if (*name == '.' || lstat(path, &stat) < 0)
+        return;
+    const char *shown = shown_name(world, op, name, S_ISDIR(stat.st_mode));
+    if (shown)
         strbuf_addf(out, "%s%04o %s\n", S_ISDIR(stat.st_mode) ? "d" : "-", stat.st_mode & 07777,
-            shown_name(world, op, name));
+            shown);
 }
 
 static void add_content(const struct replay_world *world, const struct replay_op *op,

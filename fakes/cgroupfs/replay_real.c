@@ -10,20 +10,19 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "fakes/cgroupfs/replay_real_actor.h"
 #include "reference/base/mem.h"
 
 #define ASK_MS 20000
@@ -39,127 +38,6 @@ struct real_actor {
     bool reaped;
 };
 
-struct question {
-    char kind; /* x exit, p ping, t thread, a allocate, f free, s spin */
-    int64_t amount;
-};
-
-/* ---------------------------------------------------------------------- inside an actor */
-
-struct actor_memory {
-    char *start;
-    size_t size;
-};
-
-static void *thread_main(void *arg)
-{
-    _Atomic int *tid = arg;
-    *tid = gettid();
-    for (;;)
-        pause();
-    return NULL;
-}
-
-static int64_t answer_thread(void)
-{
-    static _Atomic int tid;
-    pthread_t thread;
-    pthread_attr_t attributes;
-    tid = 0;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, 65536);
-    int result = pthread_create(&thread, &attributes, thread_main, (void *)&tid);
-    pthread_attr_destroy(&attributes);
-    while (!result && !tid)
-        sched_yield();
-    return result ? -result : tid;
-}
-
-static int64_t answer_allocate(struct actor_memory *memory, size_t size)
-{
-    char *start =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (start == MAP_FAILED)
-        return -errno;
-    madvise(start, size, MADV_NOHUGEPAGE);
-    for (size_t i = 0; i < size; i += 4096)
-        start[i] = 1;
-    *memory = (struct actor_memory){start, size};
-    return 0;
-}
-
-static void spin(int64_t ms)
-{
-    struct timespec start, now;
-    clock_gettime(CLOCK_MONOTONIC, &start);
-    do
-        clock_gettime(CLOCK_MONOTONIC, &now);
-    while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 < ms);
-}
-
-/* A question, and with 'c' the socket of the child to be; -1 without. False: nobody asks now. */
-static bool receive(int fd, struct question *question, int *ret_child_fd)
-{
-    char control[CMSG_SPACE(sizeof(int))];
-    struct iovec part = {question, sizeof(*question)};
-    struct msghdr message = {
-        .msg_iov = &part,
-        .msg_iovlen = 1,
-        .msg_control = control,
-        .msg_controllen = sizeof(control),
-    };
-    *ret_child_fd = -1;
-    if (recvmsg(fd, &message, 0) != sizeof(*question))
-        return false;
-    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header && header->cmsg_type == SCM_RIGHTS)
-        memcpy(ret_child_fd, CMSG_DATA(header), sizeof(int));
-    return true;
-}
-
-/* A sibling: its parent is ours. In the sibling fd becomes its socket. */
-static int64_t answer_child(int *fd, int child_fd, bool *ret_sibling)
-{
-    long pid = syscall(SYS_clone, CLONE_PARENT | (unsigned long)SIGCHLD, 0, 0, 0, 0);
-    *ret_sibling = pid == 0;
-    if (pid == 0) {
-        close(*fd);
-        *fd = child_fd;
-        return 0;
-    }
-    int error = errno;
-    close(child_fd);
-    return pid < 0 ? -error : pid;
-}
-
-static void actor_main(int fd)
-{
-    struct actor_memory memory = {0};
-    struct question question;
-    int child_fd;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    while (receive(fd, &question, &child_fd)) {
-        int64_t answer = 0;
-        bool sibling = false;
-        if (question.kind == 'c')
-            answer = answer_child(&fd, child_fd, &sibling);
-        if (sibling)
-            continue;
-        if (question.kind == 'x')
-            _exit((int)question.amount);
-        if (question.kind == 't')
-            answer = answer_thread();
-        if (question.kind == 'a')
-            answer = answer_allocate(&memory, (size_t)question.amount);
-        if (question.kind == 'f' && memory.start)
-            munmap(memory.start, memory.size);
-        if (question.kind == 's')
-            spin(question.amount);
-        send(fd, &answer, sizeof(answer), MSG_NOSIGNAL);
-    }
-    _exit(0);
-}
-
 /* ---------------------------------------------------------------------- asking them */
 
 static struct real_actor *actor_find(const struct replay_world *world, const char *name)
@@ -170,25 +48,36 @@ static struct real_actor *actor_find(const struct replay_world *world, const cha
     return at;
 }
 
-static int64_t answer_of(const struct real_actor *actor, int64_t ms)
+/* With its text, which ret_answer may be NULL for. */
+static int64_t answer_of(const struct real_actor *actor, int64_t ms, struct answer *ret_answer)
 {
     struct pollfd fd = {.fd = actor->fd, .events = POLLIN};
-    int64_t answer;
+    struct answer answer;
     if (poll(&fd, 1, (int)ms) <= 0)
         return -ETIMEDOUT;
-    return recv(actor->fd, &answer, sizeof(answer), 0) == sizeof(answer) ? answer : -EPIPE;
+    if (recv(actor->fd, &answer, sizeof(answer), 0) != sizeof(answer))
+        return -EPIPE;
+    if (ret_answer)
+        *ret_answer = answer;
+    return answer.result;
+}
+
+static int64_t ask_question(const struct replay_world *world, const char *name,
+    const struct question *question, int64_t ms, struct answer *ret_answer)
+{
+    const struct real_actor *actor = actor_find(world, name);
+    if (!actor)
+        return -EBADF;
+    if (send(actor->fd, question, sizeof(*question), MSG_NOSIGNAL) < 0)
+        return -errno;
+    return answer_of(actor, ms, ret_answer);
 }
 
 static int64_t ask(
     const struct replay_world *world, const char *name, char kind, int64_t amount, int64_t ms)
 {
-    const struct real_actor *actor = actor_find(world, name);
-    const struct question question = {kind, amount};
-    if (!actor)
-        return -EBADF;
-    if (send(actor->fd, &question, sizeof(question), MSG_NOSIGNAL) < 0)
-        return -errno;
-    return answer_of(actor, ms);
+    const struct question question = {.kind = kind, .amount = amount};
+    return ask_question(world, name, &question, ms, NULL);
 }
 
 static void actor_add(
@@ -226,7 +115,7 @@ static void run_child(
     struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
 {
     const struct real_actor *parent = actor_find(world, replay_text(op, "parent"));
-    const struct question question = {'c', 0};
+    const struct question question = {.kind = 'c'};
     int fds[2];
     if (!parent || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0) {
         outcome->result = parent ? -errno : -EBADF;
@@ -234,7 +123,7 @@ static void run_child(
     }
     bool asked = send_fd(parent->fd, &question, fds[1]);
     close(fds[1]);
-    int64_t answer = asked ? answer_of(parent, REAP_MS) : -EPIPE;
+    int64_t answer = asked ? answer_of(parent, REAP_MS, NULL) : -EPIPE;
     outcome->result = answer > 0 ? 0 : answer;
     if (answer > 0)
         actor_add(world, replay_text(op, "name"), (pid_t)answer, fds[0]);
@@ -246,7 +135,7 @@ static void run_allocbg(
     struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
 {
     const struct real_actor *actor = actor_find(world, replay_text(op, "name"));
-    const struct question question = {'a', replay_number(op, "arg")};
+    const struct question question = {.kind = 'a', .amount = replay_number(op, "arg")};
     outcome->result =
         !actor || send(actor->fd, &question, sizeof(question), MSG_NOSIGNAL) < 0 ? -EBADF : 0;
 }
@@ -274,7 +163,7 @@ static int64_t actor_start(struct replay_world *world, const char *name, int cgr
     int error = errno;
     if (pid == 0) {
         close(fds[0]);
-        actor_main(fds[1]);
+        replay_actor_main(fds[1]);
     }
     close(fds[1]);
     if (pid < 0) {
@@ -340,7 +229,7 @@ static void reap(struct real_actor *actor, int64_t ms, struct replay_outcome *ou
 static void tell_to_exit(const struct replay_world *world, const struct replay_op *op)
 {
     const struct real_actor *actor = actor_find(world, replay_text(op, "name"));
-    const struct question question = {'x', replay_number(op, "code")};
+    const struct question question = {.kind = 'x', .amount = replay_number(op, "code")};
     if (actor)
         send(actor->fd, &question, sizeof(question), MSG_NOSIGNAL);
 }
@@ -398,18 +287,143 @@ static void run_drain(
 {
     const struct real_actor *actor = actor_find(world, replay_text(op, "name"));
     struct pollfd fd = {.fd = actor ? actor->fd : -1, .events = POLLIN};
-    int64_t answer;
+    struct answer answer;
     outcome->result = -ETIMEDOUT;
     while (poll(&fd, 1, (int)replay_number(op, "ms")) > 0 &&
            recv(fd.fd, &answer, sizeof(answer), 0) > 0)
         outcome->result = 0;
 }
 
-static void run_nothing(
+static void run_unshare(
     struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
 {
-    (void)world, (void)op;
-    outcome->skipped = "the actors on the real kernel do not do that";
+    outcome->result = ask(world, replay_text(op, "name"), 'u', 0, REAP_MS);
+}
+
+static void run_awrite(
+    struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
+{
+    struct question question = {.kind = 'w'};
+    const char *text = replay_text(op, "text");
+    _cleanup_free_ char *path = replay_files_path(world, replay_text(op, "path"));
+    _cleanup_strbuf_ struct strbuf data = STRBUF_INIT;
+    replay_substitute(world, text, strlen(text), &data);
+    strbuf_add(&data, "\n");
+    if (replay_is_pid_list(replay_text(op, "path")) &&
+        !replay_real_may_move(world, strbuf_text(&data), data.length)) {
+        outcome->skipped = REPLAY_NOT_OURS;
+        return;
+    }
+    snprintf(question.path, sizeof(question.path), "%s", path);
+    snprintf(question.data, sizeof(question.data), "%s", strbuf_text(&data));
+    outcome->result = ask_question(world, replay_text(op, "name"), &question, REAP_MS, NULL);
+}
+
+/* The node lies in a folder of its own, as only one that is told of devices may make it. */
+static void run_opendev(
+    struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
+{
+    struct question question = {.kind = 'd'};
+    char folder[] = "/tmp/seatrial-replay.XXXXXX";
+    char type, access[4] = "";
+    unsigned major, minor;
+    const char *device = replay_text(op, "arg");
+    if (sscanf(device, "%c:%u:%u:%3s", &type, &major, &minor, access) < 3 || !mkdtemp(folder)) {
+        outcome->result = -EINVAL;
+        return;
+    }
+    snprintf(question.path, sizeof(question.path), "%s/node", folder);
+    snprintf(question.data, sizeof(question.data), "%s", device);
+    mode_t kind = type == 'b' ? S_IFBLK : S_IFCHR;
+    if (!strchr(access, 'm') && mknod(question.path, kind | 0600, makedev(major, minor)) < 0)
+        outcome->skipped = "this machine lets us make no device nodes";
+    else
+        outcome->result = ask_question(world, replay_text(op, "name"), &question, REAP_MS, NULL);
+    unlink(question.path);
+    rmdir(folder);
+}
+
+/* The line of the hierarchy in a /proc/PID/cgroup; NULL without. v2 has the empty name. */
+static char *place_line(char *text, const char *hierarchy)
+{
+    for (char *line; (line = strsep(&text, "\n"));) {
+        char *names = strchr(line, ':');
+        char *path = names ? strchr(names + 1, ':') : NULL;
+        if (!path)
+            continue;
+        *path = '\0';
+        if (!strcmp(names + 1, hierarchy))
+            return path + 1;
+    }
+    return NULL;
+}
+
+/* As the recorder shows it: from the base on. */
+static void print_place(
+    const struct replay_world *world, const char *path, const char *outside, struct strbuf *out)
+{
+    const char *base = strstr(path, world->files->base);
+    const char *rest = base ? base + strlen(world->files->base) : outside ? outside : path;
+    strbuf_addf(out, "%s%s\n", base && *rest != '/' ? "/" : "", rest);
+}
+
+static void show_place(const struct replay_world *world, const struct replay_op *op, char *text,
+    const char *outside, struct replay_outcome *outcome)
+{
+    const char *path = place_line(text, replay_text(op, "hier"));
+    outcome->has_out = true;
+    if (path)
+        print_place(world, path, outside, &outcome->out);
+}
+
+/* A file of /proc/PID; empty when there is none. */
+static void read_proc(pid_t pid, const char *name, char *buffer, size_t size)
+{
+    _cleanup_free_ char *path = str_printf("/proc/%d/%s", (int)pid, name);
+    FILE *file = fopen(path, "re");
+    size_t length = file ? fread(buffer, 1, size - 1, file) : 0;
+    buffer[length] = '\0';
+    if (file)
+        fclose(file);
+}
+
+static pid_t pid_named(const struct replay_world *world, const char *name)
+{
+    const struct real_actor *actor = actor_find(world, name);
+    const struct replay_symbol *symbol = replay_symbol_find(world, name);
+    return actor ? actor->pid : symbol ? (pid_t)symbol->value : getpid();
+}
+
+static void run_cgof(
+    struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
+{
+    char text[4096];
+    read_proc(pid_named(world, replay_text(op, "name")), "cgroup", text, sizeof(text));
+    outcome->result = *text ? 0 : -ENOENT;
+    if (*text)
+        show_place(world, op, text, "^outside", outcome);
+}
+
+static void run_selfcg(
+    struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
+{
+    const struct question question = {.kind = 'g'};
+    struct answer answer = {0};
+    outcome->result = ask_question(world, replay_text(op, "name"), &question, REAP_MS, &answer);
+    if (!outcome->result)
+        show_place(world, op, answer.text, NULL, outcome);
+}
+
+static void run_pstate(
+    struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
+{
+    char text[1024];
+    read_proc(pid_named(world, replay_text(op, "name")), "stat", text, sizeof(text));
+    const char *end = strrchr(text, ')');
+    outcome->result = end ? 0 : -ENOENT;
+    outcome->has_out = end;
+    if (end)
+        strbuf_add_bytes(&outcome->out, end + 2, 1);
 }
 
 const struct replay_operation replay_real_ops[] = {
@@ -427,12 +441,12 @@ const struct replay_operation replay_real_ops[] = {
     {"child", run_child},
     {"clone_into", run_clone_into},
     {"allocbg", run_allocbg},
-    {"opendev", run_nothing},
-    {"unshare", run_nothing},
-    {"awrite", run_nothing},
-    {"cgof", run_nothing},
-    {"selfcg", run_nothing},
-    {"pstate", run_nothing},
+    {"opendev", run_opendev},
+    {"unshare", run_unshare},
+    {"awrite", run_awrite},
+    {"cgof", run_cgof},
+    {"selfcg", run_selfcg},
+    {"pstate", run_pstate},
     {NULL, NULL},
 };
 
@@ -498,8 +512,9 @@ const char *replay_real_forbidden(const struct replay_world *world, const struct
     for (size_t i = 0; i < ARRAY_SIZE(harmless); i++)
         if (!strcmp(harmless[i], op->op))
             return NULL;
+    /* Actors, or we ourselves, who went down before. */
     bool moves = !strcmp(op->op, "write") && replay_is_pid_list(replay_text(op, "path")) &&
-        *replay_text(op, "data") == '$';
+        (*replay_text(op, "data") == '$' || !strcmp(replay_text(op, "data"), "0\n"));
     return moves ? NULL : "it would change what is above our own cgroups";
 }
 

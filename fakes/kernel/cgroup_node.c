@@ -273,6 +273,13 @@ static int may_change(struct cgroup *directory, const struct cgroup_caller *call
     return cgroup_node_access(&(struct cgroup_node){directory, NULL}, W_OK | X_OK, caller);
 }
 
+bool cgroup_node_taken(struct cgroup *directory, const char *name)
+{
+    const struct cgroup_file_slot *slot = cgroup_slot_find(directory->root, name, strlen(name));
+    return cgroup_child_find(directory, name, strlen(name)) ||
+           (slot && cgroup_slot_taken(directory, slot));
+}
+
 int cgroup_node_mkdir(struct cgroup *directory, const char *name, mode_t mode,
     const struct cgroup_caller *caller)
 {
@@ -281,9 +288,7 @@ int cgroup_node_mkdir(struct cgroup *directory, const char *name, mode_t mode,
     int result = may_search(directory, caller);
     if (result)
         return result;
-    const struct cgroup_file_slot *slot = cgroup_slot_find(directory->root, name, strlen(name));
-    if (cgroup_child_find(directory, name, strlen(name)) ||
-        (slot && cgroup_slot_taken(directory, slot)))
+    if (cgroup_node_taken(directory, name))
         return -EEXIST;
     result = may_change(directory, caller);
     return result ? result : cgroup_tree_create(directory, name, mode, caller);

@@ -196,9 +196,12 @@ static void test_usage(void **state)
     char *help[] = {program, help_word, NULL};
     char *unknown[] = {program, unknown_word, NULL};
     char *missing[] = {program, missing_file, NULL};
+    char record_word[] = "--record", record_file[] = "/nonexistent/out";
+    char *recorded[] = {program, record_word, record_file, missing_file, NULL};
     assert_int_equal(run(1, none).status, 2);
     assert_int_equal(run(2, help).status, 0);
     assert_int_equal(run(2, unknown).status, 2);
+    assert_int_equal(run(4, recorded).status, 2); /* without a kernel */
     struct captured captured = run(2, missing);
     assert_int_equal(captured.status, 2);
     assert_string_equal(captured.errors, "/nonexistent/trace.jsonl: ENOENT\n");

@@ -320,6 +320,17 @@ static void judge(struct cpuset_css *set, const struct change *change)
         cgroup_file_raise(cgroup, partition_file);
 }
 
+/* Above what was written nothing is judged, and beside it only who may lose its partition. */
+static bool concerned(const struct cpuset_css *set, const struct change *change)
+{
+    const struct cgroup *cgroup = set->css.cgroup, *written = change->written;
+    if (change->what == WROTE_MEMS || set->partition == PARTITION_MEMBER)
+        return false;
+    if (cgroup->parent == written->parent && cgroup != written)
+        return set->partition_error == PARTITION_VALID;
+    return cgroup != written->parent;
+}
+
 /* Partitions of the subtree are judged anew, then what is in force follows from the top. */
 static void update_below(struct cgroup *top, const struct change *change)
 {
@@ -329,11 +340,11 @@ static void update_below(struct cgroup *top, const struct change *change)
         if (!set)
             continue;
         const struct cpu_mask before = set->effective;
-        bool judged = change->what != WROTE_MEMS && !(skipped && cgroup_is_within(at, skipped));
-        if (set->partition != PARTITION_MEMBER && judged)
+        bool reached = !(skipped && cgroup_is_within(at, skipped));
+        if (reached && concerned(set, change))
             judge(set, change);
         update_one(set);
-        if (judged && at != top && at != change->written && !change->force &&
+        if (reached && at != top && at != change->written && !change->force &&
             set->partition == PARTITION_MEMBER && cpu_mask_equal(&before, &set->effective))
             skipped = at;
     }
