@@ -17,6 +17,7 @@ struct host_linux_options {
     /* Take the way of older kernels although the newer one is there; for tests. */
     bool without_pidfd;
     bool without_clone3;
+    bool without_mount_api;
     bool without_gate_entry; /* of v1 cgroups: the agent moves the process */
 };
 

@@ -18,6 +18,7 @@
 #include "reference/launchers/child_call.h"
 
 #define TEMPORARY_FD 256 /* above all that is passed */
+#define OLD_FDS_MAX 65536
 
 /* Where libc's calls would write to the errno of the agent, which runs meanwhile, it waits. */
 #define CLONE_FLAGS (CLONE_VM | CLONE_CHILD_CLEARTID | (HAS_RAW_CALL ? 0 : CLONE_VFORK))
@@ -73,8 +74,10 @@ static int child_main(void *arg)
     result = helper < 0 ? helper : place_descriptors(request);
     if (result < 0)
         fail(request, result, "place descriptors");
-    /* Everything else is closed by the exec; close_range spares us from relying on it. */
-    call(SYS_close_range, request->fds_count, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */);
+    /* Ours are closed by the exec; others may have been there when the agent started. */
+    result = call(SYS_close_range, request->fds_count, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */);
+    for (unsigned fd = request->fds_count; result < 0 && fd < OLD_FDS_MAX; fd++)
+        call(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC); /* before 5.11 */
     result = raw_call(SYS_execveat, helper, (long)"", (long)arguments, (long)request->environment,
         AT_EMPTY_PATH, 0);
     fail(request, result, "execute the init helper");

@@ -131,6 +131,12 @@ static bool pidfd_works(void)
     return true;
 }
 
+/* The newest of its calls, of Linux 5.12: an old kernel does not know it, others refuse this. */
+static bool mount_api_works(void)
+{
+    return syscall(SYS_mount_setattr, -1, "", 0, NULL, 0) < 0 && errno != ENOSYS && errno != EPERM;
+}
+
 /* One of another version would be waited for in vain, or do what was not meant. */
 static int check_version(const char *path, const char *bytes, size_t length, struct err *err)
 {
@@ -200,6 +206,7 @@ int host_linux_new(struct loop *loop, struct trace *trace, const struct host_lin
     host->has_pidfd = !options->without_pidfd && pidfd_works();
     host->has_clone3 = !options->without_clone3 && linux_clone3_works();
     host->has_gate_entry = !options->without_gate_entry;
+    host->has_mount_api = !options->without_mount_api && mount_api_works();
     probe_facts(host);
     _cleanup_free_ char *helper =
         options->init_helper ? str_dup(options->init_helper) : find_helper();

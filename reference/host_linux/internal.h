@@ -14,6 +14,7 @@ struct host_linux {
     bool has_pidfd;
     bool has_clone3;
     bool has_gate_entry;
+    bool has_mount_api;
     struct u64map *watched;      /* pid -> struct watched_process * */
     struct u64map *children;     /* pids of children that are not watched */
     int mount_table;             /* open, to be told of changes; -1 when it can't be */

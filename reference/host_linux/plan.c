@@ -68,6 +68,7 @@ static void add_mount(char ***list, const struct mount_entry *entry)
     add_text(list, entry->type);
     add_text(list, entry->options);
     strv_add_owned(list, str_printf("%llu", (unsigned long long)entry->flags));
+    add_text(list, entry->source_root);
 }
 
 static void build_files(struct builder *builder)
@@ -308,6 +309,8 @@ int linux_plan_file(struct host *host, const struct plan *plan, int *ret_fd, str
     builder.wire.runtime_directory = plan->runtime_directory;
     if (plan->runtime_directory)
         builder.wire.flags |= CHILD_INIT;
+    if (host_linux_of(host)->has_mount_api)
+        builder.wire.flags |= CHILD_MOUNT_API;
     build_namespaces(&builder);
     build_files(&builder);
     build_pre_exec(&builder);

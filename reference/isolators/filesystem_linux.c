@@ -162,7 +162,10 @@ static int rootfs_prepare(struct filesystem_linux *linux_fs, const char *id,
     if (r < 0)
         return r;
     device_links_add(rootfs, info);
+    _cleanup_free_ char *trusted = container_id_root_sandbox(id, config->directory);
+
     launch_add_mount(info, config->directory, sandbox, NULL, MS_BIND | MS_REC, NULL);
+    launch_mount_source_root(info, trusted);
     /* Privileged, so not masked: the pid namespace is shared all the way up to the host. */
     for (size_t i = 0; !shares_pid(config) && i < ARRAY_SIZE(masked_paths); i++) {
         _cleanup_free_ char *path = str_printf("%s%s", rootfs, masked_paths[i]);

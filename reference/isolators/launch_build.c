@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reference/isolators/launch_build.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "reference/base/mem.h"
@@ -40,6 +41,15 @@ void launch_add_mount(struct launch_info *info, const char *source, const char *
 {
     mount_fill(array_add(&info->mounts, &info->mounts_count, sizeof(*info->mounts)), source, target,
         type, flags, options);
+}
+
+void launch_mount_source_root(struct launch_info *info, const char *root)
+{
+    assert(info->mounts_count > 0);
+    struct mount_entry *last = &info->mounts[info->mounts_count - 1];
+
+    free(last->source_root);
+    last->source_root = str_dup(root);
 }
 
 void launch_add_masked(struct launch_info *info, const char *path)

@@ -17,6 +17,9 @@ void launch_add_mkdir(struct launch_info *info, const char *path, bool recursive
 void launch_add_rename(struct launch_info *info, const char *source, const char *target);
 void launch_add_mount_operation(struct launch_info *info, const char *source, const char *target,
     const char *type, unsigned long flags, const char *options);
+/* No symbolic link below `root` leads to the source of the mount that was added last. NULL: it is
+ * trusted. */
+void launch_mount_source_root(struct launch_info *info, const char *root);
 void launch_add_environment(struct launch_info *info, const char *name, const char *value);
 /* Appends "text" to the arguments of the command (command tasks). */
 void launch_add_argument(struct launch_info *info, const char *text);

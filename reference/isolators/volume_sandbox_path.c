@@ -96,6 +96,15 @@ static int source_ready(struct sandbox_path *sandbox_path, const char *id,
     return r < 0 ? r : host_chown(host, *ret_source, owner.uid, owner.gid, false, err);
 }
 
+/* What is below the sandbox of the root container may be changed by those who run in it until the
+ * volume is mounted. */
+static const char *trusted_root(const struct sandbox_path *sandbox_path, const char *id)
+{
+    _cleanup_free_ char *root = container_id_root(id);
+
+    return strmap_get(sandbox_path->sandboxes, root);
+}
+
 static int volume_link(struct sandbox_path *sandbox_path, const struct container_config *config,
     const struct volume *volume, const char *source, struct err *err)
 {
@@ -130,9 +139,11 @@ static int volume_add(struct sandbox_path *sandbox_path, const char *id,
         return err_errno(err, r, "%s", source);
     r = volume_target(sandbox_path->base.host, &sandbox_path->flags, config, volume->container_path,
         file.type == 'd', &target, err);
-    if (r == 0)
-        volume_bind(info, volume, source, target);
-    return r;
+    if (r < 0)
+        return r;
+    volume_bind(info, volume, source, target);
+    launch_mount_source_root(info, trusted_root(sandbox_path, id));
+    return 0;
 }
 
 static void sandbox_keep(struct sandbox_path *sandbox_path, const char *id, const char *directory)

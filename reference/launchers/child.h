@@ -45,6 +45,8 @@ void child_enter_and_clone(const struct child_plan *plan);
 /* An O_PATH descriptor of the path as seen from the root (NULL: the host's); -1 and errno. With
  * no_follow the last component may not be a symlink. */
 int child_path_open(const char *root, const char *path, bool no_follow);
+/* Of a path below the directory, to which no symlink below that leads; -1 and errno. */
+int child_path_open_beneath(const char *directory, const char *path);
 /* Of its parent directory; the last component is yielded, pointing into path. */
 int child_path_parent(const char *root, const char *path, const char **ret_name);
 /* Makes it and what is missing above it: a directory, or an empty file. */
@@ -61,8 +63,28 @@ int child_mkdir_parents(const char *path);
 void child_mounts(const struct child_plan *plan);
 void child_masked_paths(const struct child_plan *plan);
 void child_file_operations(const struct child_plan *plan);
-/* One mount as five strings. */
-void child_mount(const char *root, const char *const *entry);
+/* One mount as its strings. */
+enum mount_string {
+    MOUNT_TARGET,
+    MOUNT_SOURCE,
+    MOUNT_TYPE,
+    MOUNT_OPTIONS,
+    MOUNT_FLAGS,
+    MOUNT_SOURCE_ROOT
+};
+void child_mount(const struct child_plan *plan, const char *const *entry);
+
+/* child_bind.c */
+/* mount(2) at what the descriptor is of: it takes only paths, and a path looked up again could lead
+ * elsewhere by now. A relative source is the number of a descriptor of ours. -1 and errno. */
+int child_mount_at(
+    int fd, const char *source, const char *type, unsigned long flags, const char *options);
+/* Binds the entry's source at what the descriptor is of; ends the process when it can't. */
+void child_bind(
+    const struct child_plan *plan, const char *const *entry, int target, unsigned long flags);
+/* Leaves the directory in which child_mount_at works: whoever is in the container could go from
+ * there to the host's processes. */
+void child_mounts_done(void);
 
 /* child_root.c */
 void child_change_root(const char *rootfs);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define SHELL "/bin/sh"
+#define OLD_FDS_MAX 65536
 
 static char *const *as_exec(const char *const *strings)
 {
@@ -96,6 +97,15 @@ void child_pre_exec(const struct child_plan *plan)
     }
 }
 
+/* Whatever the agent was started with comes this far, when it was not close-on-exec. */
+static void close_others(void)
+{
+    if (syscall(SYS_close_range, 3U, ~0U, 0U) == 0)
+        return;
+    for (int fd = STDERR_FILENO + 1; fd < OLD_FDS_MAX; fd++) /* before 5.9 */
+        close(fd);
+}
+
 void child_exec(const struct child_plan *plan)
 {
     const char *const *environment = plan->flags & CHILD_HAS_ENVIRONMENT
@@ -105,7 +115,7 @@ void child_exec(const struct child_plan *plan)
     const char *program = plan->flags & CHILD_SHELL
                               ? SHELL
                               : resolve(plan->program, environment, buffer, sizeof(buffer));
-    syscall(SYS_close_range, 3U, ~0U, 0U);
+    close_others();
     execve(program, as_exec(plan->arguments), as_exec(environment));
     dprintf(STDERR_FILENO, "seatrial-init: execute %s: %s\n", program, strerror(errno));
     _exit(1);

@@ -13,10 +13,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum mount_string { MOUNT_TARGET, MOUNT_SOURCE, MOUNT_TYPE, MOUNT_OPTIONS, MOUNT_FLAGS };
 enum file_string { FILE_KIND, FILE_SOURCE, FILE_TARGET, FILE_RECURSIVE, FILE_MOUNT };
-
-#define FD_NAME_BYTES 12
 
 static unsigned long flags_of(const char *const *entry)
 {
@@ -26,41 +23,6 @@ static unsigned long flags_of(const char *const *entry)
 static const char *or_null(const char *text)
 {
     return text[0] ? text : NULL;
-}
-
-/* The names of our own descriptors as working directory, entered once: a plan may move /proc away
- * (namespaces/pid does when a nested container shares its parent's), and where we are goes with it.
- */
-static int before = -1; /* the working directory to return to; -1: we are there */
-
-static int names_enter(void)
-{
-    if (before >= 0)
-        return 0;
-    int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (here < 0 || chdir("/proc/self/fd") < 0)
-        return -1;
-    before = here;
-    return 0;
-}
-
-static void names_leave(void)
-{
-    if (before >= 0 && fchdir(before) < 0)
-        child_fail(errno, "return to the working directory");
-    if (before >= 0)
-        close(before);
-    before = -1;
-}
-
-/* mount(2) at what the descriptor is of: it takes only paths, and a path looked up again could lead
- * elsewhere by now. */
-static int mount_at(
-    int fd, const char *source, const char *type, unsigned long flags, const char *options)
-{
-    char name[FD_NAME_BYTES];
-    snprintf(name, sizeof(name), "%d", fd);
-    return names_enter() < 0 ? -1 : mount(source, name, type, flags, options);
 }
 
 /* Opens the target, made when it is missing: like the source a directory or a file. A target that
@@ -79,55 +41,27 @@ static int open_target(const char *root, const char *const *entry)
     return child_path_open(root, target, true);
 }
 
-/* A bind mount takes its options only from a second call, which must repeat those it has. */
-static void remount_bind(const char *root, const char *const *entry, unsigned long flags)
+void child_mount(const struct child_plan *plan, const char *const *entry)
 {
-    static const struct {
-        unsigned long has;
-        unsigned long flag;
-    } kept[] = {
-        {ST_NOSUID, MS_NOSUID},
-        {ST_NODEV, MS_NODEV},
-        {ST_NOEXEC, MS_NOEXEC},
-        {ST_NOATIME, MS_NOATIME},
-        {ST_NODIRATIME, MS_NODIRATIME},
-        {ST_RELATIME, MS_RELATIME},
-    };
-    struct statfs info;
-    int fd = child_path_open(root, entry[MOUNT_TARGET], true);
-    if (fd < 0 || fstatfs(fd, &info) < 0)
-        child_fail(errno, "look at mount %s", entry[MOUNT_TARGET]);
-    unsigned long again = MS_REMOUNT | MS_BIND | (flags & ~(unsigned long)(MS_REC));
-    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-        if ((unsigned long)info.f_flags & kept[i].has)
-            again |= kept[i].flag;
-    if (mount_at(fd, NULL, NULL, again, NULL) < 0)
-        child_fail(errno, "remount %s", entry[MOUNT_TARGET]);
-    close(fd);
-}
-
-void child_mount(const char *root, const char *const *entry)
-{
-    const unsigned long propagation = MS_SHARED | MS_SLAVE | MS_PRIVATE | MS_UNBINDABLE;
-    const unsigned long settable = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    const char *root = plan->rootfs;
     unsigned long flags = flags_of(entry);
     if (entry[MOUNT_TARGET][0] != '/')
-        names_leave();
+        child_mounts_done();
     int fd = open_target(root, entry);
     /* A path that is bound to itself, to be read-only, and that this kernel does not have. */
     if (fd < 0 && errno == ENOENT && strcmp(entry[MOUNT_SOURCE], entry[MOUNT_TARGET]) == 0)
         return;
     if (fd < 0)
         child_fail(errno, "mount target %s", entry[MOUNT_TARGET]);
-    if (mount_at(fd, or_null(entry[MOUNT_SOURCE]), or_null(entry[MOUNT_TYPE]), flags,
-            or_null(entry[MOUNT_OPTIONS])) < 0)
+    if (flags & MS_BIND && !(flags & MS_REMOUNT))
+        child_bind(plan, entry, fd, flags);
+    else if (child_mount_at(fd, or_null(entry[MOUNT_SOURCE]), or_null(entry[MOUNT_TYPE]), flags,
+                 or_null(entry[MOUNT_OPTIONS])) < 0)
         child_fail(errno, "mount %s at %s", entry[MOUNT_SOURCE], entry[MOUNT_TARGET]);
     close(fd);
     const char *below = child_path_below(root, entry[MOUNT_TARGET]);
     if (!below || strcmp(below, "/") == 0)
         child_path_forget();
-    if (flags & MS_BIND && flags & settable && !(flags & (MS_REMOUNT | propagation)))
-        remount_bind(root, entry, flags);
 }
 
 /* /proc/self/mountinfo as a text; malloc'ed. */
@@ -279,7 +213,7 @@ void child_mounts(const struct child_plan *plan)
             continue;
         if (any_shared)
             check_not_shared(entry);
-        child_mount(plan->rootfs, entry);
+        child_mount(plan, entry);
     }
 }
 
@@ -290,13 +224,13 @@ static int cover(const char *root, const char *path, int fd)
     if (fstat(fd, &info) < 0)
         return -1;
     if (S_ISDIR(info.st_mode))
-        return mount_at(fd, "tmpfs", "tmpfs", MS_RDONLY, "size=0");
-    if (mount_at(fd, "/dev/null", NULL, MS_BIND, NULL) < 0)
+        return child_mount_at(fd, "tmpfs", "tmpfs", MS_RDONLY, "size=0");
+    if (child_mount_at(fd, "/dev/null", NULL, MS_BIND, NULL) < 0)
         return -1;
     int cover_fd = child_path_open(root, path, false);
     if (cover_fd < 0)
         return -1;
-    int result = mount_at(cover_fd, NULL, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL);
+    int result = child_mount_at(cover_fd, NULL, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL);
     int saved = errno;
     close(cover_fd);
     errno = saved;
@@ -312,7 +246,7 @@ static void mask(const char *root, const char *path)
         path = joined;
     }
     if (path[0] != '/')
-        names_leave();
+        child_mounts_done();
     int fd = child_path_open(root, path, false);
     if (fd < 0) {
         if (errno != ENOENT && errno != ENOTDIR)
@@ -381,17 +315,16 @@ void child_file_operations(const struct child_plan *plan)
          operation += CHILD_FILE_STRINGS) {
         const char *kind = operation[FILE_KIND];
         if (strcmp(kind, "mount") != 0)
-            names_leave();
+            child_mounts_done();
         if (strcmp(kind, "symlink") == 0)
             make_symlink(root, operation[FILE_SOURCE], operation[FILE_TARGET]);
         else if (strcmp(kind, "mount") == 0)
-            child_mount(root, operation + FILE_MOUNT);
+            child_mount(plan, operation + FILE_MOUNT);
         else if (strcmp(kind, "rename") == 0)
             move(root, operation[FILE_SOURCE], operation[FILE_TARGET]);
         else
             make_directory(root, operation[FILE_TARGET], operation[FILE_RECURSIVE][0] == '1');
     }
-    /* Whoever is in the container could go from there to the host's processes. */
-    names_leave();
+    child_mounts_done();
     child_path_forget();
 }

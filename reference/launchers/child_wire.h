@@ -6,8 +6,8 @@
  * the helper is static.
  *
  * Records inside string lists:
- *   mounts           target, source, type, options, flags        (MOUNT_STRINGS each)
- *   file operations  kind, source, target, recursive, and a mount's five
+ *   mounts           target, source, type, options, flags, root of the source
+ *   file operations  kind, source, target, recursive, and a mount's six
  *   pre-exec         program, count of arguments, arguments …
  *   rlimits          type, soft, hard                             (decimal, "" when absent)
  */
@@ -21,7 +21,7 @@
  * carries the text, where the agent looks for it (host_linux.c): one of another version might wait
  * for what is not said any more.
  */
-#define CHILD_WIRE_VERSION "2"
+#define CHILD_WIRE_VERSION "3"
 #define CHILD_WIRE_MARK "seatrial-init speaks version "
 
 /* Descriptors of the helper when it starts; everything above is closed. */
@@ -31,7 +31,7 @@ enum child_fd { CHILD_FD_GATE = 3, CHILD_FD_PLAN = 4, CHILD_FD_REPORT = 5, CHILD
  * 'g' that lets the process go on. */
 #define CHILD_ORDERS_BYTES 32768
 
-#define CHILD_MOUNT_STRINGS 5
+#define CHILD_MOUNT_STRINGS 6
 #define CHILD_FILE_STRINGS (4 + CHILD_MOUNT_STRINGS)
 
 /* A set of bytes, such as a seccomp program. */
@@ -53,6 +53,7 @@ enum child_flag {
     CHILD_ENTER_AND_CLONE = 1 << 8, /* nested: enter, then clone, and report the pid */
     CHILD_SHELL = 1 << 10,          /* the program is the system's shell */
     CHILD_ROOT_CHANGES = 1 << 12,   /* the entered mount namespace gets another root than ours */
+    CHILD_MOUNT_API = 1 << 13,      /* the kernel has open_tree, mount_setattr and move_mount */
     CHILD_UNSHARE_CGROUP = 1 << 11, /* a new cgroup namespace, once in the container's cgroups */
 };
 

@@ -18,6 +18,7 @@ void plan_release(struct plan *plan)
 {
     for (size_t i = 0; i < ARRAY_SIZE(plan->stdio); i++)
         free(plan->stdio[i]);
+    free(plan->stdio_below);
     free(plan->runtime_directory);
     free(plan->container_id);
     json_type_release(&launch_info_json, &plan->info);

@@ -25,6 +25,7 @@ struct plan {
     pid_t enter_pid;           /* the parent container's init; 0 when this is a root container */
     bool enter_and_clone;      /* nested: launchers.md 3.4, even with an empty mask */
     char *stdio[3]; /* path of stdin, stdout, stderr; NULL = /dev/null; created 0644, appended */
+    char *stdio_below; /* no symbolic link below this directory leads to them; NULL: trusted */
     int stdio_fds[3];          /* an inherited descriptor instead, -1 = none */
     uid_t stdio_uid;           /* owner of created stdout and stderr; (uid_t)-1 = the agent */
     gid_t stdio_gid;

@@ -6,6 +6,7 @@
  */
 #include "reference/isolators/io_switchboard.h"
 #include "reference/mesos/container.h"
+#include "reference/model/container_id.h"
 
 #include <errno.h>
 
@@ -130,6 +131,7 @@ static int plan_stdio(struct container *container, struct plan *plan, struct err
         return 0;
     plan->stdio[1] = path_join(container->directory, "stdout");
     plan->stdio[2] = path_join(container->directory, "stderr");
+    plan->stdio_below = container_id_root_sandbox(container->id, container->directory);
     if (!container->config->user)
         return 0;
     struct user_info user = {0};

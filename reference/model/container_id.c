@@ -113,3 +113,17 @@ char *container_id_path(const char *id, const char *separator, enum container_pa
         id += length + 1;
     }
 }
+
+char *container_id_root_sandbox(const char *id, const char *sandbox)
+{
+    const char *nested = strchr(id, '.');
+    if (!nested || !sandbox)
+        return NULL;
+    _cleanup_free_ char *below = container_id_path(nested + 1, "containers", CONTAINER_PATH_PREFIX);
+    size_t length = strlen(sandbox);
+    size_t tail = strlen(below) + 1;
+    if (length <= tail || sandbox[length - tail] != '/' ||
+        strcmp(sandbox + length - tail + 1, below) != 0)
+        return NULL;
+    return str_ndup(sandbox, length - tail);
+}

@@ -24,6 +24,13 @@ size_t container_id_depth(const char *id);        /* 1 for a root */
 bool container_id_is_descendant(const char *id, const char *ancestor);
 
 /*
+ * The sandbox of the root container, from that of a nested one, which stands below it; owned. NULL
+ * for a root, or a directory that stands elsewhere. Whatever is below it may be a container's own
+ * doing: no symbolic link there is followed.
+ */
+char *container_id_root_sandbox(const char *id, const char *sandbox);
+
+/*
  * Paths from ids (tests.md PA-*): prefix "s/a/s/b", suffix "a/s/b/s", join "a/s/b" for id a.b and
  * separator s. Owned.
  */

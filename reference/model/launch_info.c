@@ -13,6 +13,7 @@ static const struct json_field mount_entry_fields[] = {
     JSON_FIELD(struct mount_entry, type, JSON_KIND_STRING),
     JSON_FIELD(struct mount_entry, flags, JSON_KIND_INT),
     JSON_FIELD(struct mount_entry, options, JSON_KIND_STRING),
+    JSON_FIELD(struct mount_entry, source_root, JSON_KIND_STRING),
 };
 const struct json_type mount_entry_json = {"mount_entry", sizeof(struct mount_entry),
     mount_entry_fields, ARRAY_SIZE(mount_entry_fields), NULL};

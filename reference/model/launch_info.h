@@ -17,6 +17,9 @@ struct mount_entry {
     char *type;
     int64_t flags; /* MS_* */
     char *options;
+    /* A directory above the source, below which no symbolic link leads there: it may be a
+     * container's own doing. NULL: the path is trusted. */
+    char *source_root;
 };
 enum file_operation_kind {
     FILE_OPERATION_SYMLINK,

@@ -26,6 +26,7 @@ static int setup(void **state, bool old, const char *cgroups)
     world->options.without_pidfd = old;
     world->options.without_clone3 = old;
     world->options.without_gate_entry = old;
+    world->options.without_mount_api = old;
     world->options.cgroups = cgroups;
     world->directory = str_dup("/tmp/seatrial-test.XXXXXX");
     if (!mkdtemp(world->directory) || chmod(world->directory, 0755) < 0 ||
