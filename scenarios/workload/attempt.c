@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* try: what a container should not be able to do to what is outside of it. Each leaves nothing when
- * it works, but for the mount, which is there to be looked for from outside. */
+ * it works, but for mounts, which are there to be looked for from outside. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "scenarios/workload/play.h"
 
 #define NODE "device-node"
+#define FUSE_REQUEST_MAX_BYTES (1 << 17)
 
 static int attempt_mount(const char *path)
 {
@@ -56,6 +58,50 @@ static int attempt_device(const char *device)
     return error;
 }
 
+/* Answers the first request, which opens the session, and takes no notice of any other: who asks
+ * for something here waits, and no signal ends that as long as we live. */
+static _Noreturn void serve_nothing(int fuse, int ready)
+{
+    static _Alignas(8) char request[FUSE_REQUEST_MAX_BYTES];
+    const struct fuse_in_header *header = (const void *)request;
+    while (read(fuse, request, sizeof(request)) > 0) {
+        struct {
+            struct fuse_out_header header;
+            struct fuse_init_out init;
+        } answer = {.header = {.len = sizeof(answer), .unique = header->unique},
+            .init = {.major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION}};
+        if (header->opcode == FUSE_INIT && write(fuse, &answer, sizeof(answer)) > 0)
+            close(ready);
+    }
+    _exit(1);
+}
+
+static int attempt_hang(const char *path)
+{
+    char options[64];
+    char unused;
+    int ready[2];
+    int fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+    if (fuse < 0 || pipe(ready) < 0 || (mkdir(path, 0755) < 0 && errno != EEXIST))
+        return errno;
+    snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", fuse);
+    if (mount("hang", path, "fuse", 0, options) < 0)
+        return errno;
+    pid_t server = fork();
+    if (server < 0)
+        return errno;
+    if (server == 0) {
+        close(ready[0]);
+        serve_nothing(fuse, ready[1]);
+    }
+    close(ready[1]);
+    while (read(ready[0], &unused, 1) < 0 && errno == EINTR)
+        continue;
+    close(ready[0]);
+    close(fuse);
+    return 0;
+}
+
 static const struct {
     const char *what;
     int (*fn)(const char *subject);
@@ -64,6 +110,7 @@ static const struct {
     {"trace", attempt_trace},
     {"signal", attempt_signal},
     {"device", attempt_device},
+    {"hang", attempt_hang},
 };
 
 int attempt(const char *what, const char *subject)

@@ -179,7 +179,7 @@ static const struct {
         "argument 1 \"try:mount \", position 11: expected what it is tried on, got nothing"},
     {{"try:swim x"},
         "argument 1 \"try:swim x\", position 5: "
-        "expected \"mount\", \"trace\", \"signal\" or \"device\", got \"swim x\""},
+        "expected \"mount\", \"trace\", \"signal\", \"device\" or \"hang\", got \"swim x\""},
     {{"expect:foo"},
         "argument 1 \"expect:foo\", position 8: "
         "expected \"env NAME=VALUE\" or \"file PATH\", got \"foo\""},
@@ -291,6 +291,7 @@ static const struct {
     {"mkcgroup:job", {.kind = ACTION_MKCGROUP, .name = "job"}},
     {"link:a=/etc", {.kind = ACTION_LINK, .name = "a", .text = "/etc"}},
     {"try:mount /mnt", {.kind = ACTION_TRY, .name = "/mnt", .text = "mount"}},
+    {"try:hang a/b", {.kind = ACTION_TRY, .name = "a/b", .text = "hang"}},
     {"try:device b 7:0", {.kind = ACTION_TRY, .name = "b 7:0", .text = "device"}},
     {"expect:env A=b c", {.kind = ACTION_EXPECT, .name = "A", .text = "b c"}},
     {"expect:file x", {.kind = ACTION_EXPECT, .name = "x"}},

@@ -372,6 +372,8 @@ bool kernel_has(enum capability capability, const char **ret_reason)
         *ret_reason = "perf is not installed";
     else if (capability == CAPABILITY_STEADY_CPUS && getenv("SEATRIAL_PATIENCE"))
         *ret_reason = "the machine is emulated, its CPU time is not what it seems";
+    else if (capability == CAPABILITY_FUSE && access("/dev/fuse", R_OK | W_OK) < 0)
+        *ret_reason = "there is no /dev/fuse";
     return !*ret_reason;
 }
 

@@ -28,6 +28,7 @@ enum capability {
     CAPABILITY_STEADY_CPUS, /* a second of CPU time takes about a second */
     CAPABILITY_CNI, /* CNI plugins at Debian's place */
     CAPABILITY_PERF,
+    CAPABILITY_FUSE,       /* a workload may serve a file system */
     CAPABILITY_SIMULATION, /* nothing but the simulated kernel will do */
     CAPABILITY_COUNT
 };

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Steps by which others than the agent change the world: an operator, another program. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "reference/base/mem.h"
 #include "scenarios/engine/parse/kinds.h"
 #include "scenarios/engine/run/place.h"
 #include "scenarios/engine/steps/steps.h"
+
+#define SPAWN_TRIES 2000
 
 static const struct key cgroup_keys[] = {PLACE_CGROUP_KEYS};
 static const struct schema make_cgroup_schema = SCHEMA("make-cgroup", cgroup_keys, "path");
@@ -49,6 +55,8 @@ static const struct key spawn_keys[] = {
     {"as", VALUE_TEXT, KEY_REQUIRED, NULL, NULL, NULL, "a name, for `signal`"},
     {"workload", VALUE_WORKLOAD, KEY_REQUIRED, NULL, NULL, NULL, "what it does"},
     {"into", VALUE_ID, 0, NULL, NULL, NULL, "moved into the cgroups of this container"},
+    {"number_of", VALUE_ID, 0, NULL, NULL, NULL,
+        "with the pid that the init of this container had, which has ended (on a real kernel)"},
 };
 static const struct schema spawn_schema = SCHEMA("spawn", spawn_keys, NULL);
 
@@ -189,6 +197,51 @@ static void on_spawned_end(void *arg, int result, bool status_known, int wait_st
     (void)arg, (void)result, (void)status_known, (void)wait_status;
 }
 
+/* The next process of the machine gets this number or, when others make some too, one behind it. */
+static int choose_next_pid(pid_t pid, struct err *err)
+{
+    static const char path[] = "/proc/sys/kernel/ns_last_pid";
+    _cleanup_free_ char *text = str_printf("%d", (int)pid - 1);
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, text, strlen(text)) < 0)
+        return err_errno(err, -errno, "write %s to %s", text, path);
+    return 0;
+}
+
+/* Reaped as well: whose agent has crashed here is a child of this process. */
+static bool has_ended(struct host *host, pid_t pid)
+{
+    struct process_info *list = NULL;
+    struct process_info info;
+    size_t count;
+    if (host_process_list(host, &list, &count, NULL) == 0)
+        free(list);
+    return host_process_info(host, pid, &info) == -ESRCH;
+}
+
+static int spawn_numbered(struct run *run, const struct plan *plan, pid_t number, pid_t *ret_pid,
+    int *ret_gate, struct err *err)
+{
+    const struct timespec pause = {.tv_nsec = (long)NS_PER_MS};
+    struct host *host = run->world->observer;
+    if (number <= 0)
+        return err_set(err, -ESRCH, "the container never had a pid");
+    for (unsigned i = 0; i < SPAWN_TRIES; i++) {
+        if (!has_ended(host, number)) {
+            nanosleep(&pause, NULL);
+            continue;
+        }
+        int result = choose_next_pid(number, err);
+        if (result == 0)
+            result = host_spawn(host, plan, ret_pid, ret_gate, err);
+        if (result < 0 || *ret_pid == number)
+            return result;
+        host_exit_watch(host, *ret_pid, on_spawned_end, NULL);
+        host_gate_close(host, *ret_gate);
+    }
+    return err_set(err, -EBUSY, "pid %d did not become free", (int)number);
+}
+
 static int spawn_run(struct run *run, const struct step *step, struct err *err)
 {
     struct plan plan;
@@ -200,7 +253,10 @@ static int spawn_run(struct run *run, const struct step *step, struct err *err)
     plan.container_id = str_dup(node_text(step->args, "as"));
     pid_t pid = 0;
     int gate = -1;
-    int result = host_spawn(run->world->observer, &plan, &pid, &gate, err);
+    const char *number_of = node_text(step->args, "number_of");
+    int result = number_of ? spawn_numbered(run, &plan, place_pid(run, number_of, "pid"), &pid,
+                                 &gate, err)
+                           : host_spawn(run->world->observer, &plan, &pid, &gate, err);
     plan_release(&plan);
     if (result < 0)
         return result;
