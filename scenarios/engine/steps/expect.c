@@ -37,6 +37,8 @@ static const struct schema processes_schema = SCHEMA("processes", processes_keys
 
 static const struct key namespace_keys[] = {
     {"of", VALUE_ID, KEY_REQUIRED, NULL, NULL, NULL, "the container (its init)"},
+    {"report", VALUE_TEXT, 0, NULL, NULL, NULL,
+        "what its workload reports of itself there, instead of its init seen from outside"},
     {"kind", VALUE_ENUM, KEY_REQUIRED | KEY_LIST, namespace_names, NULL, NULL, "which"},
     {"like", VALUE_TEXT, KEY_REQUIRED, NULL, NULL, NULL, "another container, or agent"},
     {"same", VALUE_BOOL, KEY_REQUIRED, NULL, NULL, NULL, "the two are in one, or in two"},
@@ -226,8 +228,22 @@ static int namespace_of(struct run *run, const char *who, enum namespace_kind ki
     return pid ? host_namespace_inode(observer, pid, kind, ret) : -ESRCH;
 }
 
+/* As the workload sees it: the file appears when it has written it. */
+static int namespace_reported(
+    struct run *run, const char *report, enum namespace_kind kind, uint64_t *ret)
+{
+    _cleanup_free_ char *unread = NULL;
+    json_t *json = expect_read_json(run, report, &unread);
+    const json_t *inode =
+        json_object_get(json_object_get(json, "namespaces"), namespace_names[kind]);
+    *ret = (uint64_t)json_integer_value(inode);
+    json_decref(json);
+    return inode ? 0 : -ENODATA;
+}
+
 static char *look_namespace(struct run *run, const struct node *args)
 {
+    const char *report = node_text(args, "report");
     const char *names[] = {node_text(args, "of"), node_text(args, "like")};
     bool wanted = node_bool(args, "same", true);
     size_t count;
@@ -236,7 +252,8 @@ static char *look_namespace(struct run *run, const struct node *args)
         uint64_t inodes[2];
         for (size_t k = 0; k < ARRAY_SIZE(names); k++) {
             enum namespace_kind kind = (enum namespace_kind)kinds[i]->number;
-            int result = namespace_of(run, names[k], kind, &inodes[k]);
+            int result = k == 0 && report ? namespace_reported(run, report, kind, &inodes[k])
+                                          : namespace_of(run, names[k], kind, &inodes[k]);
             if (result < 0)
                 return str_printf("%s to have a %s namespace, but %s", names[k], kinds[i]->text,
                     err_name(result));

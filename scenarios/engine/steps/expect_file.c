@@ -74,8 +74,7 @@ static char *look_json(const char *path, const struct node *fields, const json_t
     return NULL;
 }
 
-/* A file as JSON; NULL with what is wrong in *ret_seen. */
-static json_t *read_json(struct run *run, const char *place, char **ret_seen)
+json_t *expect_read_json(struct run *run, const char *place, char **ret_seen)
 {
     _cleanup_err_ struct err err = ERR_INIT;
     _cleanup_free_ char *path = place_file(run, place, &err);
@@ -96,7 +95,7 @@ static char *look_like(struct run *run, const struct node *args, const json_t *j
 {
     char *seen = NULL;
     const char *like = node_text(args, "like");
-    json_t *other = read_json(run, like, &seen);
+    json_t *other = expect_read_json(run, like, &seen);
     bool wanted = node_bool(args, "same", true);
     size_t count;
     struct node *const *fields = node_list(args, "fields", &count);
@@ -122,7 +121,7 @@ static char *look_inside(struct run *run, const struct node *args)
     char *seen = NULL;
     if (!fields && !node_get(args, "like"))
         return NULL;
-    json_t *json = read_json(run, node_text(args, "path"), &seen);
+    json_t *json = expect_read_json(run, node_text(args, "path"), &seen);
     if (json && fields)
         seen = look_json(node_text(args, "path"), fields, json);
     if (json && !seen && node_get(args, "like"))
