@@ -9,10 +9,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/interrupt.h"
 #include "bench/launch/contender.h"
 #include "reference/base/mem.h"
 
 #define TOLD_MS 20000
+#define STEP_MS 500
 
 uint64_t launch_now_ns(void)
 {
@@ -83,14 +85,31 @@ static int silent(const struct container *container, const char *what, struct er
     return err_set(err, -EPROTO, "%s%s%s", what, line[0] ? ": " : "", line[0] ? line : "");
 }
 
+/* A payload that a signal to all of us has hit says nothing any more. */
+static bool tells(int told, short *ret_events)
+{
+    struct pollfd fd = {.fd = told, .events = POLLIN};
+    int ready = 0;
+
+    for (int waited = 0; waited < TOLD_MS && ready <= 0; waited += STEP_MS) {
+        const bool hit = interrupted();
+
+        ready = poll(&fd, 1, hit ? 0 : STEP_MS);
+        if (hit)
+            break;
+    }
+    *ret_events = fd.revents;
+    return ready == 1;
+}
+
 int container_told(struct container *container, struct err *err)
 {
-    struct pollfd fd = {.fd = container->told, .events = POLLIN};
     char text[64] = "";
+    short events;
 
-    if (poll(&fd, 1, TOLD_MS) != 1)
+    if (!tells(container->told, &events))
         return silent(container, "the payload did not run", err);
-    if (!(fd.revents & POLLIN) || read(container->told, text, sizeof(text) - 1) <= 0)
+    if (!(events & POLLIN) || read(container->told, text, sizeof(text) - 1) <= 0)
         return silent(container, "the container ended and its payload never ran", err);
     container->running_ns = strtoull(text, NULL, 10);
     if (container->running_ns < container->called_ns || container->running_ns > launch_now_ns())
