@@ -81,7 +81,7 @@ guest_paths() {
 # guest_root ROOT: all but what the guest is to do.
 guest_root() {
     local root=$1
-    mkdir -p "$root"/{bin,lab/bin,etc,proc,sys,dev,tmp,run,root,new,var/tmp,usr}
+    mkdir -p "$root"/{bin,lab/bin,etc,proc,sys,dev,tmp,run,root,new,var/tmp,usr/lib}
     ln -s bin "$root/sbin"
     ln -s ../bin "$root/usr/bin"
     cp -L "$(type -P busybox)" "$root/bin/busybox"

@@ -79,10 +79,14 @@ static void matrix_fill(struct matrix *matrix)
     }
 }
 
+bool cell_ended_well(const struct cell *cell)
+{
+    return strcmp(cell->state, "done") == 0 && strv_length(cell->splats) == 0;
+}
+
 bool cell_good(const struct cell *cell)
 {
-    return strcmp(cell->state, "done") == 0 && !cell->counts[VERDICT_FAILED] &&
-           strv_length(cell->splats) == 0;
+    return cell_ended_well(cell) && !cell->counts[VERDICT_FAILED];
 }
 
 static const char *row_text(const json_t *row, const char *field, const struct cell *cell)

@@ -25,6 +25,20 @@ static json_t *features_json(const struct cell *cell)
     return object;
 }
 
+/* A guest that did not end well, or whose kernel log has a splat, counts as one that failed. */
+static json_t *summary_json(const struct matrix *matrix)
+{
+    size_t counts[VERDICT_COUNT] = {0};
+    for (size_t i = 0; i < matrix->count; i++) {
+        const struct cell *cell = &matrix->cells[i];
+        for (int k = 0; k < VERDICT_COUNT; k++)
+            counts[k] += cell->counts[k];
+        counts[VERDICT_FAILED] += !cell_ended_well(cell);
+    }
+    return json_pack("{sI sI sI}", "passed", (json_int_t)counts[VERDICT_PASSED], "failed",
+        (json_int_t)counts[VERDICT_FAILED], "skipped", (json_int_t)counts[VERDICT_SKIPPED]);
+}
+
 void matrix_print_json(const struct matrix *matrix)
 {
     json_t *cells = json_array();
@@ -39,7 +53,7 @@ void matrix_print_json(const struct matrix *matrix)
                 (json_int_t)cell->counts[VERDICT_SKIPPED], "splats", strings_json(cell->splats),
                 "features", features_json(cell)));
     }
-    json_t *all = json_pack("{so sO sO}", "cells", cells, "differences", matrix->differences,
+    json_t *all = json_pack("{so so sO sO}", "summary", summary_json(matrix), "cells", cells, "differences", matrix->differences,
         "scenarios", matrix->rows);
     json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     printf("\n");

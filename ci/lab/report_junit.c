@@ -57,7 +57,7 @@ void matrix_print_junit(const struct matrix *matrix)
     for (size_t i = 0; i < matrix->count; i++) {
         const struct cell *cell = &matrix->cells[i];
         const size_t *counts = cell->counts;
-        bool well = strcmp(cell->state, "done") == 0 && strv_length(cell->splats) == 0;
+        bool well = cell_ended_well(cell);
         printf("  <testsuite");
         xml_print_attribute(stdout, "name", cell->name);
         printf(" tests=\"%zu\" failures=\"%zu\" errors=\"0\" skipped=\"%zu\">\n",

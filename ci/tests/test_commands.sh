@@ -41,12 +41,26 @@ fresh_repository() {
     make_tool "$DIR/bin/gcovr" <<<'echo "lines: 91.5% (183 out of 200)"'
 }
 
-# scenarios STATUS JSON: what `seatrial run` answers.
+# scenarios STATUS JSON: what `seatrial run` answers; `seatrial lab` what lab said, or that it
+# cannot.
 scenarios() {
     make_tool "$DIR/say/seatrial" <<-TOOL
 	echo "seatrial \$*"
+	[[ \$1 != lab ]] || exec "$DIR/say/lab" "\$@"
 	while ((\$# > 0)); do
 	    [[ \$1 == --output ]] && echo '$2' >"\$2"
+	    shift
+	done
+	exit $1
+	TOOL
+}
+
+# lab STATUS [JSON]: what `seatrial lab run` answers, in a repository with scenarios of isolators.
+lab() {
+    mkdir -p "$DIR/scenarios/catalogue/isolators"
+    make_tool "$DIR/say/lab" <<-TOOL
+	while ((\$# > 0)); do
+	    [[ \$1 == --output && -n '${2-}' ]] && echo '${2-}' >"\$2"
 	    shift
 	done
 	exit $1
@@ -146,6 +160,37 @@ fresh_repository
 echo build/clang >"$DIR/say/broken"
 run 1 test
 ends_with "12 passed, 1 failed, 3 skipped"
+
+CASE="the lab passes"
+fresh_repository
+lab 0 '{"summary":{"passed":20,"failed":0,"skipped":5},"cells":[]}'
+run 0 test
+ends_with "33 passed, 0 failed, 8 skipped"
+
+CASE="a scenario fails in the lab"
+fresh_repository
+lab 1 '{"summary":{"passed":19,"failed":1,"skipped":5},"cells":[]}'
+run 1 test
+ends_with "32 passed, 1 failed, 8 skipped"
+
+CASE="the lab cannot be tried"
+fresh_repository
+lab 2
+run 0 test
+ends_with "13 passed, 0 failed, 4 skipped"
+
+CASE="the lab breaks off"
+fresh_repository
+lab 139
+run 1 test
+ends_with "13 passed, 1 failed, 3 skipped"
+
+CASE="the lab's packages cannot be installed"
+fresh_repository
+lab 0
+make_tool "$DIR/ci/deps" <<<'[[ $1 != lab ]] || exit 2'
+run 0 test
+ends_with "13 passed, 0 failed, 4 skipped"
 
 CASE="something is missing that cannot be installed"
 fresh_repository
