@@ -53,8 +53,8 @@ void matrix_print_json(const struct matrix *matrix)
                 (json_int_t)cell->counts[VERDICT_SKIPPED], "splats", strings_json(cell->splats),
                 "features", features_json(cell)));
     }
-    json_t *all = json_pack("{so so sO sO}", "summary", summary_json(matrix), "cells", cells, "differences", matrix->differences,
-        "scenarios", matrix->rows);
+    json_t *all = json_pack("{so so sO sO}", "summary", summary_json(matrix), "cells", cells,
+        "differences", matrix->differences, "scenarios", matrix->rows);
     json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     printf("\n");
     json_decref(all);

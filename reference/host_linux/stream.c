@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -78,17 +79,28 @@ static int stream_listen(struct host *host, const char *path, mode_t mode,
     void (*accepted)(void *arg, struct host_stream *stream), void *arg,
     struct host_stream_server **ret_server, struct err *err)
 {
+    /* Whoever sees the socket at its path may connect to it: it gets there when it listens. */
+    uint32_t number = 0;
+    if (getrandom(&number, sizeof(number), 0) < 0)
+        return err_errno(err, -errno, "listen at %s", path);
+    const char *name = strrchr(path, '/');
+    _cleanup_free_ char *before =
+        str_printf("%.*s.%08x", name ? (int)(name + 1 - path) : 0, path, (unsigned)number);
     struct sockaddr_un address;
     int r = socket_address(path, &address, err);
+    if (r == 0)
+        r = socket_address(before, &address, err);
     if (r < 0)
         return r;
     _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return err_errno(err, -errno, "listen at %s", path);
-    unlink(path);
-    if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, mode) < 0 ||
-        listen(fd, BACKLOG) < 0)
-        return err_errno(err, -errno, "listen at %s", path);
+    if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+        chmod(before, mode) < 0 || listen(fd, BACKLOG) < 0 || rename(before, path) < 0) {
+        r = err_errno(err, -errno, "listen at %s", path);
+        unlink(before);
+        return r;
+    }
     struct host_stream_server *server = mem_alloc(sizeof(*server));
     server->loop = host->loop;
     server->fd = TAKE_FD(fd);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "fakes/fake_csi.h"
@@ -136,11 +137,28 @@ static bool kernel_has_v1(const char *controller, unsigned *ret_hierarchy)
     return has;
 }
 
+/* From linux/mount.h, which not every C library lets stand beside sys/mount.h. */
+#define FSOPEN_CLOSE_ON_EXEC 1
+#define FSCONFIG_FLAG 0
+
+/* A kernel may list a controller that v1 does without (6.12 of Debian: memory and cpuset). The file
+ * system then refuses when it hears the name; nothing is mounted by that. */
+static bool v1_takes(const char *controller)
+{
+    int fd = (int)syscall(SYS_fsopen, "cgroup", FSOPEN_CLOSE_ON_EXEC);
+    if (fd < 0)
+        return true; /* before 5.2 */
+    bool takes =
+        syscall(SYS_fsconfig, fd, FSCONFIG_FLAG, controller, NULL, 0) == 0 || errno != EINVAL;
+    close(fd);
+    return takes;
+}
+
 /* Though it may have no hierarchy of v1 yet. */
 static bool can_mount_v1(const char *controller)
 {
     unsigned hierarchy;
-    return kernel_has_v1(controller, &hierarchy) && geteuid() == 0;
+    return kernel_has_v1(controller, &hierarchy) && geteuid() == 0 && v1_takes(controller);
 }
 
 /* Once: what is mounted from now on is for this process and its children only. */
