@@ -17,6 +17,7 @@
 #include "reference/base/mem.h"
 
 #define COST_SAMPLES 50
+#define COST_WARMUP 2
 
 static const char *const controllers[] = {"cpuacct", "memory"};
 
@@ -73,19 +74,44 @@ static int cost_once(struct run *run, const struct meter *meter, struct entrant 
     return 0;
 }
 
-static int cost_of(
-    struct run *run, const struct meter *meter, struct entrant *entrant, struct err *err)
+/* In turns, so that what else the machine does meanwhile costs all alike. */
+static int cost_rounds(struct run *run, const struct meter *meter, struct entrant *const *entrants,
+    struct container *places, size_t count, struct err *err)
 {
     const size_t samples =
         run->settings->samples < COST_SAMPLES ? run->settings->samples : COST_SAMPLES;
-    struct container place;
-    int r = container_open(&place, &run->world, entrant->contender, entrant->data, 0, false, err);
+    int r = 0;
 
-    progress(&run->settings->output, "cost: %s", entrant->contender->name);
-    for (size_t i = 0; r == 0 && i < samples + 2 && !interrupted(); i++)
-        r = cost_once(run, meter, entrant, &place, i >= 2, err);
-    container_close(&place, entrant->contender, entrant->data);
-    return r < 0 ? err_wrap(err, r, "cost of %s", entrant->contender->name) : 0;
+    for (size_t round = 0; r == 0 && round < samples + COST_WARMUP && !interrupted(); round++) {
+        progress(&run->settings->output, "cost: round %zu of %zu", round + 1, samples + COST_WARMUP);
+        for (size_t i = 0; r == 0 && i < count && !interrupted(); i++) {
+            r = cost_once(run, meter, entrants[i], &places[i], round >= COST_WARMUP, err);
+            if (r < 0)
+                r = err_wrap(err, r, "cost of %s", entrants[i]->contender->name);
+        }
+    }
+    return r;
+}
+
+static int cost_of_all(struct run *run, const struct meter *meter, struct err *err)
+{
+    struct entrant *entrants[ENTRANTS_MAX];
+    struct container places[ENTRANTS_MAX];
+    size_t count = 0, opened = 0;
+    int r = 0;
+
+    for (size_t i = 0; i < run->count; i++) {
+        if (run->entrants[i].takes_part)
+            entrants[count++] = &run->entrants[i];
+    }
+    for (; r == 0 && opened < count; opened++)
+        r = container_open(&places[opened], &run->world, entrants[opened]->contender,
+            entrants[opened]->data, 0, false, err);
+    if (r == 0)
+        r = cost_rounds(run, meter, entrants, places, count, err);
+    for (size_t i = 0; i < opened; i++)
+        container_close(&places[i], entrants[i]->contender, entrants[i]->data);
+    return r;
 }
 
 int scene_cost(struct run *run, struct err *err)
@@ -100,10 +126,8 @@ int scene_cost(struct run *run, struct err *err)
 
     if (r < 0)
         report_missing(run->report, "CPU time and peak memory", err_text(&problem));
-    for (size_t i = 0; r == 0 && i < run->count && !interrupted(); i++) {
-        if (run->entrants[i].takes_part)
-            r = cost_of(run, &meter, &run->entrants[i], err);
-    }
+    if (r == 0)
+        r = cost_of_all(run, &meter, err);
     move(run, false, NULL);
     free(meter.usage);
     free(meter.memory);

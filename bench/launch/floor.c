@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The floors: the shortest sequences of kernel calls we know for the same containers as the
- * launchers of the reference make: its v1 cgroups with the limits of a container of one CPU and
+ * launchers of the reference make: its v1 cgroups, with the limits of a container of one CPU and
  * 64 MiB; an init in a session of its own that enters them, makes the mounts (floor_root.c), starts
- * the payload, reaps it and writes its status to a file; stdio to files; the files by which an agent
- * that is started anew finds the container (floor_files.c). Everything is removed again.
+ * the payload, reaps it and writes its status to a file; stdio to files; the files by which an
+ * agent that is started anew finds the container (floor_files.c). Everything is removed again.
  *
  * The init shares our memory (CLONE_VM, on a stack of its own): no page table is copied, and no
  * helper program is executed. It calls the kernel only. What is not there is what an agent does

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The root file system of a floor's container: the mounts, devices, links and masks that
- * filesystem/linux makes (isolators.md 6.2), and the container's own cgroups (3.4), by as few kernel
- * calls as we know. */
+ * filesystem/linux makes (isolators.md 6.2), and the container's own cgroups (3.4), by as few
+ * kernel calls as we know. */
 #pragma once
 
 struct floor_root;

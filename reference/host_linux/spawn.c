@@ -418,13 +418,15 @@ int linux_gate_release(struct host *base, int gate, struct err *err)
     struct flight *flight = flight_at(host, gate, 0);
     assert(flight);
     bool ordered = flight->orders.length > 0;
-    int result = flight_wait(flight, err);
-    if (result < 0)
-        return result;
-    result = gate_write(gate, &flight->orders);
-    if (result < 0)
-        return err_errno(err, result, "release the gate");
-    return ordered ? gate_pass(gate, err) : 0;
+    /* It need not be at the gate yet: then it finds the word there, and neither waits for the other.
+     * Whether it could execute the helper is told afterwards. */
+    int written = gate_write(gate, &flight->orders);
+    int result = written == 0 && ordered ? gate_pass(gate, err) : 0;
+    if (result == 0)
+        result = flight_wait(flight, err);
+    if (result == 0 && written < 0)
+        result = err_errno(err, written, "release the gate");
+    return result;
 }
 
 void linux_gate_close(struct host *base, int gate)

@@ -79,7 +79,7 @@ static void container_free(struct linux_container *container)
  * without a /proc to look at tells nothing. */
 static bool proc_lacks(struct host *host, const char *path)
 {
-    return host_file_exists(host, "/proc/version") && !host_file_exists(host, path);
+    return !host_file_exists(host, path) && host_file_exists(host, "/proc/version");
 }
 
 static void special_mounts(

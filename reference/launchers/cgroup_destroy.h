@@ -66,8 +66,8 @@ struct cgroup_destroy {
  */
 struct cgroup_destroy *cgroup_destroy_new(const struct cgroup_destroy_kind *kind, struct host *host,
     struct cgroup_fs *fs, const char *path, uint64_t timeout_ns, struct done done);
-/* Before the start: the init has a pid namespace of its own, so the kernel kills with it whatever is
- * in there. */
+/* Before the start: the init has a pid namespace of its own, so the kernel kills with it whatever
+ * is in there. */
 void cgroup_destroy_init(struct cgroup_destroy *destroy, pid_t init);
 void cgroup_destroy_start(struct cgroup_destroy *destroy);
 void cgroup_destroy_free(struct cgroup_destroy *destroy);

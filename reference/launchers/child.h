@@ -49,8 +49,11 @@ int child_path_open(const char *root, const char *path, bool no_follow);
 int child_path_open_beneath(const char *directory, const char *path);
 /* Of its parent directory; the last component is yielded, pointing into path. */
 int child_path_parent(const char *root, const char *path, const char **ret_name);
-/* Makes it and what is missing above it: a directory, or an empty file. */
+/* Makes it and what is missing above it: a directory, or an empty file. A descriptor of it; -1 and
+ * errno, EEXIST when it was there. */
 int child_path_make(const char *root, const char *path, bool directory);
+/* A directory; what is there is fine. 0, or -1 and errno. */
+int child_path_make_directory(const char *root, const char *path);
 /* What was mounted or renamed may be the root, or above it: the next path looks for it again. Until
  * then a root that was looked for is kept open. */
 void child_path_forget(void);

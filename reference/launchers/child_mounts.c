@@ -36,9 +36,8 @@ static int open_target(const char *root, const char *const *entry)
     struct stat info;
     bool file = entry[MOUNT_SOURCE][0] == '/' && stat(entry[MOUNT_SOURCE], &info) == 0 &&
                 !S_ISDIR(info.st_mode);
-    if (child_path_make(root, target, !file) < 0)
-        return -1;
-    return child_path_open(root, target, true);
+    fd = child_path_make(root, target, !file);
+    return fd < 0 && errno == EEXIST ? child_path_open(root, target, true) : fd;
 }
 
 void child_mount(const struct child_plan *plan, const char *const *entry)
@@ -297,7 +296,7 @@ static void make_directory(const char *root, const char *target, bool recursive)
     const char *name;
     int result;
     if (recursive) {
-        result = child_path_make(root, target, true);
+        result = child_path_make_directory(root, target);
     } else {
         int parent = child_path_parent(root, target, &name);
         result = parent < 0 ? -1 : mkdirat(parent, name, 0755);

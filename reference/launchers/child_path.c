@@ -246,6 +246,16 @@ static int make_parents(const char *root, const char *path, size_t start)
     return 0;
 }
 
+static int make_in(int parent, const char *name, bool directory)
+{
+    const int flags = O_NOFOLLOW | O_CLOEXEC;
+    if (!directory)
+        return openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | flags, 0644);
+    return mkdirat(parent, name, 0755) < 0
+               ? -1
+               : openat(parent, name, O_PATH | O_DIRECTORY | flags);
+}
+
 int child_path_make(const char *root, const char *path, bool directory)
 {
     const char *name;
@@ -256,18 +266,19 @@ int child_path_make(const char *root, const char *path, bool directory)
     }
     if (parent < 0)
         return -1;
-    int result;
-    if (directory) {
-        result = mkdirat(parent, name, 0755);
-    } else {
-        result = openat(parent, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
-        if (result >= 0)
-            close(result);
-    }
+    int made = make_in(parent, name, directory);
     int saved = errno;
     close(parent);
     errno = saved;
-    return result < 0 && errno != EEXIST ? -1 : 0;
+    return made;
+}
+
+int child_path_make_directory(const char *root, const char *path)
+{
+    int made = child_path_make(root, path, true);
+    if (made >= 0)
+        close(made);
+    return made < 0 && errno != EEXIST ? -1 : 0;
 }
 
 int child_mkdir_parents(const char *path)
@@ -275,5 +286,5 @@ int child_mkdir_parents(const char *path)
     struct stat stat;
     if (lstat(path, &stat) == 0 && S_ISDIR(stat.st_mode))
         return 0;
-    return child_path_make(NULL, path, true);
+    return child_path_make_directory(NULL, path);
 }

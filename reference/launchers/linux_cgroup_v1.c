@@ -23,7 +23,8 @@
 #define FREEZE_TIMEOUT_NS (10 * NS_PER_SEC)
 #define FREEZE_POLL_NS (100 * NS_PER_MS)
 #define INIT_TIMEOUT_NS (100 * NS_PER_MS)
-#define FREEZE_QUICK_POLLS 8 /* at first: most freezers are at rest within microseconds */
+#define FREEZE_AT_ONCE_POLLS 8 /* at first: most freezers are at rest within microseconds */
+#define FREEZE_QUICK_POLLS 14
 
 enum freeze_phase { FREEZE_IDLE, FREEZE_WAIT, FREEZE_KILLED, FREEZE_MISSED };
 
@@ -92,8 +93,10 @@ static int freeze(struct cgroup_destroy *destroy, uint64_t *ret_delay_ns, struct
     }
     unsigned polls = destroy->freeze_polls++;
     *ret_delay_ns = FREEZE_POLL_NS;
-    if (polls < FREEZE_QUICK_POLLS)
-        *ret_delay_ns = polls < 2 ? 0 : NS_PER_MS << (polls - 2);
+    if (polls < FREEZE_AT_ONCE_POLLS)
+        *ret_delay_ns = 0;
+    else if (polls < FREEZE_QUICK_POLLS)
+        *ret_delay_ns = NS_PER_MS << (polls - FREEZE_AT_ONCE_POLLS);
     return 1;
 }
 

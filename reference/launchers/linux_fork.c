@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 
 #include "reference/base/log.h"
 #include "reference/base/mem.h"
@@ -109,8 +110,13 @@ static int create_v1(struct linux_launcher *launcher, struct cgroup_fs *fs, cons
     }
     if (result < 0)
         return result;
-    /* A new cgroup is frozen when the one above it is. */
-    return fs == launcher->freezer ? check_thawed_v1(fs, path, err) : 0;
+    if (fs != launcher->freezer)
+        return 0;
+    /* A new cgroup is frozen when the one above it is, whose file is at hand, other than its own. */
+    _cleanup_free_ char *above = str_dup(path);
+    if (*ret_created)
+        *strrchr(above, '/') = '\0';
+    return check_thawed_v1(fs, above, err);
 }
 
 /* v2: the isolator has made it; only its state matters. */

@@ -173,7 +173,8 @@ static int memory_update(struct cgroup_subsystem *subsystem, struct cgroup_conta
     if (r == 0)
         r = cgroup_write_u64(
             subsystem->fs, container->path, "memory.soft_limit_in_bytes", soft, err);
-    if (r == 0)
+    /* The first one is due whatever the limit is. */
+    if (r == 0 && memory->hard_written)
         r = cgroup_read_u64(subsystem->fs, container->path, "memory.limit_in_bytes", &current, err);
     if (r < 0 || !memory_hard_is_due(!memory->hard_written, hard, current))
         return r;
