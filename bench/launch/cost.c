@@ -82,8 +82,9 @@ static int cost_rounds(struct run *run, const struct meter *meter, struct entran
         run->settings->samples < COST_SAMPLES ? run->settings->samples : COST_SAMPLES;
     int r = 0;
 
-    for (size_t round = 0; r == 0 && round < samples + COST_WARMUP && !interrupted(); round++) {
-        progress(&run->settings->output, "cost: round %zu of %zu", round + 1, samples + COST_WARMUP);
+    for (size_t round = 0; r == 0 && round < COST_WARMUP + samples && !interrupted(); round++) {
+        progress(
+            &run->settings->output, "cost: round %zu of %zu", round + 1, COST_WARMUP + samples);
         for (size_t i = 0; r == 0 && i < count && !interrupted(); i++) {
             r = cost_once(run, meter, entrants[i], &places[i], round >= COST_WARMUP, err);
             if (r < 0)

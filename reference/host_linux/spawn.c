@@ -418,8 +418,8 @@ int linux_gate_release(struct host *base, int gate, struct err *err)
     struct flight *flight = flight_at(host, gate, 0);
     assert(flight);
     bool ordered = flight->orders.length > 0;
-    /* It need not be at the gate yet: then it finds the word there, and neither waits for the other.
-     * Whether it could execute the helper is told afterwards. */
+    /* It need not be at the gate yet: then it finds the word there, and neither waits for the
+     * other. Whether it could execute the helper is told afterwards. */
     int written = gate_write(gate, &flight->orders);
     int result = written == 0 && ordered ? gate_pass(gate, err) : 0;
     if (result == 0)

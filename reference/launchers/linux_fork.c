@@ -112,7 +112,7 @@ static int create_v1(struct linux_launcher *launcher, struct cgroup_fs *fs, cons
         return result;
     if (fs != launcher->freezer)
         return 0;
-    /* A new cgroup is frozen when the one above it is, whose file is at hand, other than its own. */
+    /* A new cgroup is frozen when the one above it is, whose file is at hand, not as its own. */
     _cleanup_free_ char *above = str_dup(path);
     if (*ret_created)
         *strrchr(above, '/') = '\0';
