@@ -46,6 +46,7 @@ struct record {
     bool retired;
     struct cgroup_key keys[KEYS_MAX];
     size_t keys_count;
+    bool inherits;                  /* anything: */
     struct stats_raw inherited;     /* of nested containers whose slots were used again */
     struct stats_raw own;           /* as last read */
     struct stats_raw total;         /* own, inherited and nested */

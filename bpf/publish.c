@@ -44,6 +44,7 @@ static void record_remove(struct stats *stats, size_t index)
         if (stats->records[i]->parent == gone)
             stats->records[i]->parent = gone->parent;
     if (gone->parent) {
+        gone->parent->inherits = true;
         raw_add(&gone->parent->inherited, &gone->own);
         raw_add(&gone->parent->inherited, &gone->inherited);
     }

@@ -38,11 +38,15 @@ void rollup(struct record *const *records, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         records[i]->total = records[i]->own;
-        raw_add(&records[i]->total, &records[i]->inherited);
+        if (records[i]->inherits)
+            raw_add(&records[i]->total, &records[i]->inherited);
     }
     for (size_t i = 0; i < count; i++) {
+        if (!records[i]->parent)
+            continue;
         struct stats_raw part = records[i]->own;
-        raw_add(&part, &records[i]->inherited);
+        if (records[i]->inherits)
+            raw_add(&part, &records[i]->inherited);
         for (struct record *above = records[i]->parent; above; above = above->parent)
             raw_add(&above->total, &part);
     }

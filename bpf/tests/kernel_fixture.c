@@ -122,17 +122,29 @@ void kernel_cgroup_remove(const char *name)
     each_hierarchy(name, remove_one, NULL);
 }
 
-bool kernel_cgroup_write(
-    const char *controller, const char *name, const char *file, const char *text)
+/* NULL when no such hierarchy is mounted. */
+static char *control_file(const char *controller, const char *name, const char *file)
 {
     struct hierarchy_list list = {0};
     if (hierarchies_read(&list, NULL) < 0)
         fail("hierarchies");
     const struct hierarchy *one = hierarchy_of(&list, controller);
-    _cleanup_free_ char *path =
-        one ? str_printf("%s/%s/%s", one->mount_point, name, file) : NULL;
+    char *path = one ? str_printf("%s/%s/%s", one->mount_point, name, file) : NULL;
     hierarchies_release(&list);
+    return path;
+}
+
+bool kernel_cgroup_write(
+    const char *controller, const char *name, const char *file, const char *text)
+{
+    _cleanup_free_ char *path = control_file(controller, name, file);
     return path && write_text(path, text);
+}
+
+char *kernel_cgroup_read(const char *controller, const char *name, const char *file)
+{
+    _cleanup_free_ char *path = control_file(controller, name, file);
+    return path ? text_read(path) : NULL;
 }
 
 /* --- children --- */

@@ -25,6 +25,9 @@ void kernel_cgroup_remove(const char *name);
 bool kernel_cgroup_write(
     const char *controller, const char *name, const char *file, const char *text);
 
+/* A control file of that cgroup; the caller's. NULL when there is none. controller: NULL for v2. */
+char *kernel_cgroup_read(const char *controller, const char *name, const char *file);
+
 /* What a child does once it is in its cgroup; its return value is the exit status. */
 typedef int (*kernel_work_fn)(void *arg);
 struct kernel_child {

@@ -189,7 +189,8 @@ static void truth_of(struct truth *truth, const struct kernel_child *child, bool
     exact(truth, FIELD_WRITE_BYTES, device ? BLOCKS * KERNEL_PAGE : 0);
     exact(truth, FIELD_TRANSMIT_PACKETS, DATAGRAMS);
     exact(truth, FIELD_RECEIVE_BYTES, DATAGRAMS * (DATAGRAM + HEADERS));
-    add(truth, FIELD_SIGNALS_SENT, SIGNALS + KILLED + FORKS, SIGNALS + KILLED + FORKS);
+    exact(truth, FIELD_SIGNALS_SENT, SIGNALS + KILLED + FORKS); /* SIGCHLD is sent, and ignored */
+    exact(truth, FIELD_SIGNALS_DELIVERED, SIGNALS + KILLED);
     add(truth, FIELD_SYSCALL_ERRORS, ERRORS, ERRORS + 200); /* what libraries look for in vain */
     add(truth, FIELD_SYSCALLS, ERRORS + SIGNALS + SLEEPS + 2 * DATAGRAMS, 5000);
 }

@@ -18,11 +18,13 @@
 #include <unistd.h>
 
 #include "bpf/tests/kernel_fixture.h"
+#include "bpf/text.h"
 #include "reference/base/mem.h"
 
 #define A "seatrial-bpf-a"
 #define B "seatrial-bpf-b"
 #define PAGE 4096
+#define BLOCKS 16
 
 /* Both cgroups, published in fresh statistics. */
 static struct stats *open_both(const struct stats_options *options)
@@ -147,6 +149,41 @@ static void test_faults(void **state)
     check_faults(raw);
 }
 
+/* The pages of a file that the cache has forgotten, each for itself. */
+static int read_mapped(void *arg)
+{
+    (void)arg;
+    _cleanup_close_ int fd = open(kernel_block_file(), O_RDONLY | O_CLOEXEC);
+    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    const volatile char *memory =
+        mmap(NULL, BLOCKS * KERNEL_PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED)
+        return 1;
+    madvise((void *)(uintptr_t)memory, BLOCKS * KERNEL_PAGE, MADV_RANDOM);
+    for (size_t i = 0; i < BLOCKS; i++)
+        if (memory[i * KERNEL_PAGE] == 127)
+            return 1;
+    return 0;
+}
+
+static void test_faults_major(void **state)
+{
+    (void)state;
+    struct kernel_child child;
+    if (!kernel_block_file_make(BLOCKS)) {
+        print_message("skipped: no direct I/O to a block device at %s\n", kernel_block_file());
+        skip();
+    }
+    struct stats *stats = open_both(&(struct stats_options){0});
+    kernel_child_run(&child, A, read_mapped, NULL);
+    unlink(kernel_block_file());
+    assert_int_equal(child.status, 0);
+    assert_true(child.after.ru_majflt > 0);
+    assert_int_equal(kernel_value(stats, "a", FIELD_FAULTS_MAJOR), child.after.ru_majflt);
+    assert_int_equal(kernel_value(stats, "b", FIELD_FAULTS_MAJOR), 0);
+    close_both(stats);
+}
+
 static int eat(void *arg)
 {
     (void)arg;
@@ -260,15 +297,16 @@ static void test_wakeups(void **state)
 
 /* --- CPU time --- */
 
+/* arg: how much, in microseconds of the user's time. */
 static int burn(void *arg)
 {
-    (void)arg;
+    const long *wanted_us = arg;
     struct rusage usage;
     do {
         for (volatile int i = 0; i < 100000; i++)
             ;
         getrusage(RUSAGE_SELF, &usage);
-    } while (usage.ru_utime.tv_sec * 1000000 + usage.ru_utime.tv_usec < 500000);
+    } while (usage.ru_utime.tv_sec * 1000000 + usage.ru_utime.tv_usec < *wanted_us);
     return 0;
 }
 
@@ -277,7 +315,7 @@ static void test_cpu_time(void **state)
     (void)state;
     struct stats *stats = open_both(&(struct stats_options){0});
     struct kernel_child child;
-    kernel_child_run(&child, A, burn, NULL);
+    kernel_child_run(&child, A, burn, &(long){500000});
     double told = (double)(child.after.ru_utime.tv_sec + child.after.ru_stime.tv_sec) +
                   (double)(child.after.ru_utime.tv_usec + child.after.ru_stime.tv_usec) / 1e6 -
                   (double)child.before.ru_utime.tv_sec -
@@ -285,6 +323,50 @@ static void test_cpu_time(void **state)
     double counted = (double)kernel_value(stats, "a", FIELD_CPU) / 1e9;
     assert_true(counted > told * 0.95 && counted < told * 1.05);
     assert_true(kernel_value(stats, "b", FIELD_CPU) == 0);
+    close_both(stats);
+}
+
+#define QUOTA_US "2000"
+#define PERIOD_US "100000"
+
+/* What the kernel says that tasks of A were kept from running; 0: it does not say. */
+static double throttled_ns(void)
+{
+    _cleanup_free_ char *v1 = kernel_cgroup_read("cpu", A, "cpu.stat");
+    _cleanup_free_ char *v2 = kernel_cgroup_read(NULL, A, "cpu.stat");
+    uint64_t value = 0;
+    if (v1 && text_key_u64(v1, "throttled_time", &value))
+        return (double)value;
+    return v2 && text_key_u64(v2, "throttled_usec", &value) ? (double)value * 1000 : 0;
+}
+
+/* Time in which the quota is used up is time on the run queue: 30 ms of work at a fiftieth of a
+ * CPU, which is less than a busy machine gives, are throttled for most of 1.5 seconds. */
+static void test_throttled(void **state)
+{
+    (void)state;
+    struct stats *stats = open_both(&(struct stats_options){0});
+    bool limited = (kernel_cgroup_write("cpu", A, "cpu.cfs_period_us", PERIOD_US) &&
+                       kernel_cgroup_write("cpu", A, "cpu.cfs_quota_us", QUOTA_US)) ||
+                   kernel_cgroup_write(NULL, A, "cpu.max", QUOTA_US " " PERIOD_US);
+    if (!limited) {
+        close_both(stats);
+        print_message("skipped: no quota of CPU time can be set\n");
+        skip();
+    }
+    struct kernel_child child;
+    kernel_child_run(&child, A, burn, &(long){30000});
+    const double told_ns = throttled_ns();
+    const struct stats_container *a = kernel_read(stats, "a");
+    const struct stats_value *waits = &a->values[FIELD_RUN_QUEUE];
+    assert_true(told_ns > 300e6);
+    assert_true((double)waits->value > told_ns * 0.8);
+    assert_true(a->values[FIELD_SWITCHES_INVOLUNTARY].value >= 5);
+    uint64_t long_waits = 0;
+    for (unsigned i = 0; i < STATS_BUCKETS; i++)
+        if (bucket_floor_ns(i) >= 16U << 20)
+            long_waits += waits->buckets[i];
+    assert_true(long_waits >= 5);
     close_both(stats);
 }
 
@@ -429,8 +511,6 @@ static void test_network(void **state)
 
 /* --- block I/O --- */
 
-#define BLOCKS 16
-
 /* Over blocks that exist already, so that the file system has nothing to allocate. */
 static int write_direct(void *arg)
 {
@@ -478,9 +558,11 @@ int main(void)
         cmocka_unit_test(test_processes),
         cmocka_unit_test(test_processes_raw),
         cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_faults_major),
         cmocka_unit_test(test_oom),
         cmocka_unit_test(test_wakeups),
         cmocka_unit_test(test_cpu_time),
+        cmocka_unit_test(test_throttled),
         cmocka_unit_test(test_signals),
         cmocka_unit_test(test_syscalls),
         cmocka_unit_test(test_network),

@@ -60,6 +60,7 @@ static void test_rollup(void **state)
     inner.own.sched.cpu_ns = 10;
     deep.own.sched.cpu_ns = 100;
     deep.own.process.exits_by_signal[9] = 2;
+    inner.inherits = true;
     inner.inherited.sched.cpu_ns = 1000;
     deep.own.sched.wait_buckets[31] = 4;
     deep.own.gauge.threads = 5;
