@@ -11,6 +11,7 @@
 #include "fakes/kernel/workload.h"
 #include "fakes/sim_cni.h"
 #include "fakes/sim_du.h"
+#include "fakes/sim_net.h"
 #include "fakes/sim_xfs.h"
 #include "reference/base/map.h"
 
@@ -61,6 +62,7 @@ static void world_close(struct sim_world *world)
 static void world_free(struct sim_world *world)
 {
     sim_cni_free(world->cni);
+    sim_net_free(world->net);
     sim_xfs_free(world->xfs);
     free(world->program_output);
     free(world->program_errors);

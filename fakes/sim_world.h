@@ -39,6 +39,7 @@ struct sim_world {
     const char *filesystem;  /* its type: static; NULL: xfs with those quotas, else ext4 */
     bool hides_entry_types;  /* its directories do not say what kind each entry is */
     struct sim_cni *cni;     /* what CNI plugins hold; NULL: they were never installed */
+    struct sim_net *net;     /* links and filters; NULL: nobody asked for them */
     struct u64map *watchers; /* pid -> who waits for its end; of sim_host_exit.c */
 };
 

@@ -150,6 +150,8 @@ int isolator_gpu_nvidia_create(
     const struct isolator_context *, struct isolator **, struct err *);
 int isolator_network_cni_create(
     const struct isolator_context *, struct isolator **, struct err *);
+int isolator_port_mapping_create(
+    const struct isolator_context *, struct isolator **, struct err *);
 int isolator_network_ports_create(
     const struct isolator_context *, struct isolator **, struct err *);
 int isolator_io_switchboard_create(

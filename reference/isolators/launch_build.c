@@ -111,6 +111,16 @@ void launch_add_argument(struct launch_info *info, const char *text)
     strv_add(&info->command->arguments, text);
 }
 
+void launch_add_pre_exec(struct launch_info *info, const char *const *argv)
+{
+    struct command_info *command = array_add(&info->pre_exec_commands,
+        &info->pre_exec_commands_count, sizeof(*info->pre_exec_commands));
+
+    command->value = str_dup(*argv);
+    for (; *argv; argv++)
+        strv_add(&command->arguments, *argv);
+}
+
 char *launch_runtime_file(const char *runtime_dir, const char *id, const char *file)
 {
     _cleanup_free_ char *path = container_id_path(id, "containers", CONTAINER_PATH_PREFIX);

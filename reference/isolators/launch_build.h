@@ -24,6 +24,9 @@ void launch_add_environment(struct launch_info *info, const char *name, const ch
 /* Appends "text" to the arguments of the command (command tasks). */
 void launch_add_argument(struct launch_info *info, const char *text);
 
+/* A program with its arguments (NULL-terminated), before the command. */
+void launch_add_pre_exec(struct launch_info *info, const char *const *argv);
+
 /* <runtime_dir>/containers/<id>[/containers/<nested>...]/<file> (containerizer.md 6.1); owned. */
 char *launch_runtime_file(const char *runtime_dir, const char *id, const char *file);
 

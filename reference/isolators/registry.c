@@ -46,6 +46,7 @@ const struct isolator_entry isolator_registry[] = {
     {"gpu/nvidia", true, true, ISOLATOR_NEEDS_LINUX | ISOLATOR_NEEDS_FILESYSTEM_LINUX,
         isolator_gpu_nvidia_create},
     {"network/cni", true, false, 0, isolator_network_cni_create},
+    {"network/port_mapping", false, false, ISOLATOR_NEEDS_ROOT, isolator_port_mapping_create},
     {"network/ports", true, false, ISOLATOR_NEEDS_LINUX_LAUNCHER, isolator_network_ports_create},
     {"linux/seccomp", true, true, ISOLATOR_NEEDS_ROOT, isolator_linux_seccomp_create},
     {"environment_secret", true, true, 0, isolator_environment_secret_create},

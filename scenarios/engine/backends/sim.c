@@ -16,6 +16,7 @@
 #include "fakes/sim_cni.h"
 #include "fakes/sim_host.h"
 #include "fakes/sim_loop.h"
+#include "fakes/sim_net.h"
 #include "fakes/sim_perf.h"
 #include "fakes/sim_volumes.h"
 #include "fakes/sim_world.h"
@@ -126,6 +127,9 @@ static void audit_attachments(struct world *world, char ***lines)
     _cleanup_strv_ char **attached = sim_cni_attached(machine->cni);
     for (size_t i = 0; attached[i]; i++)
         strv_add_owned(lines, str_printf("network interface %s", attached[i]));
+    _cleanup_strv_ char **left = sim_net_left(machine->net);
+    for (size_t i = 0; left[i]; i++)
+        strv_add_owned(lines, str_printf("network %s", left[i]));
 }
 
 static char **sim_audit(struct world *world, bool final)
@@ -441,6 +445,8 @@ static int sim_world_new(
         sim_free(world);
         return result;
     }
+    if (machine_has_isolator(options->agent, "network/port_mapping"))
+        sim_net_install(world->observer);
     if (machine_has_isolator(options->agent, "cgroups/perf_event"))
         sim_perf_install(world->observer);
     sim_host_gpus(world->observer,

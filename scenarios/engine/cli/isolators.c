@@ -38,6 +38,9 @@ static const struct {
     {"namespaces/ipc", "disallow_sharing_agent_ipc_namespace, default_container_shm_size"},
     {"namespaces/pid", "disallow_sharing_agent_pid_namespace"},
     {"network/cni", "network_cni_plugins_dir, network_cni_config_dir, network_cni_metrics"},
+    {"network/port_mapping",
+        "ephemeral_ports_per_container, eth0_name, lo_name, egress_* and ingress_* rates, "
+        "ingress_isolate_existing_containers, network_link_speed"},
     {"network/ports",
         "container_ports_watch_interval, enforce_container_ports, check_agent_port_range_only, "
         "container_ports_isolated_range"},

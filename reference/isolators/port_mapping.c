@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * network/port_mapping: containers in network namespaces of their own that share the host's IP and
+ * MAC; tc filters steer packets by port (isolators.md 12.1 to 12.7). `ip` and `tc` do what the
+ * kernel is to do, in batches; the container's own end is set up by its init, with a script.
+ */
+#include "reference/isolators/port_mapping.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "reference/base/log.h"
+#include "reference/base/map.h"
+#include "reference/isolators/launch_build.h"
+#include "reference/isolators/port_mapping_calls.h"
+
+struct port_mapper *port_mapping_of(struct isolator *isolator)
+{
+    return container_of(isolator, struct port_mapper, base);
+}
+
+/* --- records --- */
+
+struct port_container *port_container_add(struct port_mapper *mapper, const char *id)
+{
+    struct port_container *container = mem_alloc(sizeof(*container));
+
+    container->id = str_dup(id);
+    strmap_set(mapper->containers, id, container);
+    return container;
+}
+
+void port_container_free(struct port_container *container)
+{
+    ranges_release(&container->ports);
+    free(container->id);
+    free(container);
+}
+
+static int block_allocate(
+    struct port_mapper *mapper, struct port_container *container, struct err *err)
+{
+    _cleanup_free_ struct resource_range *taken =
+        mem_alloc((strmap_count(mapper->containers) + 1) * sizeof(*taken));
+    size_t cursor = 0, count = 0;
+    const char *id;
+    void *value;
+
+    while (strmap_next(mapper->containers, &cursor, &id, &value)) {
+        const struct port_container *other = value;
+
+        if (other != container && other->block.begin > 0)
+            taken[count++] = other->block;
+    }
+    if (port_block_allocate(
+            &mapper->pool, mapper->block_size, taken, count, &container->block))
+        return 0;
+    container->block = (struct resource_range){0};
+    return err_set(err, -ENOSPC, "no block of %" PRId64 " ephemeral ports is free",
+        mapper->block_size);
+}
+
+static int ports_read(struct port_mapper *mapper, const struct resources *resources,
+    struct ranges *ret_ports, struct err *err)
+{
+    ranges_of_resources(resources, "ports", ret_ports);
+    if (port_ranges_within(ret_ports, &mapper->managed))
+        return 0;
+    return err_set(err, -EINVAL, "ports: some are not among the ports of the agent");
+}
+
+/* --- prepare --- */
+
+static void mapping_prepare(struct isolator *isolator, const char *id,
+    const struct container_config *config, struct done done)
+{
+    struct port_mapper *mapper = port_mapping_of(isolator);
+    struct port_container *container;
+    _cleanup_err_ struct err err = ERR_INIT;
+    struct launch_info info = {0};
+    int r;
+
+    if (strmap_get(mapper->containers, id)) {
+        done_error(done, -EEXIST, "container %s has already been prepared", id);
+        return;
+    }
+    container = port_container_add(mapper, id);
+    r = ports_read(mapper, &config->resources, &container->ports, &err);
+    if (r == 0)
+        r = block_allocate(mapper, container, &err);
+    if (r < 0) {
+        port_container_free(strmap_remove(mapper->containers, id));
+        done_fail(done, r, &err);
+        return;
+    }
+    for (size_t i = 0; i < config->resources.count; i++) {
+        if (str_equal(config->resources.items[i].name, "ephemeral_ports"))
+            log_warning("container %s: its ephemeral_ports are ignored", id);
+    }
+    container->egress = port_rate_of(&mapper->egress, &config->resources);
+    container->ingress = port_rate_of(&mapper->ingress, &config->resources);
+    launch_add_clone(&info, NS_NET);
+    launch_add_clone(&info, NS_MNT);
+    _cleanup_free_ char *script = port_container_script(mapper, container);
+    launch_add_pre_exec(&info, (const char *const[]){"sh", "-e", "-c", script, NULL});
+    launch_done(done, &info);
+}
+
+/* --- isolate: links, filters, up --- */
+
+static void isolated(struct port_call *call, const char *output)
+{
+    (void)output;
+    port_call_end(call, 0, NULL);
+}
+
+static void filtered(struct port_call *call, const char *output)
+{
+    const struct port_container *container = port_call_container(call);
+    _cleanup_free_ char *batch =
+        str_printf("link set dev " PORT_MAPPING_VETH "%d up\n", (int)container->pid);
+
+    (void)output;
+    port_call_batch(call, "ip", batch, isolated);
+}
+
+static void linked(struct port_call *call, const char *output)
+{
+    struct port_mapper *mapper = call->mapper;
+    const struct port_container *container = port_call_container(call);
+    _cleanup_free_ char *veth =
+        str_printf(PORT_MAPPING_VETH "%d", (int)container->pid);
+    struct ranges all = {0};
+    struct ranges own = {0};
+    struct strbuf batch = STRBUF_INIT;
+
+    (void)output;
+    port_ranges_union(&container->ports, &container->block, &all);
+    port_ranges_split(&all, &own);
+    strbuf_addf(&batch, "qdisc add dev %s ingress\n", veth);
+    for (size_t i = 0; i < own.count; i++)
+        port_filters_add(&batch, mapper, container, &own.items[i]);
+    port_veth_rules(&batch, mapper, container);
+    port_mirrors_set(&batch, mapper, 0);
+    port_limit_set(&batch, veth, &container->ingress, false);
+    port_call_batch(call, "tc", strbuf_text(&batch), filtered);
+    strbuf_release(&batch);
+    ranges_release(&all);
+    ranges_release(&own);
+}
+
+static int handle_make(struct host *host, const char *id, pid_t pid, struct err *err)
+{
+    _cleanup_free_ char *handle = str_printf(PORT_MAPPING_HANDLES "/%d", (int)pid);
+    _cleanup_free_ char *link = str_printf(PORT_MAPPING_LINKS "/%s", id);
+    _cleanup_free_ char *source = str_printf("/proc/%d/ns/net", (int)pid);
+    const struct mount_entry mount = {.target = handle, .source = source, .flags = MS_BIND};
+    int r = host_mkdir(host, PORT_MAPPING_HANDLES, 0755, true, err);
+
+    if (r == 0)
+        r = host_mkdir(host, PORT_MAPPING_LINKS, 0755, true, err);
+    if (r == 0)
+        r = host_file_write(host, handle, "", 0, 0444, err);
+    if (r == 0)
+        r = host_mount(host, &mount, err);
+    return r < 0 ? r : host_symlink(host, handle, link, err);
+}
+
+static void mapping_isolate(struct isolator *isolator, const char *id, pid_t pid, struct done done)
+{
+    struct port_mapper *mapper = port_mapping_of(isolator);
+    struct port_container *container = strmap_get(mapper->containers, id);
+    _cleanup_err_ struct err err = ERR_INIT;
+    int r;
+
+    if (!container || container->unmanaged || container->pid > 0) {
+        done_error(done, -EINVAL, "container %s is unknown, unmanaged, or isolated already", id);
+        return;
+    }
+    container->pid = pid;
+    r = handle_make(isolator->host, id, pid, &err);
+    if (r < 0) {
+        done_fail(done, r, &err);
+        return;
+    }
+    _cleanup_free_ char *batch = str_printf(
+        "link add name " PORT_MAPPING_VETH "%d address %s type veth peer name %s address %s "
+        "netns %d\n",
+        (int)pid, mapper->mac, mapper->eth0, mapper->mac, (int)pid);
+    port_call_batch(port_call_new(mapper, id, done), "ip", batch, linked);
+}
+
+/* --- update: what the veth has, then what the host and the inside shall have --- */
+
+static bool same_rate(const struct port_rate *a, const struct port_rate *b)
+{
+    return a->rate == b->rate && a->ceil == b->ceil && a->burst == b->burst;
+}
+
+static bool same_ranges(const struct ranges *a, const struct ranges *b)
+{
+    bool same = a->count == b->count;
+
+    for (size_t i = 0; same && i < a->count; i++)
+        same = a->items[i].begin == b->items[i].begin && a->items[i].end == b->items[i].end;
+    return same;
+}
+
+/* The helper inside: how it ends is told, and changes nothing (isolators.md 12.5). */
+static void inner_updated(struct port_call *call, const char *output)
+{
+    if (!output)
+        log_warning("container %s: its own filters could not be updated", call->id);
+    port_call_end(call, 0, NULL);
+}
+
+static void inner_update(struct port_call *call)
+{
+    struct port_mapper *mapper = call->mapper;
+    const struct port_container *container = port_call_container(call);
+    struct ranges all = {0};
+    struct ranges own = {0};
+    struct strbuf batch = STRBUF_INIT;
+
+    if (call->ports_changed) {
+        port_ranges_union(&container->ports, &container->block, &all);
+        port_ranges_split(&all, &own);
+        port_inner_rules(&batch, mapper, &own, true);
+    }
+    if (call->egress_changed)
+        port_limit_set(&batch, mapper->eth0, &container->egress, call->had_egress);
+    call->lenient = true;
+    port_call_inside(call, container->pid, strbuf_text(&batch), inner_updated);
+    strbuf_release(&batch);
+    ranges_release(&all);
+    ranges_release(&own);
+}
+
+static void host_updated(struct port_call *call, const char *output)
+{
+    (void)output;
+    if (call->ports_changed || call->egress_changed)
+        inner_update(call);
+    else
+        port_call_end(call, 0, NULL);
+}
+
+/* What there is and shall not be goes last, so that nothing is refused meanwhile. */
+static void host_update(struct port_call *call)
+{
+    struct port_mapper *mapper = call->mapper;
+    const struct port_container *container = port_call_container(call);
+    _cleanup_free_ char *veth = str_printf(PORT_MAPPING_VETH "%d", (int)container->pid);
+    struct ranges all = {0};
+    struct ranges own = {0};
+    struct strbuf batch = STRBUF_INIT;
+
+    if (call->ports_changed) {
+        port_ranges_union(&container->ports, &container->block, &all);
+        port_ranges_split(&all, &own);
+        for (size_t i = 0; i < own.count; i++) {
+            if (!port_call_has(call, veth, &own.items[i]))
+                port_filters_add(&batch, mapper, container, &own.items[i]);
+        }
+        port_call_delete(&batch, call, &own);
+    }
+    if (call->ingress_changed)
+        port_limit_set(&batch, veth, &container->ingress, call->had_ingress);
+    port_call_batch(call, "tc", strbuf_text(&batch), host_updated);
+    strbuf_release(&batch);
+    ranges_release(&all);
+    ranges_release(&own);
+}
+
+static void mapping_update(struct isolator *isolator, const char *id,
+    const struct resources *requests, const struct resource_limits *limits, struct done done)
+{
+    struct port_mapper *mapper = port_mapping_of(isolator);
+    struct port_container *container = strmap_get(mapper->containers, id);
+    const struct port_rate egress = port_rate_of(&mapper->egress, requests);
+    const struct port_rate ingress = port_rate_of(&mapper->ingress, requests);
+    struct ranges ports = {0};
+    struct port_call *call;
+    _cleanup_err_ struct err err = ERR_INIT;
+    int r = 0;
+
+    (void)limits;
+    if (!container || container->unmanaged) {
+        done_ok(done, NULL);
+        return;
+    }
+    if (container->pid == 0)
+        r = err_set(&err, -EINVAL, "container %s has not been isolated", id);
+    if (r == 0)
+        r = ports_read(mapper, requests, &ports, &err);
+    if (r < 0) {
+        ranges_release(&ports);
+        done_fail(done, r, &err);
+        return;
+    }
+    call = port_call_new(mapper, id, done);
+    call->ports_changed = !same_ranges(&ports, &container->ports);
+    call->egress_changed = !same_rate(&egress, &container->egress);
+    call->had_egress = container->egress.rate > 0;
+    call->had_ingress = container->ingress.rate > 0;
+    call->ingress_changed = !same_rate(&ingress, &container->ingress) &&
+                            (call->had_ingress || mapper->ingress_existing);
+    ranges_release(&container->ports);
+    container->ports = ports;
+    container->egress = egress;
+    if (call->ingress_changed)
+        container->ingress = ingress;
+    if (call->ports_changed)
+        port_call_find(call, container->pid, host_update);
+    else
+        host_update(call);
+}
+
+/* --- usage --- */
+
+static void counter_read(
+    struct host *host, const char *veth, const char *name, struct opt_u64 *into)
+{
+    _cleanup_free_ char *path = str_printf("/sys/class/net/%s/statistics/%s", veth, name);
+    _cleanup_free_ char *text = NULL;
+    size_t length;
+
+    into->set = host_file_read(host, path, &text, &length, NULL) == 0;
+    if (into->set)
+        into->value = strtoull(text, NULL, 10);
+}
+
+static void rate_tell(json_t *network, const char *way, const struct port_rate *rate)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } rows[] = {{"net_%s_rate_limit", rate->rate}, {"net_%s_burst_rate_limit", rate->ceil},
+        {"net_%s_burst_size", rate->burst}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char name[64];
+
+        snprintf(name, sizeof(name), rows[i].name, way);
+        if (rows[i].value)
+            json_object_set_new(network, name, json_integer((json_int_t)rows[i].value));
+    }
+}
+
+/* What the veth gets is what the container sends: the two ways are swapped. */
+static void mapping_usage(struct isolator *isolator, const char *id, struct done done)
+{
+    struct port_mapper *mapper = port_mapping_of(isolator);
+    const struct port_container *container = strmap_get(mapper->containers, id);
+    struct statistics statistics = {0};
+    const struct {
+        const char *name;
+        struct opt_u64 *into;
+    } rows[] = {{"tx_packets", &statistics.net_rx_packets}, {"tx_bytes", &statistics.net_rx_bytes},
+        {"tx_errors", &statistics.net_rx_errors}, {"tx_dropped", &statistics.net_rx_dropped},
+        {"rx_packets", &statistics.net_tx_packets}, {"rx_bytes", &statistics.net_tx_bytes},
+        {"rx_errors", &statistics.net_tx_errors}, {"rx_dropped", &statistics.net_tx_dropped}};
+
+    if (!container || container->unmanaged || container->pid == 0) {
+        done_ok(done, &statistics);
+        return;
+    }
+    _cleanup_free_ char *veth = str_printf(PORT_MAPPING_VETH "%d", (int)container->pid);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        counter_read(isolator->host, veth, rows[i].name, rows[i].into);
+    if (!statistics.net_rx_bytes.set) {
+        done_error(done, -ENODEV, "container %s: its link %s is gone", id, veth);
+        return;
+    }
+    statistics.network = json_object();
+    rate_tell(statistics.network, "tx", &container->egress);
+    rate_tell(statistics.network, "rx", &container->ingress);
+    if (container->block.begin)
+        json_object_set_new(statistics.network, "net_ephemeral_ports",
+            json_pack("{s:I,s:I}", "begin", (json_int_t)container->block.begin, "end",
+                (json_int_t)container->block.end));
+    done_ok(done, &statistics);
+    json_type_release(&statistics_json, &statistics);
+}
+
+/* --- birth and end --- */
+
+static void mapping_cleanup(struct isolator *isolator, const char *id, struct done done)
+{
+    struct port_mapper *mapper = port_mapping_of(isolator);
+    struct port_container *container = strmap_remove(mapper->containers, id);
+    const bool is_there = container && container->pid > 0 && !container->unmanaged;
+
+    if (is_there)
+        port_detach(mapper, id, container->pid, done);
+    if (container)
+        port_container_free(container);
+    if (!is_there)
+        done_ok(done, NULL);
+}
+
+static void mapping_free(struct isolator *isolator)
+{
+    struct port_mapper *mapper = port_mapping_of(isolator);
+    size_t cursor = 0;
+    const char *id;
+    void *container;
+
+    port_calls_end(mapper);
+    while (strmap_next(mapper->containers, &cursor, &id, &container))
+        port_container_free(container);
+    strmap_free(mapper->containers);
+    ranges_release(&mapper->managed);
+    ranges_release(&mapper->pool);
+    free(mapper->eth0);
+    free(mapper->lo);
+    free(mapper->mac);
+    free(mapper->gateway);
+    free(mapper->address);
+    free(mapper);
+}
+
+static const struct isolator_ops mapping_ops = {
+    .recover = port_mapping_recover,
+    .prepare = mapping_prepare,
+    .isolate = mapping_isolate,
+    .update = mapping_update,
+    .usage = mapping_usage,
+    .cleanup = mapping_cleanup,
+    .free = mapping_free,
+};
+
+int isolator_port_mapping_create(
+    const struct isolator_context *context, struct isolator **ret_isolator, struct err *err)
+{
+    struct port_mapper *mapper = mem_alloc(sizeof(*mapper));
+    int r;
+
+    mapper->base = (struct isolator){
+        .ops = &mapping_ops, .name = "network/port_mapping", .host = context->host};
+    mapper->containers = strmap_new();
+    list_init(&mapper->calls);
+    r = port_mapping_settings(mapper, context->flags, err);
+    if (r < 0) {
+        mapping_free(&mapper->base);
+        return r;
+    }
+    *ret_isolator = &mapper->base;
+    return 0;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How network/port_mapping takes a container off the host's network (isolators.md 12.6). Each step
+ * is tried whatever became of the one before; the first failure is told. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "reference/base/log.h"
+#include "reference/isolators/port_mapping_calls.h"
+
+static void failure_note(struct port_call *call, const char *what)
+{
+    log_warning("container %s: %s", call->id, what);
+    if (call->err.code == 0)
+        err_set(&call->err, -EIO, "%s", what);
+}
+
+static void handle_remove(struct port_call *call)
+{
+    struct host *host = call->mapper->base.host;
+    _cleanup_free_ char *handle = str_printf(PORT_MAPPING_HANDLES "/%d", (int)call->pid);
+    _cleanup_free_ char *link = str_printf(PORT_MAPPING_LINKS "/%s", call->id);
+    struct file_info info;
+
+    if (host_file_info(host, link, false, &info) == 0 && host_file_remove(host, link, NULL) < 0)
+        failure_note(call, "its symbolic link can't be removed");
+    if (host_is_mounted(host, handle) && host_unmount(host, handle, MNT_DETACH, NULL) < 0)
+        failure_note(call, "its network namespace can't be unmounted");
+    else if (host_file_exists(host, handle) && host_file_remove(host, handle, NULL) < 0)
+        log_warning("container %s: %s is left", call->id, handle);
+}
+
+static void link_gone(struct port_call *call, const char *output)
+{
+    _cleanup_err_ struct err err = ERR_INIT;
+
+    if (!output)
+        failure_note(call, "its link can't be removed");
+    handle_remove(call);
+    err_copy(&err, &call->err);
+    port_call_end(call, err.code, &err);
+}
+
+static void filters_gone(struct port_call *call, const char *output)
+{
+    struct host *host = call->mapper->base.host;
+    _cleanup_free_ char *link =
+        str_printf("/sys/class/net/" PORT_MAPPING_VETH "%d", (int)call->pid);
+    _cleanup_free_ char *batch =
+        str_printf("link del dev " PORT_MAPPING_VETH "%d\n", (int)call->pid);
+
+    if (!output)
+        failure_note(call, "filters of the host can't be removed");
+    call->lenient = true;
+    /* The kernel takes it away with the namespace at the other end. */
+    port_call_batch(call, "ip", host_file_exists(host, link) ? batch : "", link_gone);
+}
+
+static void filters_found(struct port_call *call)
+{
+    struct port_mapper *mapper = call->mapper;
+    struct strbuf batch = STRBUF_INIT;
+
+    for (size_t i = 0; i < call->found_count; i++) {
+        const struct port_found *found = &call->found[i];
+
+        if (!str_starts(found->device, PORT_MAPPING_VETH)) /* those die with it */
+            port_filter_delete(&batch, found->device, &found->filter);
+    }
+    mapper->mirrors = mapper->mirrors || call->found_count > 0;
+    port_mirrors_set(&batch, mapper, call->pid);
+    call->lenient = true;
+    port_call_batch(call, "tc", strbuf_text(&batch), filters_gone);
+    strbuf_release(&batch);
+}
+
+void port_detach(struct port_mapper *mapper, const char *id, pid_t pid, struct done done)
+{
+    port_call_find(port_call_new(mapper, id, done), pid, filters_found);
+}
