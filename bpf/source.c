@@ -84,5 +84,6 @@ int stats_source_new(bool unified, struct statistics_source **ret_source, struct
 
 int stats_agent_main(int argc, char **argv)
 {
-    return agent_main_with(argc, argv, stats_source_new);
+    return agent_main_with(
+        argc, argv, &(struct agent_extras){.statistics_new = stats_source_new});
 }

@@ -26,7 +26,6 @@ struct settings {
     const char *init_helper;
     const char *cgroups; /* as host_linux_options.cgroups */
     const char *framework; /* capabilities of the framework, NULL: none */
-    const char *crash_at; /* number of the effect before which it is killed; NULL: never */
     bool statistics;     /* from a source besides the cgroups */
 };
 
@@ -35,7 +34,7 @@ struct process {
     struct flags flags;
     struct loop *loop;
     struct host *host;
-    statistics_source_new_fn statistics_new; /* NULL: there is no such source */
+    struct agent_extras extras;
     struct statistics_source *statistics;
     struct agent *agent;
     struct agent_server *server;
@@ -44,7 +43,6 @@ struct process {
     bool stopping;
     int failed; /* recovery */
     struct loop_timer *farewell;
-    uint64_t crash_at;
 };
 
 static void help_print(void)
@@ -57,7 +55,6 @@ static void help_print(void)
         "  --init_helper=PATH  the program that starts as init of each container\n"
         "  --cgroup_view=none|v1|v2  the hierarchies that count (default: all that are mounted)\n"
         "  --framework_capabilities=NAME,...  such as TASK_KILLING_STATE\n"
-        "  --crash_at=N        is killed before its N-th effect on the world, to test recovery\n"
         "  --bpf               statistics from probes in the kernel, in usage under \"bpf\"\n\n"
         "Flags, also as MESOS_NAME in the environment:\n%s",
         flags);
@@ -74,7 +71,6 @@ static char **settings_take(struct settings *settings, char **argv)
         {"--init_helper=", &settings->init_helper},
         {"--cgroup_view=", &settings->cgroups},
         {"--framework_capabilities=", &settings->framework},
-        {"--crash_at=", &settings->crash_at},
     };
     char **rest = NULL;
 
@@ -154,22 +150,12 @@ static int statistics_start(struct process *process, struct err *err)
 {
     if (!process->settings.statistics)
         return 0;
-    if (!process->statistics_new)
+    if (!process->extras.statistics_new)
         return err_set(err, -EINVAL, "--bpf: this program has no probes");
     bool unified = process->host->cgroups && process->host->cgroups->unified;
-    int r = process->statistics_new(unified, &process->statistics, err);
+    int r = process->extras.statistics_new(unified, &process->statistics, err);
     process->host->statistics = process->statistics;
     return r < 0 ? err_wrap(err, r, "--bpf") : 0;
-}
-
-/* As real as a crash can be: nothing is flushed, closed or answered. */
-static struct effect_verdict crash_decide(void *arg, const struct effect *effect)
-{
-    const uint64_t *crash_at = arg;
-
-    if (effect->number == *crash_at)
-        raise(SIGKILL);
-    return (struct effect_verdict){.action = EFFECT_PROCEED};
 }
 
 static int process_start(struct process *process, struct err *err)
@@ -182,12 +168,10 @@ static int process_start(struct process *process, struct err *err)
     _cleanup_free_ char *socket = NULL;
     int r = host_linux_new(process->loop, NULL, &options, &process->host, err);
 
-    if (r == 0 && process->settings.crash_at) {
-        process->crash_at = strtoull(process->settings.crash_at, NULL, 10);
-        process->host->hook = (struct effect_hook){crash_decide, &process->crash_at};
-    }
-    if (r == 0)
+    if (r == 0) {
+        process->host->hook = process->extras.hook;
         r = statistics_start(process, err);
+    }
     if (r == 0)
         r = flags_validate(
             &process->flags, process->host->cgroups && process->host->cgroups->unified, err);
@@ -231,12 +215,12 @@ static void process_end(struct process *process)
 
 int agent_main(int argc, char **argv)
 {
-    return agent_main_with(argc, argv, NULL);
+    return agent_main_with(argc, argv, &(struct agent_extras){.statistics_new = NULL});
 }
 
-int agent_main_with(int argc, char **argv, statistics_source_new_fn statistics_new)
+int agent_main_with(int argc, char **argv, const struct agent_extras *extras)
 {
-    struct process process = {.signals = -1, .statistics_new = statistics_new};
+    struct process process = {.signals = -1, .extras = *extras};
     _cleanup_err_ struct err err = ERR_INIT;
     _cleanup_strv_ char **rest = settings_take(&process.settings, argv + 1);
     char *none[] = {NULL};

@@ -254,18 +254,18 @@ static void attempt_due(void *arg, int result)
 }
 
 struct executor_client *executor_client_new(struct host *host,
-    const struct executor_client_options *options, const struct executor_client_events *events,
+    const struct executor_environment *environment, const struct executor_client_events *events,
     void *arg)
 {
     struct executor_client *client = mem_alloc(sizeof(*client));
     client->host = host;
-    client->socket = str_dup(options->socket);
-    client->framework_id = str_dup(options->framework_id);
-    client->executor_id = str_dup(options->executor_id);
-    client->checkpoint = options->checkpoint;
-    client->recovery_timeout_ns = options->recovery_timeout_ns;
-    client->backoff_max_ns = options->backoff_max_ns;
-    client->shutdown_grace_ns = options->shutdown_grace_ns;
+    client->socket = str_dup(environment->socket);
+    client->framework_id = str_dup(environment->framework_id);
+    client->executor_id = str_dup(environment->executor_id);
+    client->checkpoint = environment->checkpoint;
+    client->recovery_timeout_ns = environment->recovery_timeout_ns;
+    client->backoff_max_ns = environment->backoff_max_ns;
+    client->shutdown_grace_ns = environment->shutdown_grace_ns;
     client->events = events;
     client->arg = arg;
     list_init(&client->updates);

@@ -6,18 +6,9 @@
  */
 #pragma once
 
+#include "reference/executors/options.h"
 #include "reference/executors/protocol.h"
 #include "reference/host.h"
-
-struct executor_client_options {
-    const char *socket; /* of the agent */
-    const char *framework_id;
-    const char *executor_id;
-    bool checkpoint; /* wait for an agent that is lost, for recovery_timeout_ns */
-    uint64_t recovery_timeout_ns;
-    uint64_t backoff_max_ns; /* between attempts to reconnect */
-    uint64_t shutdown_grace_ns; /* after that in a shutdown, all of the executor is killed */
-};
 
 /* What the executor does when something comes; called from the loop. */
 struct executor_client_events {
@@ -31,9 +22,13 @@ struct executor_client_events {
 };
 
 struct executor_client;
-/* Connects soon. Strings are copied. */
+/*
+ * Connects soon. Of the environment: where the agent is, who we are, whether and how long to wait
+ * for an agent that is lost, and after how much of a shutdown all of the executor is killed. It is
+ * copied.
+ */
 struct executor_client *executor_client_new(struct host *host,
-    const struct executor_client_options *options, const struct executor_client_events *events,
+    const struct executor_environment *environment, const struct executor_client_events *events,
     void *arg);
 void executor_client_free(struct executor_client *client); /* NULL is fine */
 /* Completes the update (uuid, source, timestamp) and sends it, now or when there is an agent. It is

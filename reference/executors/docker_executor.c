@@ -537,17 +537,8 @@ struct docker_executor *docker_executor_new(struct host *host,
     executor->docker = docker;
     executor->exit_fn = fn;
     executor->exit_arg = arg;
-    const struct executor_environment *environment = &executor->options.environment;
-    const struct executor_client_options client = {
-        .socket = environment->socket,
-        .framework_id = environment->framework_id,
-        .executor_id = environment->executor_id,
-        .checkpoint = environment->checkpoint,
-        .recovery_timeout_ns = environment->recovery_timeout_ns,
-        .backoff_max_ns = environment->backoff_max_ns,
-        .shutdown_grace_ns = environment->shutdown_grace_ns,
-    };
-    executor->client = executor_client_new(host, &client, &events, executor);
+    executor->client =
+        executor_client_new(host, &executor->options.environment, &events, executor);
     return executor;
 }
 

@@ -43,11 +43,11 @@ static char **agent_arguments(struct kernel_world *kernel, const struct flags *f
     char **argv = NULL;
 
     strv_add(&argv, "seatrial");
-    strv_add(&argv, "agent");
+    strv_add(&argv, kernel->base.crash_at ? "crash-agent" : "agent");
+    if (kernel->base.crash_at)
+        strv_add_owned(&argv, str_printf("%" PRIu64, kernel->base.crash_at));
     strv_add_owned(&argv, str_printf("--socket=%s/agent.sock", kernel->directory));
     strv_add_owned(&argv, str_printf("--init_helper=%s", kernel->init_helper));
-    if (kernel->base.crash_at)
-        strv_add_owned(&argv, str_printf("--crash_at=%" PRIu64, kernel->base.crash_at));
     kernel->base.crash_at = 0;
     if (framework && *framework)
         strv_add_owned(&argv, str_printf("--framework_capabilities=%s", framework));

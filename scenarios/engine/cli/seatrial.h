@@ -11,6 +11,7 @@ extern const struct subcommand subcommands[]; /* ends with a NULL name */
 
 int run_main(int argc, char **argv);
 int isolators_main(int argc, char **argv);
+int crash_agent_main(int argc, char **argv); /* backends/agent_crash.c */
 int replay_main(int argc, char **argv); /* fakes/cgroupfs/replay.h */
 int cgroupfs_main(int argc, char **argv); /* fakes/cgroupfs/cgroupfs_main.h */
 int cgroupfs_control_main(int argc, char **argv); /* fakes/cgroupfs/control_client.h */

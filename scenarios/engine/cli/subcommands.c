@@ -6,6 +6,7 @@
 const struct subcommand subcommands[] = {
     {"run", "plays scenarios and reports", run_main},
     {"agent", "runs the agent as a process, driven through its socket", stats_agent_main},
+    {"crash-agent", "runs the agent until its N-th effect, to test recovery", crash_agent_main},
     {"replay", "plays recorded operations on the cgroup model and compares", replay_main},
     {"bench", "measures", bench_main},
     {"isolators", "lists isolators, and what of them was checked where", isolators_main},
