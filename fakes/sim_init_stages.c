@@ -206,6 +206,11 @@ static int stage_user(struct sim_init *init, struct err *err)
     return 0;
 }
 
+/* What setrlimit(2) knows on Linux. */
+static const char *const rlimit_types[] = {"RLMT_AS", "RLMT_CORE", "RLMT_CPU", "RLMT_DATA",
+    "RLMT_FSIZE", "RLMT_LOCKS", "RLMT_MEMLOCK", "RLMT_MSGQUEUE", "RLMT_NICE", "RLMT_NOFILE",
+    "RLMT_NPROC", "RLMT_RSS", "RLMT_RTPRIO", "RLMT_RTTIME", "RLMT_SIGPENDING", "RLMT_STACK", NULL};
+
 /* Stage 17, launchers.md 5.4. */
 static int stage_rlimits(struct sim_init *init, struct err *err)
 {
@@ -214,6 +219,8 @@ static int stage_rlimits(struct sim_init *init, struct err *err)
         const struct rlimit *rlimit = &rlimits->rlimits[i];
         if (rlimit->soft.set != rlimit->hard.set)
             return err_set(err, -EINVAL, "%s: one of soft and hard limit only", rlimit->type);
+        if (!strv_contains((char *const *)rlimit_types, rlimit->type))
+            return err_set(err, -EINVAL, "unknown resource limit %s", rlimit->type);
     }
     return 0;
 }

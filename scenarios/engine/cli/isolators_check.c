@@ -84,7 +84,7 @@ static const struct {
     {"volume/host_path", "filesystem/linux", {{"HOST_PATH", "\"host_path\""}}},
     {"volume/sandbox_path", "filesystem/linux", {{"SANDBOX_PATH"}}},
     {"volume/image", "filesystem/linux", {{"\"volumes\""}, {"\"image\""}}},
-    {"environment_secret", NULL, {{"\"variables\""}, {"\"SECRET\"", "\"secret\""}}},
+    {"environment_secret", NULL, {{"\"environment\""}, {"\"SECRET\""}}},
     {"io/switchboard", NULL, {{"\"attach\"", "\"tty_info\"", "\"switchboard\""}}},
 };
 
