@@ -85,6 +85,60 @@ static void test_result(void **state)
     assert_clean(BENCH "report r.json", 0, "linux/floor");
 }
 
+/* How many phases a contender has in a result, and the sum of their times. */
+static size_t phases_of(const struct report *report, const char *contender, double *ret_us)
+{
+    size_t count = 0;
+
+    *ret_us = 0;
+    for (size_t i = 0; i < report->phase_count; i++) {
+        if (!str_equal(report->phases[i].contender, contender))
+            continue;
+        assert_true(report->phases[i].median_us >= 0);
+        *ret_us += report->phases[i].median_us;
+        count++;
+    }
+    return count;
+}
+
+/* By the kernel's timestamps, where probes can be loaded; else, or when asked to, by the trace. */
+static void test_phases(void **state)
+{
+    static const char *const sources[] = {"kernel", "trace"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
+        _cleanup_err_ struct err err = ERR_INIT;
+        _cleanup_free_ char *path = path_in("p.json");
+        _cleanup_free_ char *command = str_printf(
+            LAUNCH "--scenes phases --only floor,linux --phases %s --output p.json", sources[i]);
+        struct report report;
+        double us;
+
+        assert_clean(command, 0, "phases, median us, by");
+        assert_valid_file(path);
+        assert_int_equal(report_read(path, &report, &err), 0);
+        assert_non_null(strstr(report.phase_source,
+            i == 1 || json_object_size(report.missing) > 0 ? "trace" : "kernel"));
+        assert_true(phases_of(&report, "linux", &us) >= 5);
+        assert_true(us > 0);
+        assert_true(phases_of(&report, "floor", &us) >= 2);
+        report_release(&report);
+    }
+}
+
+static void test_pin(void **state)
+{
+    _cleanup_free_ char *path = path_in("n.json");
+
+    (void)state;
+    assert_clean(LAUNCH SMALL "--pin 0 --output n.json", 0, "linux/floor");
+    json_t *json = json_load_file(path, 0, NULL);
+    json_t *environment = json_object_get(json, "environment");
+    assert_int_equal(json_integer_value(json_object_get(environment, "cpus_allowed")), 1);
+    json_decref(json);
+}
+
 static void test_bad_arguments(void **state)
 {
     static const struct {
@@ -95,8 +149,8 @@ static void test_bad_arguments(void **state)
         {"--only lunix", "unknown contender \"lunix\""},
         {"--scenes lively", "unknown scene \"lively\""}, {"--workers 0", "--workers: expected"},
         {"--live 1,x", "--live: expected"}, {"--rate 0", "--rate: expected"},
-        {"--pin 4000", "--pin: "}, {"--pin x", "--pin: expected"},
-        {"--fast", "unknown argument \"--fast\""},
+        {"--phases x", "--phases: expected kernel|trace"}, {"--pin 4000", "--pin: "},
+        {"--pin x", "--pin: expected"}, {"--fast", "unknown argument \"--fast\""},
         {"--output /nonexistent/x.json", "write /nonexistent/x.json: ENOENT"}};
 
     (void)state;
@@ -157,7 +211,8 @@ static void test_interrupt_crowds(void **state)
 {
     static const char *const cases[] = {"TERM 2 " LAUNCH "--scenes live --live 20000",
         "INT 2 " LAUNCH "--scenes burst --burst 1000", "HUP 2 " LAUNCH "--scenes workers",
-        "INT 1 " LAUNCH "--scenes phases", "INT 1 " LAUNCH "--scenes cost --samples 100000",
+        "INT 1 " LAUNCH "--scenes phases --samples 100000",
+        "INT 1 " LAUNCH "--scenes cost --samples 100000",
         "INT 1 " LAUNCH "--scenes nested --samples 100000"};
 
     (void)state;
@@ -256,12 +311,12 @@ static void test_missing_runtime(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_result),
-        cmocka_unit_test(test_bad_arguments), cmocka_unit_test(test_not_root),
-        cmocka_unit_test(test_failure_in_mid_run), cmocka_unit_test(test_interrupt),
-        cmocka_unit_test(test_interrupt_crowds), cmocka_unit_test(test_runtime_fails),
-        cmocka_unit_test(test_full_disk), cmocka_unit_test(test_full_tmp),
-        cmocka_unit_test(test_missing_runtime)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_result), cmocka_unit_test(test_phases),
+        cmocka_unit_test(test_pin), cmocka_unit_test(test_bad_arguments),
+        cmocka_unit_test(test_not_root), cmocka_unit_test(test_failure_in_mid_run),
+        cmocka_unit_test(test_interrupt), cmocka_unit_test(test_interrupt_crowds),
+        cmocka_unit_test(test_runtime_fails), cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_full_tmp), cmocka_unit_test(test_missing_runtime)};
 
     if (geteuid() != 0 || access("/sys/fs/cgroup/freezer", F_OK) < 0) {
         printf("needs root and v1 cgroups\n");

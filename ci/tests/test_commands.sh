@@ -226,13 +226,14 @@ fresh_repository
 echo build/release >"$DIR/say/broken"
 run 1 conformance
 
-CASE="coverage names both folders, whatever the tests say"
+CASE="coverage names each folder, whatever the tests say"
 fresh_repository
 tests 8 ''
 scenarios 1 '{}'
 run 0 coverage
 grep -q '^reference  *lines: 91.5% (183 out of 200)$' "$DIR/out" || fail "no figure of reference"
-ends_with "scenarios/engine   lines: 91.5% (183 out of 200)"
+grep -q "^scenarios/engine  *lines: 91.5% (183 out of 200)$" "$DIR/out" || fail "no figure of the engine"
+ends_with "bpf                lines: 91.5% (183 out of 200)"
 
 ((failures == 0)) || exit 1
 echo "all cases hold"

@@ -30,6 +30,7 @@ static const char usage[] =
     "  --hierarchy NAME   v1 (a directory per controller), v2, or hybrid (both)\n"
     "  --kernel VERSION   6.1, 6.12 (default) or 6.18\n"
     "  --control SOCKET   takes commands there, as lines of JSON (fakes/cgroupfs/README.md)\n"
+    "  --controllers A,B  only these were built, by their names of v1 or v2; default all\n"
     "  --clock NAME       real (default): simulated time passes as ours does;\n"
     "                     virtual: only by the command \"advance\"\n"
     "  --options WORDS    what the build has or lacks, by commas (fakes/kernel/profile.h)\n"
@@ -44,6 +45,7 @@ static const char usage[] =
 struct arguments {
     struct kernel_config config;
     const char *control;
+    char *controllers; /* "cpu+memory"; owned */
     const char *mount_point;
     bool foreground;
     bool virtual_clock;
@@ -92,6 +94,22 @@ static bool take_options(struct arguments *arguments, const char *value)
     struct kernel_profile profile = *kernel_profile_find("6.12");
     const char *word;
     return kernel_profile_apply(&profile, value, &word) == 0;
+}
+
+static bool take_controllers(struct arguments *arguments, const char *value)
+{
+    free(arguments->controllers);
+    arguments->controllers = str_dup("");
+    _cleanup_strv_ char **names = strv_split(value, ",");
+    for (char **name = names; *name; name++) {
+        if (cgroup_subsys_find(*name) < 0)
+            return false;
+        char *longer = str_printf("%s%s%s", arguments->controllers,
+            *arguments->controllers ? "+" : "", *name);
+        free(arguments->controllers);
+        arguments->controllers = longer;
+    }
+    return *arguments->controllers;
 }
 
 static bool take_control(struct arguments *arguments, const char *value)
@@ -148,6 +166,8 @@ static const struct argument {
     {"hierarchy", true, take_hierarchy, "v1, v2 or hybrid"},
     {"kernel", true, take_kernel, "6.1, 6.12 or 6.18"},
     {"control", true, take_control, "the path of a socket"},
+    {"controllers", true, take_controllers,
+        "names such as cpu,cpuset,memory,pids,io or blkio, by commas"},
     {"clock", true, take_clock, "real or virtual"},
     {"options", true, take_options,
         "a comma list of words such as no-memory-v1, rt-group, separate, v2=hugetlb "
@@ -389,6 +409,7 @@ int cgroupfs_main(int argc, char **argv)
         return 0;
     }
     int result = parse(argc, argv, &arguments);
+    _cleanup_free_ char *controllers = arguments.controllers;
     if (result)
         return result;
     if (cgroupfs_mount_point_check(arguments.mount_point, &err)) {
@@ -397,9 +418,10 @@ int cgroupfs_main(int argc, char **argv)
     }
     _cleanup_free_ char *absolute = realpath(arguments.mount_point, NULL);
     arguments.mount_point = absolute;
-    _cleanup_free_ char *options = str_printf("%s%s%s", "separate",
+    _cleanup_free_ char *options = str_printf("separate%s%s%s%s",
         arguments.config.options ? "," : "",
-        arguments.config.options ? arguments.config.options : "");
+        arguments.config.options ? arguments.config.options : "", controllers ? ",only=" : "",
+        controllers ? controllers : "");
     arguments.config.options = options;
     int status_fd = -1;
     if (!arguments.foreground) {

@@ -10,6 +10,7 @@
 #include "fakes/cgroupfs/control_internal.h"
 #include "fakes/kernel/actions.h"
 #include "fakes/kernel/io.h"
+#include "fakes/kernel/psi.h"
 
 #define ARG(member, kind, ...) JSON_FIELD(struct control_args, member, kind, __VA_ARGS__)
 #define PID ARG(pid, JSON_KIND_OPT_I64, .required = true)
@@ -163,6 +164,8 @@ static int run_alloc(struct control *control, const struct control_args *args, j
     if (result == -EINTR)
         return 0;
     json_object_set_new(reply, "resident", json_integer((json_int_t)process->resident_bytes));
+    if (!result && cgroup_memory_stall(process, NULL, NULL))
+        json_object_set_new(reply, "stalls", json_true());
     return result ? err_errno(err, result, "alloc by %d", (int)process->pid) : 0;
 }
 
@@ -214,6 +217,27 @@ static int run_io(struct control *control, const struct control_args *args, json
     return 0;
 }
 
+/* It has waited for a resource, which shows in the pressure of its cgroups. */
+static int run_stall(struct control *control, const struct control_args *args, json_t *reply,
+    struct err *err)
+{
+    static const struct {
+        const char *name;
+        enum psi_resource resource;
+    } resources[] = {{"io", PSI_IO}, {"memory", PSI_MEMORY}, {"cpu", PSI_CPU}};
+    struct process *process = live(control, args->pid, err);
+    (void)reply;
+    if (!process)
+        return err->code;
+    for (size_t i = 0; i < ARRAY_SIZE(resources); i++)
+        if (!strcmp(resources[i].name, args->name)) {
+            psi_task_stalled(
+                process->leader, resources[i].resource, duration_ns(args) / NS_PER_US);
+            return 0;
+        }
+    return err_set(err, -EINVAL, "name: \"%s\": expected io, memory or cpu", args->name);
+}
+
 /* A process of the host that wrote its pid, from the record. */
 static int run_real(struct control *control, const struct control_args *args, json_t *reply,
     struct err *err)
@@ -248,6 +272,9 @@ static const struct json_field burn_fields[] = {CONTROL_COMMON, PID, ARG(ns, JSO
     ARG(system_share, JSON_KIND_OPT_DOUBLE)};
 static const struct json_field io_fields[] = {CONTROL_COMMON, PID, ARG(device, JSON_KIND_STRING),
     ARG(read_bytes, JSON_KIND_OPT_U64), ARG(written_bytes, JSON_KIND_OPT_U64)};
+static const struct json_field stall_fields[] = {CONTROL_COMMON, PID,
+    ARG(name, JSON_KIND_STRING, .required = true), ARG(ns, JSON_KIND_OPT_U64),
+    ARG(ms, JSON_KIND_OPT_U64), ARG(s, JSON_KIND_OPT_U64)};
 static const struct json_field real_fields[] = {CONTROL_COMMON, PID,
     ARG(thread, JSON_KIND_OPT_I64), ARG(uid, JSON_KIND_OPT_I64), ARG(gid, JSON_KIND_OPT_I64),
     ARG(kernel_thread, JSON_KIND_BOOL)};
@@ -266,6 +293,8 @@ const struct control_command control_process_commands[] = {
     {"burn", "wants so much CPU time, while time advances", true, CONTROL_FIELDS(burn_fields),
         run_burn},
     {"io", "transfers of a block device, 8:0 by default", true, CONTROL_FIELDS(io_fields), run_io},
+    {"stall", "has waited so long for name: io, memory or cpu", true,
+        CONTROL_FIELDS(stall_fields), run_stall},
     {"real", "a process of the host, as the record has it", true, CONTROL_FIELDS(real_fields),
         run_real},
     {.op = NULL},

@@ -377,6 +377,19 @@ static int header_make(struct fuzz *fuzz, const char *controller)
     return fuzz->header_json ? 0 : -EINVAL;
 }
 
+/* Whether there are cpusets beside the one that we make. */
+static bool has_neighbours(const struct fuzz *fuzz)
+{
+    _cleanup_free_ char *path = str_printf("%s/cpuset", fuzz->directory);
+    bool found = false;
+    DIR *directory = opendir(path);
+    for (const struct dirent *entry; directory && (entry = readdir(directory));)
+        found |= entry->d_type == DT_DIR && *entry->d_name != '.';
+    if (directory)
+        closedir(directory);
+    return found;
+}
+
 static int fuzz_controller(
     struct fuzz *fuzz, const char *controller, struct tally *tally, struct err *err)
 {
@@ -393,6 +406,7 @@ static int fuzz_controller(
         .core_files = core_files,
         .stream = rng_stream(&rng, controller),
         .files = files,
+        .neighbours = !fuzz->v2 && !strcmp(controller, "cpuset") && has_neighbours(fuzz),
     };
     while (tally->operations < fuzz->operations && !err->code &&
            tally->mismatches < fuzz->mismatches_most) {

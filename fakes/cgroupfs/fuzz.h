@@ -18,6 +18,7 @@ int cgroupfs_fuzz_main(int argc, char **argv);
 struct fuzz_generator {
     const char *controller; /* of v2 also "core" */
     bool v2;
+    bool neighbours; /* v1 cpusets of others, which count for what the base may have alone */
     struct rng_stream *stream;
     char **files;      /* of a cgroup of that controller; owned by the caller */
     char **core_files; /* v2: those that every cgroup has; owned by the caller */

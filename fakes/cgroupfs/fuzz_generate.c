@@ -61,7 +61,11 @@ static const char *draw_name(struct fuzz_generator *generator)
 static char *draw_file(struct fuzz_generator *generator)
 {
     _cleanup_free_ char *directory = draw_directory(generator);
-    return str_printf("%s/%s", directory, draw_name(generator));
+    const char *name = draw_name(generator);
+    bool base = !strcmp(directory, generator->controller);
+    if (generator->neighbours && base && str_ends(name, "_exclusive"))
+        return str_printf("%s/a/%s", directory, name);
+    return str_printf("%s/%s", directory, name);
 }
 
 /* ---------------------------------------------------------------------- operations */

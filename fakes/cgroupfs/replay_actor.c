@@ -337,13 +337,25 @@ static void retry_allocation(struct process *process, void *arg)
         answer(actor, 0);
 }
 
-/* Under v1's disabled OOM killer it sleeps until there is room. */
+static void stall_over(struct process *process, void *arg)
+{
+    struct replay_actor *actor = arg;
+    (void)process;
+    actor->waits = false;
+    answer(actor, 0);
+}
+
+/* Under v1's disabled OOM killer it sleeps until there is room; above memory.high for a while. */
 static void allocate(struct replay_actor *actor, uint64_t bytes, bool *ret_answered)
 {
     int result = process_allocate(actor->process, bytes);
     actor->allocated = bytes;
     if (result == -ENOMEM && alive(actor) &&
         cgroup_oom_wait(actor->process, retry_allocation, actor)) {
+        actor->waits = true;
+        *ret_answered = false;
+    }
+    if (result == 0 && cgroup_memory_stall(actor->process, stall_over, actor)) {
         actor->waits = true;
         *ret_answered = false;
     }

@@ -87,6 +87,13 @@ void cgroup_task_release(struct task *task); /* it was reaped */
 int cgroup_charge(struct process *process, uint64_t bytes);
 void cgroup_uncharge(struct process *process, uint64_t bytes);
 /*
+ * After a charge above memory.high (v2) the task sleeps, as long as the limit asks for: calls fn
+ * (NULL is fine) from the loop when that is over. False when there is nothing to sleep for.
+ * Forgotten when the process exits.
+ */
+bool cgroup_memory_stall(struct process *process, void (*fn)(struct process *process, void *arg),
+    void *arg);
+/*
  * After a charge failed because the v1 OOM killer is disabled: calls fn from the loop, once, when
  * it is worth trying again (limit raised, memory freed, killer enabled). False when the process has
  * nothing to wait for. Forgotten when the process exits.

@@ -76,6 +76,7 @@ struct memory_world {
     uint64_t swap_used;
     struct loop_timer *recoverer; /* wakes those who wait for the end of an OOM */
     struct list recovering;       /* struct oom_waiter.node */
+    struct list stalls;           /* struct memory_stall.node: sleep above memory.high */
 };
 struct memory_world *memory_world_new(void);
 void memory_world_free(struct memory_world *world);
@@ -120,6 +121,8 @@ void memory_swap_event(struct memory_css *memory, enum swap_event_kind kind);
 void memory_enforce_max(struct memory_css *memory);
 /* v1: the cgroup, or one above it, waits for memory with the killer disabled. */
 bool memory_is_under_oom(const struct memory_css *memory);
+/* Of that process; NULL: of all, at the end of the kernel. */
+void memory_stall_forget(struct memory_world *world, const struct process *process);
 /* The limit grew or the killer was enabled: those who wait under OOM try again. */
 void memory_oom_recover(struct memory_css *memory);
 

@@ -103,6 +103,7 @@ struct process {
     uint64_t handled_signals; /* the behaviour handles it */
     uint64_t pending_signals; /* while frozen, stopped or unkillable */
     uint64_t resident_bytes;
+    uint64_t high_bytes;      /* charged above memory.high, and not yet paid for by sleep */
     struct memory_charge *charges; /* what it is charged where; of the cgroup model */
     uint64_t start_ns;
     char *command;            /* argv[0] */

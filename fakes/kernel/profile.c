@@ -36,6 +36,7 @@ enum option_kind {
     OPTION_CLEAR,
     OPTION_MISSING,
     OPTION_WITHOUT,
+    OPTION_ONLY,
     OPTION_UNMOUNTED,
     OPTION_FILES,
     OPTION_V1,
@@ -66,12 +67,14 @@ static const struct option options[] = {
     OPTION_BOOL("irq-pressure", OPTION_SET, irq_pressure),
     OPTION_BOOL("nsdelegate", OPTION_SET, nsdelegate),
     OPTION_BOOL("no-nsdelegate", OPTION_CLEAR, nsdelegate),
+    OPTION_BOOL("no-recursiveprot", OPTION_SET, no_recursiveprot),
     OPTION_BOOL("separate", OPTION_SET, separate),
     OPTION_BOOL("no-mount-namespaces", OPTION_SET, no_mount_namespaces),
     OPTION_BOOL("no-pid-namespaces", OPTION_SET, no_pid_namespaces),
     OPTION_BOOL("no-ipc-namespaces", OPTION_SET, no_ipc_namespaces),
     OPTION_BOOL("not-root", OPTION_SET, not_root),
     {.word = "without=", .kind = OPTION_WITHOUT},
+    {.word = "only=", .kind = OPTION_ONLY},
     {.word = "unmounted=", .kind = OPTION_UNMOUNTED},
     OPTION_BOOL("no-files=", OPTION_FILES, no_files),
     OPTION_BOOL("mute-files=", OPTION_FILES, mute_files),
@@ -145,6 +148,11 @@ static bool apply_word(struct kernel_profile *profile, const struct option *opti
         return length == 0;
     case OPTION_WITHOUT:
         return parse_subsystems(value, length, &profile->missing);
+    case OPTION_ONLY:
+        if (!parse_subsystems(value, length, &mask))
+            return false;
+        profile->missing = (SUBSYS_BIT(SUBSYS_COUNT) - 1) & ~mask;
+        return true;
     case OPTION_UNMOUNTED:
         return parse_subsystems(value, length, &profile->unmounted);
     case OPTION_V1:

@@ -5,6 +5,7 @@
  *
  *     no-memory-v1, no-cpuset-v1   v1 controllers that the build left out
  *     without=a+b                  controllers that were not built at all
+ *     only=a+b                     all others were not built
  *     rt-group                     cpu.rt_runtime_us and cpu.rt_period_us (v1)
  *     uclamp, no-uclamp            cpu.uclamp.min and .max (v2)
  *     bfq                          blkio.bfq.* and io.bfq.weight
@@ -12,6 +13,7 @@
  *     shown-ram                    a vendor's memory.shown_ram_in_bytes (v1)
  *     irq-pressure                 irq.pressure (v2)
  *     nsdelegate, no-nsdelegate    mount option of v2; on unless hybrid
+ *     no-recursiveprot             without the mount option memory_recursiveprot of v2
  *     separate                     v1: one hierarchy per controller
  *     no-mount-namespaces, no-pid-namespaces, no-ipc-namespaces   likewise left out
  *     not-root                     the agent is some other user
@@ -72,6 +74,7 @@ struct kernel_profile {
     bool irq_pressure;
     bool nsdelegate;
     bool nsdelegate_set;
+    bool no_recursiveprot;
     bool separate;
     bool no_mount_namespaces;
     bool no_pid_namespaces;

@@ -13,6 +13,8 @@ enum psi_resource { PSI_IO, PSI_MEMORY, PSI_CPU, PSI_IRQ, PSI_COUNT };
 /* Some, or all (full), tasks of the cgroup stalled for that long; counts for the ancestors too. */
 void psi_stall(struct cgroup *cgroup, enum psi_resource resource, uint64_t some_us,
     uint64_t full_us);
+/* A task slept that long for want of the resource; in full where nobody else is. */
+void psi_task_stalled(const struct task *task, enum psi_resource resource, uint64_t us);
 /*
  * CPU pressure, of what the scheduler did since last time: first each task that wanted a CPU says
  * which share of it it had, then each again for how long. A cgroup stalls for the share of time

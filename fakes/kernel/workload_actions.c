@@ -63,6 +63,8 @@ static void act_alloc(struct player *player, const struct action *action)
     int result = process_allocate(process, action->amount);
     if (result == 0)
         player->workload->allocated_bytes += action->amount;
+    if (result == 0 && cgroup_memory_stall(process, player_fed, player))
+        player->wait = PLAYER_STARVES;
     if (result != -ENOMEM)
         return;
     if (cgroup_oom_wait(process, player_fed, player)) {

@@ -40,7 +40,7 @@ enum player_wait {
     PLAYER_BURNS,  /* for its demand */
     PLAYER_WAITS,  /* for children */
     PLAYER_READS,  /* its input */
-    PLAYER_STARVES /* for memory, in a group whose OOM killer is disabled */
+    PLAYER_STARVES /* for memory, without the OOM killer; or sleeps above memory.high */
 };
 
 /* One thread of a workload. */

@@ -7,6 +7,7 @@
 #include "reference/isolators/ranges.h"
 
 #define PORT_MAPPING_VETH "mesos"                /* and the pid: the host's end of a pair */
+#define PORT_MAPPING_DEVICE_BYTES 24 /* that with a pid, or a name of up to IFNAMSIZ */
 #define PORT_MAPPING_HANDLES "/var/run/netns"    /* <pid>: a bind mount of its network namespace */
 #define PORT_MAPPING_LINKS "/var/run/mesos/netns" /* <container>: a link to its handle */
 
@@ -77,7 +78,7 @@ struct port_filter {
     bool has_source;
     bool has_destination;
     struct resource_range ports;
-    char device[16]; /* redirected to; "" nowhere */
+    char device[PORT_MAPPING_DEVICE_BYTES]; /* redirected to; "" nowhere */
 };
 /* All u32 filters for IP of `tc filter show`; caller frees. */
 size_t port_filters_parse(const char *text, struct port_filter **ret_filters);

@@ -93,11 +93,11 @@ void port_call_inside(struct port_call *call, pid_t pid, const char *batch,
 /* --- searches --- */
 
 /* The veth first, then eth0 and lo. */
-static const char *search_device(const struct port_call *call, char veth[24])
+static const char *search_device(const struct port_call *call, char veth[PORT_MAPPING_DEVICE_BYTES])
 {
     const struct port_mapper *mapper = call->mapper;
 
-    snprintf(veth, 24, PORT_MAPPING_VETH "%d", (int)call->pid);
+    snprintf(veth, PORT_MAPPING_DEVICE_BYTES, PORT_MAPPING_VETH "%d", (int)call->pid);
     return call->device == 0 ? veth : call->device == 1 ? mapper->eth0 : mapper->lo;
 }
 
@@ -107,7 +107,7 @@ static void searched_device(struct port_call *call, const char *output)
 {
     _cleanup_free_ struct port_filter *filters = NULL;
     const size_t count = port_filters_parse(output ? output : "", &filters);
-    char veth[24];
+    char veth[PORT_MAPPING_DEVICE_BYTES];
     const char *device = search_device(call, veth);
 
     for (size_t i = 0; i < count; i++) {
@@ -128,7 +128,7 @@ static void searched_device(struct port_call *call, const char *output)
 
 static void search_next(struct port_call *call)
 {
-    char veth[24];
+    char veth[PORT_MAPPING_DEVICE_BYTES];
     const char *const argv[] = {
         "tc", "filter", "show", "dev", search_device(call, veth), "parent", "ffff:", NULL};
 

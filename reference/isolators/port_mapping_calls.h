@@ -6,7 +6,7 @@
 
 /* A filter that was found, on that device. */
 struct port_found {
-    char device[16];
+    char device[PORT_MAPPING_DEVICE_BYTES];
     struct port_filter filter;
 };
 

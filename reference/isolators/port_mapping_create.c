@@ -54,7 +54,7 @@ static int route_read(struct port_mapper *mapper, struct err *err)
         return r;
     lines = strv_split(text, "\n");
     for (size_t i = 0; lines && lines[i]; i++) {
-        char device[16];
+        char device[PORT_MAPPING_DEVICE_BYTES];
         unsigned to;
         unsigned via;
 

@@ -46,6 +46,8 @@ gone() {
 refused '--hierarchy is missing: expected v1, v2 or hybrid' "$mount"
 refused '--hierarchy "v3": expected v1, v2 or hybrid' --hierarchy v3 "$mount"
 refused '--kernel "5.4": expected 6.1, 6.12 or 6.18' --hierarchy v2 --kernel 5.4 "$mount"
+refused '--controllers "cpu,foo": expected names such as cpu,cpuset,memory,pids,io or blkio, by commas' \
+    --hierarchy v2 --controllers cpu,foo "$mount"
 refused '--cpus "0": expected a number from 1 to 256' --hierarchy v2 --cpus 0 "$mount"
 refused 'the mount point is missing' --hierarchy v2
 refused "$folder/none: ENOENT" --hierarchy v2 "$folder/none"
@@ -55,6 +57,17 @@ refused 'unknown option --nope: expected one of those that --help lists' --nope
 refused "--control: $folder/none/x: ENOENT" --hierarchy v2 --control "$folder/none/x" --foreground \
     "$mount"
 gone "after a refusal"
+# Where /dev/fuse is no such device.
+if unshare -m true 2>/dev/null; then
+    status=0
+    message=$(unshare -m sh -c 'mount --bind /dev/null /dev/fuse && exec "$@"' - \
+        "$program" cgroupfs --hierarchy v2 --foreground "$mount" 2>&1) || status=$?
+    is "status without /dev/fuse" 2 "$status"
+    case $message in
+    *fuse*) ;;
+    *) fail "message without /dev/fuse: $message" ;;
+    esac
+fi
 
 "$program" cgroupfs --hierarchy v2 --kernel 6.12 --control "$socket" "$mount" >"$folder/said"
 refused "$mount: something is mounted there already" --hierarchy v2 "$mount"
@@ -87,6 +100,19 @@ wait "$pid" 2>/dev/null || true
 sleep 0.2
 is ended "populated 0" "$(head -1 real/cgroup.events)"
 
+# A peer that leaves in the middle of a command has said nothing; others are served.
+if command -v python3 >/dev/null; then
+    python3 - "$socket" <<'END'
+import socket, sys
+for part in (b'{"op":"spawn","cgroups":["real"]', b'{"op":"mkd', b''):
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect(sys.argv[1])
+    peer.sendall(part)
+    peer.close()
+END
+    is "after peers that vanished" "" "$(cat real/cgroup.procs)"
+    ctl '{"op":"ping"}' >/dev/null || fail "no answer after peers that vanished"
+fi
 # Bad commands are answered, and the mount stays healthy.
 status=0
 answer=$(ctl '{"op":"spwan"}') || status=$?
@@ -131,6 +157,10 @@ gone "after the snapshot"
 mkdir "$mount/memory/m"
 kill -9 "$(sed 's/^pid \([0-9]*\) .*/\1/' "$folder/said")"
 gone "after SIGKILL"
+"$program" cgroupfs --hierarchy v2 --controllers memory,io "$mount" >"$folder/said"
+is "only some controllers" "io memory" "$(cat "$mount/cgroup.controllers")"
+umount "$mount"
+gone "after --controllers"
 "$program" cgroupfs --hierarchy hybrid "$mount" >"$folder/said"
 [ -e "$mount/unified/cgroup.controllers" ] || fail "hybrid has no unified"
 kill "$(sed 's/^pid \([0-9]*\) .*/\1/' "$folder/said")"

@@ -25,6 +25,7 @@ struct memory_world *memory_world_new(void)
 {
     struct memory_world *world = mem_alloc(sizeof(*world));
     list_init(&world->recovering);
+    list_init(&world->stalls);
     return world;
 }
 
@@ -36,6 +37,7 @@ static void waiter_free(struct oom_waiter *waiter)
 
 void memory_world_free(struct memory_world *world)
 {
+    memory_stall_forget(world, NULL);
     while (!list_empty(&world->recovering))
         waiter_free(list_entry(world->recovering.next, struct oom_waiter, node));
     free(world);
@@ -157,18 +159,51 @@ static uint64_t reclaim_charge(struct memory_charge *charge, uint64_t bytes)
     return dropped + moved;
 }
 
-/* Protection that is worth something is given at each level down from where is reclaimed; there
- * itself none counts. */
+/* The protection that the cgroup has of its own, as far as it uses it. */
+static uint64_t claimed_bytes(const struct memory_css *memory, size_t field)
+{
+    uint64_t pages;
+    memcpy(&pages, (const char *)memory + field, sizeof(pages));
+    return smaller(limit_bytes(pages), memory_usage(memory));
+}
+
+/* One level down (mm/page_counter.c, effective_protection): siblings that ask for more than there
+ * is share it; what none of them asks for goes, with memory_recursiveprot, to those that use more
+ * than they asked for. */
+static uint64_t passed_on(const struct memory_css *memory, uint64_t above, size_t field)
+{
+    const struct memory_css *parent = memory_parent(memory);
+    uint64_t own = claimed_bytes(memory, field), all = 0;
+    list_for_each(node, &parent->css.cgroup->children) {
+        const struct cgroup *sibling = list_entry(node, struct cgroup, sibling);
+        const struct memory_css *other = memory_of(sibling->css[SUBSYS_MEMORY]);
+        all += other ? claimed_bytes(other, field) : 0;
+    }
+    uint64_t usage = memory_usage(memory), parent_usage = memory_usage(parent);
+    if (all > above)
+        return (uint64_t)((double)own * (double)above / (double)all);
+    if (cgroup_profile(memory->css.cgroup)->no_recursiveprot || above <= all ||
+        parent_usage <= all || usage <= own)
+        return own;
+    return own + (uint64_t)((double)(above - all) * (double)(usage - own) /
+                            (double)(parent_usage - all));
+}
+
+/* What is protected of the cgroup when `top` is reclaimed, whose own protection does not count. */
 static uint64_t protected_bytes(const struct memory_css *memory, const struct memory_css *top,
     size_t field)
 {
-    uint64_t least = memory == top ? 0 : UINT64_MAX;
-    for (; memory != top; memory = memory_parent(memory)) {
+    uint64_t bytes = 0;
+    for (const struct memory_css *done = top; done != memory;) {
+        const struct memory_css *next = memory;
+        while (memory_parent(next) != done)
+            next = memory_parent(next);
         uint64_t pages;
-        memcpy(&pages, (const char *)memory + field, sizeof(pages));
-        least = smaller(least, limit_bytes(pages));
+        memcpy(&pages, (const char *)next + field, sizeof(pages));
+        bytes = done == top ? limit_bytes(pages) : passed_on(next, bytes, field);
+        done = next;
     }
-    return least;
+    return bytes;
 }
 
 /* What memory.min protects is never touched, what memory.low does only at last. */
@@ -466,15 +501,19 @@ static bool out_of_memory(struct memory_css *limiting)
 }
 
 /* Above memory.high nothing is refused; the kernel reclaims and slows the task down. */
-static void check_high(struct memory_css *memory)
+static void check_high(struct process *process, struct memory_css *memory, uint64_t charged)
 {
+    uint64_t above = 0;
     for (struct memory_css *at = memory; at; at = memory_parent(at)) {
         uint64_t high = limit_bytes(at->high);
         if (memory_usage(at) <= high)
             continue;
         memory_event_count(at, MEMORY_HIGH);
         memory_reclaim(at, memory_usage(at) - high);
+        uint64_t left = memory_usage(at) > high ? smaller(memory_usage(at) - high, charged) : 0;
+        above = left > above ? left : above;
     }
+    process->high_bytes = above;
 }
 
 static bool is_dead(const struct process *process)
@@ -520,7 +559,7 @@ static int charge(struct process *process, enum memory_kind kind, uint64_t bytes
             charge_undo(process, memory, kind, done);
         return -ENOMEM;
     }
-    check_high(memory);
+    check_high(process, memory, bytes);
     return 0;
 }
 
@@ -571,6 +610,7 @@ void memory_process_exited(struct cgroup_css *css, struct task *task)
             swap_change(charge->memory, -(int64_t)charge->swapped);
         charge_drop(charge);
     }
+    memory_stall_forget(cgroup_world_of(css->cgroup)->memory, process);
     forget_waiter(&cgroup_world_of(css->cgroup)->memory->recovering, process);
     for (struct memory_css *at = memory_of(css); at; at = memory_parent(at))
         forget_waiter(&at->waiters, process);

@@ -187,6 +187,15 @@ static struct cgroup *unified_of(const struct task *task)
     return root ? task->cgroups[root->index] : NULL;
 }
 
+void psi_task_stalled(const struct task *task, enum psi_resource resource, uint64_t us)
+{
+    for (struct cgroup *at = unified_of(task); at; at = at->parent) {
+        size_t count;
+        _cleanup_free_ struct task **tasks = cgroup_tasks_snapshot(at, true, &count);
+        stall_one(at, resource, us, count <= 1 ? us : 0);
+    }
+}
+
 void psi_cpu_add(const struct task *task, double running)
 {
     uint64_t now_ns = loop_now_ns(task->process->kernel->loop);

@@ -5,6 +5,7 @@
 #include "fakes/kernel/memory.h"
 
 #include <fcntl.h>
+#include <signal.h>
 
 #define MIB UINT64_C(1048576)
 
@@ -332,6 +333,90 @@ static void test_max_below_children(void **state)
     world_stop(&world);
 }
 
+static void note_time(struct process *process, void *arg)
+{
+    *(uint64_t *)arg = loop_now_ns(process->kernel->loop);
+}
+
+/* Above memory.high one sleeps for each batch of 64 pages, by the square of how far it is above. */
+static void test_high_stalls(void **state)
+{
+    static const struct {
+        uint64_t bytes;
+        const char *later; /* memory.high, a second after */
+        uint64_t least_ns, most_ns;
+    } cases[] = {
+        {8 * MIB, NULL, 0, 0},
+        /* 1/32 above: 1/16 s, 2/32: 1/4 s */
+        {8 * MIB + 512 * 1024, NULL, 312500000, 312500000},
+        {9 * MIB + 512 * 1024, NULL, 5437500000, 5437500000},
+        {9 * MIB + 512 * 1024, "max", 1000000000, 2000000000},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct world world;
+        uint64_t end_ns = 0;
+        start_v2(&world, "6.12");
+        put(&world, "m/o/memory.high", "8M");
+        struct process *process = spawn_in(&world, "m/o/cgroup.procs");
+        assert_int_equal(process_allocate(process, cases[i].bytes), 0);
+        assert_int_equal(
+            cgroup_memory_stall(process, note_time, &end_ns), cases[i].most_ns > 0);
+        sim_loop_advance(world.loop, NS_PER_SEC);
+        if (cases[i].later)
+            put(&world, "m/o/memory.high", cases[i].later);
+        sim_loop_advance(world.loop, 10 * NS_PER_SEC);
+        assert_in_range(end_ns, cases[i].least_ns, cases[i].most_ns);
+        char total[64];
+        snprintf(total, sizeof(total), "total=%llu\n", (unsigned long long)end_ns / 1000);
+        assert_non_null(strstr(get(&world, "m/o/memory.pressure"), total));
+        world_stop(&world);
+    }
+}
+
+/* Who dies in that sleep is forgotten. */
+static void test_high_stall_ends_with_its_process(void **state)
+{
+    struct world world;
+    uint64_t end_ns = 0;
+    (void)state;
+    start_v2(&world, "6.12");
+    put(&world, "m/o/memory.high", "1M");
+    struct process *process = spawn_in(&world, "m/o/cgroup.procs");
+    assert_int_equal(process_allocate(process, 8 * MIB), 0);
+    assert_true(cgroup_memory_stall(process, note_time, &end_ns));
+    process_signal(process, SIGKILL);
+    sim_loop_advance(world.loop, 30 * NS_PER_SEC);
+    assert_int_equal(end_ns, 0);
+    world_stop(&world);
+}
+
+/* What a parent protects and no child asks for protects children by what they use; without the
+ * mount option it protects nobody. */
+static void test_recursive_protection(void **state)
+{
+    static const char *const options[] = {NULL, "no-recursiveprot"};
+    static const char *const kept[] = {"3145728\n", "1048576\n"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+        struct world world;
+        world_start(&world, "6.12", CGROUP_LAYOUT_V2, options[i], "");
+        put(&world, "cgroup.subtree_control", "+memory");
+        make(&world, "a");
+        put(&world, "a/cgroup.subtree_control", "+memory");
+        make(&world, "a/b");
+        put(&world, "a/b/cgroup.subtree_control", "+memory");
+        make(&world, "a/b/c");
+        struct process *process = spawn(&world);
+        move(&world, "a/b/c/cgroup.procs", process);
+        assert_int_equal(memory_charge_file(process, 4 * MIB), 0);
+        put(&world, "a/b/memory.min", "3M");
+        put(&world, "a/memory.reclaim", "3M");
+        assert_string_equal(get(&world, "a/b/c/memory.current"), kept[i]);
+        world_stop(&world);
+    }
+}
+
 /* Two cgroups full of page cache below one that is squeezed: what each keeps. */
 static void test_protection(void **state)
 {
@@ -369,6 +454,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_protection),
+        cmocka_unit_test(test_high_stalls),
+        cmocka_unit_test(test_high_stall_ends_with_its_process),
+        cmocka_unit_test(test_recursive_protection),
         cmocka_unit_test(test_max_below_children),
         cmocka_unit_test(test_page_counter),
         cmocka_unit_test(test_oom_kill),

@@ -250,7 +250,7 @@ static const struct row rows[] = {
         "data\",\"source\":{\"type\":\"SANDBOX_PATH\",\"sandbox_path\":{\"type\":\"SELF\","
         "\"path\":\"sub\"}}}]}}",
         "{\"clone_namespaces\":[\"mnt\"],\"mounts\":[{\"target\":\"/images/a/data\",\"source\":"
-        "\"/work/sandbox/sub\",\"flags\":20480}]}"},
+        "\"/work/sandbox/sub\",\"flags\":20480,\"source_root\":\"/work/sandbox\"}]}"},
     {"volume/sandbox_path", FS, {NULL}, "c1",
         "{\"container_info\":{\"type\":\"MESOS\",\"volumes\":[{\"mode\":\"RW\",\"container_path\":"
         "\"data\","
