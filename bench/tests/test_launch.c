@@ -211,7 +211,7 @@ static void test_interrupt_crowds(void **state)
 {
     static const char *const cases[] = {"TERM 2 " LAUNCH "--scenes live --live 20000",
         "INT 2 " LAUNCH "--scenes burst --burst 1000", "HUP 2 " LAUNCH "--scenes workers",
-        "INT 1 " LAUNCH "--scenes phases --samples 100000",
+        "INT 0.3 " LAUNCH "--scenes phases",
         "INT 1 " LAUNCH "--scenes cost --samples 100000",
         "INT 1 " LAUNCH "--scenes nested --samples 100000"};
 
