@@ -187,13 +187,17 @@ static struct cgroup *unified_of(const struct task *task)
     return root ? task->cgroups[root->index] : NULL;
 }
 
+static size_t tasks_below(struct cgroup *cgroup)
+{
+    size_t count = 0;
+    free(cgroup_tasks_snapshot(cgroup, true, &count));
+    return count;
+}
+
 void psi_task_stalled(const struct task *task, enum psi_resource resource, uint64_t us)
 {
-    for (struct cgroup *at = unified_of(task); at; at = at->parent) {
-        size_t count;
-        _cleanup_free_ struct task **tasks = cgroup_tasks_snapshot(at, true, &count);
-        stall_one(at, resource, us, count <= 1 ? us : 0);
-    }
+    for (struct cgroup *at = unified_of(task); at; at = at->parent)
+        stall_one(at, resource, us, tasks_below(at) <= 1 ? us : 0);
 }
 
 void psi_cpu_add(const struct task *task, double running)
