@@ -16,7 +16,7 @@
 #include "bench/launch/run.h"
 #include "reference/base/mem.h"
 
-#define COST_SAMPLES 50
+#define COST_SHARE 4 /* one of so many samples: costs differ less than times */
 #define COST_WARMUP 2
 
 static const char *const controllers[] = {"cpuacct", "memory"};
@@ -78,8 +78,7 @@ static int cost_once(struct run *run, const struct meter *meter, struct entrant 
 static int cost_rounds(struct run *run, const struct meter *meter, struct entrant *const *entrants,
     struct container *places, size_t count, struct err *err)
 {
-    const size_t samples =
-        run->settings->samples < COST_SAMPLES ? run->settings->samples : COST_SAMPLES;
+    const size_t samples = (run->settings->samples + COST_SHARE - 1) / COST_SHARE;
     int r = 0;
 
     for (size_t round = 0; r == 0 && round < COST_WARMUP + samples && !interrupted(); round++) {

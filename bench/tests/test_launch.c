@@ -213,7 +213,7 @@ static void test_interrupt_crowds(void **state)
         "INT 2 " LAUNCH "--scenes burst --burst 1000", "HUP 2 " LAUNCH "--scenes workers",
         "INT 0.3 " LAUNCH "--scenes phases",
         "INT 1 " LAUNCH "--scenes cost --samples 100000",
-        "INT 1 " LAUNCH "--scenes nested --samples 100000"};
+        "INT 0.3 " LAUNCH "--scenes nested"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
