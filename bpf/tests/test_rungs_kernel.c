@@ -250,20 +250,22 @@ static const struct range *first_wrong(
     return NULL;
 }
 
-static void check_figures(
-    struct stats *stats, const struct variant *variant, const struct truth *truth)
+/* False: some figure is wrong, which on the last try is a failure. */
+static bool check_figures(
+    struct stats *stats, const struct variant *variant, const struct truth *truth, bool last)
 {
     const struct range *wrong = first_wrong(truth, kernel_read(stats, "it"));
     for (int i = 0; wrong && i < SETTLES_MS / 10; i++) {
         nanosleep(&(struct timespec){0, 10000000}, NULL);
         wrong = first_wrong(truth, kernel_read(stats, "it"));
     }
-    if (!wrong)
-        return;
+    if (!wrong || !last)
+        return !wrong;
     const struct stats_value *value = &kernel_read(stats, "it")->values[wrong->field];
     fail_msg("%s: %s of %s is %llu, not %.0f to %.0f", variant->name,
         stats_fields[wrong->field].name, value->source, (unsigned long long)value->value,
         wrong->low, wrong->high);
+    return false;
 }
 
 static void check_sources(
@@ -280,7 +282,7 @@ static void check_sources(
     }
 }
 
-static void play(const struct variant *variant)
+static bool play(const struct variant *variant, bool last)
 {
     struct stats *stats = NULL;
     struct kernel_child child;
@@ -294,12 +296,13 @@ static void play(const struct variant *variant)
     kernel_child_run(&child, CGROUP, work, device ? &device : NULL);
     assert_int_equal(child.status, 0);
     truth_of(&truth, &child, device);
-    check_figures(stats, variant, &truth);
+    const bool right = check_figures(stats, variant, &truth, last);
     check_sources(kernel_read(stats, "it"), variant, device);
     stats_close(stats);
     kernel_cgroup_remove(CGROUP);
     if (device)
         unlink(kernel_block_file());
+    return right;
 }
 
 /* Plain tracepoints need a tracefs; this process mounts one for itself alone if it has to. */
@@ -329,7 +332,8 @@ static void test_rungs(void **state)
         if (!unified && (variants[i].unified || sockets))
             print_message("skipped: %s: no cgroup2 is mounted\n", variants[i].name);
         else
-            play(&variants[i]);
+            for (int try = 1; !play(&variants[i], try == KERNEL_TRIES); try++)
+                continue;
     }
 }
 

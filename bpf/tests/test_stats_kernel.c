@@ -529,6 +529,16 @@ static int write_direct(void *arg)
     return 0;
 }
 
+/* The containers after the load. */
+static struct stats *play_direct(void)
+{
+    struct stats *stats = open_both(&(struct stats_options){0});
+    struct kernel_child child;
+    kernel_child_run(&child, A, write_direct, NULL);
+    assert_int_equal(child.status, 0);
+    return stats;
+}
+
 static void test_block(void **state)
 {
     (void)state;
@@ -536,11 +546,13 @@ static void test_block(void **state)
         print_message("skipped: no direct I/O to a block device at %s\n", kernel_block_file());
         skip();
     }
-    struct stats *stats = open_both(&(struct stats_options){0});
-    struct kernel_child child;
-    kernel_child_run(&child, A, write_direct, NULL);
+    struct stats *stats = play_direct();
+    for (int try = 1; try < KERNEL_TRIES && kernel_read(stats, "a")->values[FIELD_BLOCK_LATENCY]
+                                                    .count != BLOCKS + BLOCKS / 2; try++) {
+        close_both(stats);
+        stats = play_direct();
+    }
     unlink(kernel_block_file());
-    assert_int_equal(child.status, 0);
     const struct stats_container *a = kernel_read(stats, "a");
     assert_int_equal(a->values[FIELD_WRITE_BYTES].value, BLOCKS * PAGE);
     assert_int_equal(a->values[FIELD_WRITES].value, BLOCKS);
