@@ -13,18 +13,6 @@
 
 extern char **environ;
 
-static void name_add(char **names, const char *name)
-{
-    _cleanup_strv_ char **known = strv_split(*names, ",");
-    char *longer;
-
-    if (strv_contains(known, name))
-        return;
-    longer = str_printf("%s%s%s", *names, (*names)[0] ? "," : "", name);
-    free(*names);
-    *names = longer;
-}
-
 /* Which scene of `bench launch` makes these series. */
 static const char *scene_of(const struct series *series)
 {
@@ -44,18 +32,14 @@ static char *item_text(const json_t *item)
 /* An option from the settings of the result: a number, a word, or a list of them. */
 static void setting_add(char ***argv, const char *name, const json_t *value)
 {
-    _cleanup_free_ char *text = json_is_array(value) ? str_dup("") : item_text(value);
+    _cleanup_strv_ char **words = NULL;
     const json_t *item;
     size_t i;
 
-    json_array_foreach(value, i, item)
-    {
-        _cleanup_free_ char *word = item_text(item);
-        char *longer = str_printf("%s%s%s", text, i ? "," : "", word);
-
-        free(text);
-        text = longer;
-    }
+    if (!json_is_array(value))
+        strv_add_owned(&words, item_text(value));
+    json_array_foreach(value, i, item) strv_add_owned(&words, item_text(item));
+    _cleanup_free_ char *text = strv_join(words, ",");
     if (text[0])
         strv_add_owned(argv, str_printf("--%s=%s", name, text));
 }
@@ -64,16 +48,16 @@ static void setting_add(char ***argv, const char *name, const json_t *value)
 static char *regressed_list(
     const struct comparison *comparison, char *(*word)(const struct series *series))
 {
-    char *list = str_dup("");
+    _cleanup_strv_ char **words = NULL;
 
     for (size_t i = 0; i < comparison->count; i++) {
         _cleanup_free_ char *text =
             comparison->items[i].regressed ? word(comparison->items[i].now) : NULL;
 
-        if (text)
-            name_add(&list, text);
+        if (text && !strv_contains(words, text))
+            strv_add(&words, text);
     }
-    return list;
+    return strv_join(words, ",");
 }
 
 /* Live containers are of the one contender, whoever is measured among them. */

@@ -156,15 +156,14 @@ static bool ip_line(struct sim_net *net, const char *line)
 
 /* --- qdiscs and filters --- */
 
-static size_t qdisc_find(const struct sim_net *net, const char *device, const char *end)
+static bool qdisc_exists(const struct sim_net *net, const char *device, const char *end)
 {
     _cleanup_free_ char *start = str_printf("%s ", device);
-    size_t i = 0;
-    for (; net->qdiscs && net->qdiscs[i]; i++) {
+    for (size_t i = 0; net->qdiscs && net->qdiscs[i]; i++) {
         if (str_starts(net->qdiscs[i], start) && str_ends(net->qdiscs[i], end))
-            break;
+            return true;
     }
-    return net->qdiscs && net->qdiscs[i] ? i : SIZE_MAX;
+    return false;
 }
 
 static bool qdisc_line(struct sim_net *net, const char *line)
@@ -174,7 +173,7 @@ static bool qdisc_line(struct sim_net *net, const char *line)
     if (sscanf(line, "qdisc del dev %31s root", device) == 1) {
         _cleanup_strv_ char **old = net->qdiscs;
         _cleanup_free_ char *start = str_printf("%s ", device);
-        bool there = qdisc_find(net, device, "") != SIZE_MAX;
+        bool there = qdisc_exists(net, device, "");
         net->qdiscs = NULL;
         for (size_t i = 0; old && old[i]; i++) {
             if (!str_starts(old[i], start) || str_ends(old[i], " ingress"))
@@ -197,7 +196,7 @@ static bool filter_add(struct sim_net *net, const char *line)
     unsigned priority;
     if (sscanf(line, "filter add dev %31s parent ffff: protocol %7s prio %u u32 %899[^\n]", device,
             protocol, &priority, text) != 4 ||
-        !link_exists(net, device) || qdisc_find(net, device, " ingress") == SIZE_MAX)
+        !link_exists(net, device) || !qdisc_exists(net, device, " ingress"))
         return false;
     struct net_filter *filter = mem_alloc(sizeof(*filter));
     filter->table = FIRST_HANDLE + net->tables;
@@ -350,7 +349,7 @@ static void play_sh(void *arg, const struct run_request *request, struct sim_pro
         file_put(net, SIM_NET, "script", script);
     for (const char *const *device = (const char *const[]){"eth0", "lo", NULL};
          !strstr(script, "ip_local_port_range") && *device; device++) {
-        if (qdisc_find(net, *device, " ingress") == SIZE_MAX)
+        if (!qdisc_exists(net, *device, " ingress"))
             strv_add_owned(&net->qdiscs, str_printf("%s ingress", *device));
     }
 }

@@ -36,13 +36,6 @@ static struct cgroup_root *hierarchy(struct kernel *kernel)
     return root ? root : cgroup_root_find(kernel, ""); /* v2 has it without listing it */
 }
 
-static bool is_below(const struct cgroup *cgroup, const struct cgroup *top)
-{
-    while (cgroup && cgroup != top)
-        cgroup = cgroup->parent;
-    return cgroup;
-}
-
 /* Of all that lives below the cgroup; UINT64_MAX: there is none. */
 static uint64_t cpu_ns(struct kernel *kernel, const char *path)
 {
@@ -58,7 +51,7 @@ static uint64_t cpu_ns(struct kernel *kernel, const char *path)
         list_for_each(thread, &process->tasks)
         {
             const struct task *task = list_entry(thread, struct task, node);
-            if (is_below(task->cgroups[cgroup_root_index(root)], top))
+            if (cgroup_is_within(task->cgroups[cgroup_root_index(root)], top))
                 sum += task->user_ns + task->system_ns;
         }
     }

@@ -64,3 +64,28 @@ static inline void world_free(void)
     for (size_t i = 0; i < sizeof(world_maps) / sizeof(world_maps[0]); i++)
         shim_map_free(world_maps[i]);
 }
+
+/* Two containers, in slots 0 and 1, one of them with a cgroup of its own inside, and who is
+ * outside. */
+struct world_pair {
+    struct world_cgroup root, a, inner, b;
+    struct world_task idle, one, two, deep, outside;
+};
+
+static inline struct world_pair *world_pair_start(void)
+{
+    static struct world_pair world;
+    world_reset();
+    world_cgroup_init(&world.root, 1, NULL);
+    world_cgroup_init(&world.a, 100, &world.root);
+    world_cgroup_init(&world.inner, 101, &world.a);
+    world_cgroup_init(&world.b, 200, &world.root);
+    world_task_init(&world.idle, 0, &world.root);
+    world_task_init(&world.one, 1, &world.a);
+    world_task_init(&world.two, 2, &world.b);
+    world_task_init(&world.deep, 3, &world.inner);
+    world_task_init(&world.outside, 4, &world.root);
+    world_publish(&world.a, 0, STATS_SLOT_NONE);
+    world_publish(&world.b, 1, STATS_SLOT_NONE);
+    return &world;
+}

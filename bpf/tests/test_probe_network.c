@@ -8,28 +8,14 @@
 #include "bpf/network.bpf.c"
 #include "bpf/tests/probe_world.h"
 
-struct world {
-    struct world_cgroup root, a, b;
-    struct world_task one, two, outside;
-    struct bpf_sock socket, other;
-};
+static struct bpf_sock one_socket, other_socket;
 
 static int setup(void **state)
 {
-    static struct world world;
-    world_reset();
+    *state = world_pair_start();
     shim_map_reset(&network);
     shim_map_reset(&sockets);
-    world_cgroup_init(&world.root, 1, NULL);
-    world_cgroup_init(&world.a, 100, &world.root);
-    world_cgroup_init(&world.b, 200, &world.root);
-    world_task_init(&world.one, 1, &world.a);
-    world_task_init(&world.two, 2, &world.b);
-    world_task_init(&world.outside, 3, &world.root);
-    world.socket = world.other = (struct bpf_sock){.type = 1};
-    world_publish(&world.a, 0, STATS_SLOT_NONE);
-    world_publish(&world.b, 1, STATS_SLOT_NONE);
-    *state = &world;
+    one_socket = other_socket = (struct bpf_sock){.type = 1};
     return 0;
 }
 
@@ -62,15 +48,15 @@ static void receive(struct bpf_sock *socket, unsigned bytes)
 /* It belongs to whom made it, whoever sends: what is received comes while others run. */
 static void test_maker(void **state)
 {
-    struct world *w = *state;
+    struct world_pair *w = *state;
     shim.current = &w->one.task;
-    assert_int_equal(on_socket(&w->socket), 1);
+    assert_int_equal(on_socket(&one_socket), 1);
     shim.current = &w->two.task;
-    assert_int_equal(on_socket(&w->other), 1);
-    send(&w->socket, 100);
-    send(&w->socket, 50);
-    receive(&w->socket, 40);
-    receive(&w->other, 7);
+    assert_int_equal(on_socket(&other_socket), 1);
+    send(&one_socket, 100);
+    send(&one_socket, 50);
+    receive(&one_socket, 40);
+    receive(&other_socket, 7);
     assert_int_equal(of(0)->transmit_packets, 2);
     assert_int_equal(of(0)->transmit_bytes, 150);
     assert_int_equal(of(0)->receive_packets, 1);
@@ -81,11 +67,11 @@ static void test_maker(void **state)
 
 static void test_nobody(void **state)
 {
-    struct world *w = *state;
+    struct world_pair *w = *state;
     struct bpf_sock request = {.type = 0};
     shim.current = &w->outside.task;
-    assert_int_equal(on_socket(&w->socket), 1);
-    send(&w->socket, 100);
+    assert_int_equal(on_socket(&one_socket), 1);
+    send(&one_socket, 100);
     send(&request, 100);
     send(NULL, 100);
     for (unsigned slot = 0; slot < SHIM_SLOTS; slot++)
@@ -95,18 +81,18 @@ static void test_nobody(void **state)
 /* Sockets older than the probes: the kernel knows their cgroup on v2 alone. */
 static void test_older(void **state)
 {
-    struct world *w = *state;
     struct cgroup_key key = {300, 0, 0};
     unsigned slot = 1;
+    (void)state;
     bpf_map_update_elem(&containers, &key, &slot, BPF_ANY);
     shim.socket_cgroup = 300;
-    send(&w->socket, 100);
+    send(&one_socket, 100);
     assert_int_equal(of(1)->transmit_bytes, 0);
     config.identity_css = -1;
-    send(&w->socket, 100);
+    send(&one_socket, 100);
     assert_int_equal(of(1)->transmit_bytes, 100);
     shim.socket_cgroup = 301;
-    send(&w->socket, 100);
+    send(&one_socket, 100);
     assert_int_equal(of(1)->transmit_bytes, 100);
 }
 

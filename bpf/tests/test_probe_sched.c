@@ -8,28 +8,10 @@
 #include "bpf/sched.bpf.c"
 #include "bpf/tests/probe_world.h"
 
-struct world {
-    struct world_cgroup root, a, inner, b;
-    struct world_task idle, one, two, deep, outside;
-};
-
 static int setup(void **state)
 {
-    static struct world world;
-    world_reset();
+    *state = world_pair_start();
     shim_map_reset(&sched);
-    world_cgroup_init(&world.root, 1, NULL);
-    world_cgroup_init(&world.a, 100, &world.root);
-    world_cgroup_init(&world.inner, 101, &world.a);
-    world_cgroup_init(&world.b, 200, &world.root);
-    world_task_init(&world.idle, 0, &world.root);
-    world_task_init(&world.one, 1, &world.a);
-    world_task_init(&world.two, 2, &world.b);
-    world_task_init(&world.deep, 3, &world.inner);
-    world_task_init(&world.outside, 4, &world.root);
-    world_publish(&world.a, 0, STATS_SLOT_NONE);
-    world_publish(&world.b, 1, STATS_SLOT_NONE);
-    *state = &world;
     return 0;
 }
 
@@ -60,7 +42,7 @@ static void leave(struct world_task *from, struct world_task *to, unsigned ran, 
 
 static void test_time_and_waits(void **state)
 {
-    struct world *w = *state;
+    struct world_pair *w = *state;
     leave(&w->one, &w->idle, 500, 0, SLEEPS, false); /* takes its line: all before is not ours */
     leave(&w->one, &w->two, 1000, 700, RUNS_ON, true);
     leave(&w->one, &w->idle, 30, 2000, SLEEPS, false);
@@ -77,7 +59,7 @@ static void test_time_and_waits(void **state)
 /* An interrupt while a line of the cache is written: it gets its answer, and the line stays. */
 static void test_nested_fill(void **state)
 {
-    struct world *w = *state;
+    struct world_pair *w = *state;
     struct cpu_state *cpu = cpu_here();
     struct cache_entry before;
     cpu->filling = 1;
@@ -92,7 +74,7 @@ static void test_nested_fill(void **state)
 
 static void test_nearest_published(void **state)
 {
-    struct world *w = *state;
+    struct world_pair *w = *state;
     leave(&w->deep, &w->idle, 0, 0, SLEEPS, false);
     leave(&w->deep, &w->idle, 10, 0, SLEEPS, false);
     assert_int_equal(of(0)->cpu_ns, 10);
@@ -105,7 +87,7 @@ static void test_nearest_published(void **state)
 
 static void test_outside(void **state)
 {
-    struct world *w = *state;
+    struct world_pair *w = *state;
     leave(&w->outside, &w->idle, 10, 0, SLEEPS, false);
     for (unsigned slot = 0; slot < SHIM_SLOTS; slot++)
         assert_int_equal(of(slot)->switches_voluntary, 0);
@@ -113,7 +95,7 @@ static void test_outside(void **state)
 
 static void test_faults(void **state)
 {
-    struct world *w = *state;
+    struct world_pair *w = *state;
     w->one.task.min_flt = 50;
     leave(&w->one, &w->idle, 0, 0, SLEEPS, false);
     w->one.task.min_flt = 53;
@@ -126,7 +108,7 @@ static void test_faults(void **state)
 /* A dead task's line is free, so that a new task of its pid starts anew. */
 static void test_dead(void **state)
 {
-    struct world *w = *state;
+    struct world_pair *w = *state;
     leave(&w->one, &w->idle, 0, 0, SLEEPS, false);
     leave(&w->one, &w->idle, 5, 0, DEAD, false);
     unsigned line = 1;
@@ -138,7 +120,7 @@ static void test_dead(void **state)
  * wakee's, whoever runs. */
 static void test_wakeups(void **state)
 {
-    struct world *w = *state;
+    struct world_pair *w = *state;
     config.waits_in_tasks = 0;
     shim.current = &w->one.task;
     shim.now_ns = 1000;
@@ -162,7 +144,7 @@ static void test_wakeups(void **state)
 /* Two tasks whose pids share a line: the wait that is forgotten is counted as lost. */
 static void test_shared_line(void **state)
 {
-    struct world *w = *state;
+    struct world_pair *w = *state;
     config.waits_in_tasks = 0;
     struct world_task far;
     world_task_init(&far, 1 + SHIM_TASKS, &w->b);
@@ -177,7 +159,7 @@ static void test_shared_line(void **state)
 
 static void test_cpus_apart(void **state)
 {
-    struct world *w = *state;
+    struct world_pair *w = *state;
     leave(&w->one, &w->idle, 0, 0, SLEEPS, false);
     shim.cpu = 1;
     leave(&w->one, &w->two, 8, 0, SLEEPS, false);
@@ -203,7 +185,7 @@ static void test_buckets(void **state)
 /* The unified hierarchy's cgroups as identity. */
 static void test_unified(void **state)
 {
-    struct world *w = *state;
+    struct world_pair *w = *state;
     config.identity_css = -1;
     config.identity_hierarchy = 0;
     w->one.task.cgroups->dfl_cgrp = &w->b.cgroup;

@@ -8,22 +8,10 @@
 #include "bpf/tasks.bpf.c"
 #include "bpf/tests/probe_world.h"
 
-struct world {
-    struct world_cgroup root, a;
-    struct world_task one, outside;
-};
-
 static int setup(void **state)
 {
-    static struct world world;
-    world_reset();
+    *state = world_pair_start();
     shim_map_reset(&sched);
-    world_cgroup_init(&world.root, 1, NULL);
-    world_cgroup_init(&world.a, 100, &world.root);
-    world_task_init(&world.one, 1, &world.a);
-    world_task_init(&world.outside, 2, &world.root);
-    world_publish(&world.a, 0, STATS_SLOT_NONE);
-    *state = &world;
     return 0;
 }
 
@@ -53,7 +41,7 @@ static void grow(struct world_task *one)
 /* The first look takes the line; then each growth is collected once, the last by its freeing. */
 static void test_growth(void **state)
 {
-    struct world *w = *state;
+    struct world_pair *w = *state;
     grow(&w->one);
     all_collect(&w->one.task);
     assert_int_equal(of(0)->cpu_ns, 0);
@@ -73,7 +61,7 @@ static void test_growth(void **state)
 
 static void test_without_waits(void **state)
 {
-    struct world *w = *state;
+    struct world_pair *w = *state;
     config.waits_in_tasks = 0;
     all_collect(&w->one.task);
     grow(&w->one);
@@ -86,10 +74,10 @@ static void test_without_waits(void **state)
 /* Who is in no container takes no line from others. */
 static void test_outside(void **state)
 {
-    struct world *w = *state;
+    struct world_pair *w = *state;
     grow(&w->outside);
     all_collect(&w->outside.task);
-    assert_null(task_find(2));
+    assert_null(task_find(w->outside.task.pid));
     for (unsigned slot = 0; slot < SHIM_SLOTS; slot++)
         assert_int_equal(of(slot)->cpu_ns, 0);
 }

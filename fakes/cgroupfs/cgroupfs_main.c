@@ -98,17 +98,12 @@ static bool take_options(struct arguments *arguments, const char *value)
 
 static bool take_controllers(struct arguments *arguments, const char *value)
 {
-    free(arguments->controllers);
-    arguments->controllers = str_dup("");
     _cleanup_strv_ char **names = strv_split(value, ",");
-    for (char **name = names; *name; name++) {
-        if (cgroup_subsys_find(*name) < 0)
+    for (size_t i = 0; i < strv_length(names); i++)
+        if (cgroup_subsys_find(names[i]) < 0)
             return false;
-        char *longer = str_printf("%s%s%s", arguments->controllers,
-            *arguments->controllers ? "+" : "", *name);
-        free(arguments->controllers);
-        arguments->controllers = longer;
-    }
+    free(arguments->controllers);
+    arguments->controllers = strv_join(names, "+");
     return *arguments->controllers;
 }
 

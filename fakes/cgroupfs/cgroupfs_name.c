@@ -119,9 +119,9 @@ static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t
     struct cgroup *cgroup = directory->node.cgroup;
     struct cgroup_caller caller = cgroupfs_caller(fs, req);
     struct cgroup_node node;
-    int result = cgroup->dead                       ? -ENOENT
-                 : cgroup_node_taken(cgroup, name) ? -EEXIST
-                                       : cgroup_tree_create(cgroup, name, mode & 07777, &caller);
+    int result = cgroup->dead ? -ENOENT : cgroup_node_taken(cgroup, name) ? -EEXIST : 0;
+    if (!result)
+        result = cgroup_tree_create(cgroup, name, mode & 07777, &caller);
     cgroupfs_changed(fs, &(struct cgroupfs_change){.operation = OPERATION_MKDIR,
                              .node = &directory->node,
                              .name = name,

@@ -34,9 +34,9 @@ int cgroup_node_lookup(struct cgroup_root *root, const char *path,
 /* The cgroup at path (file NULL), or a file of it. */
 int cgroup_node_find(struct cgroup_root *root, const char *path, const char *file,
     const struct cgroup_caller *caller, struct cgroup_node *ret_node);
-/* One step down from a directory. -ENOENT; -ENODEV when it was removed. */
 /* Whether something of that name is there already, if only hidden. */
 bool cgroup_node_taken(struct cgroup *directory, const char *name);
+/* One step down from a directory. -ENOENT; -ENODEV when it was removed. */
 int cgroup_node_child(struct cgroup *directory, const char *name, struct cgroup_node *ret_node);
 struct cgroup *cgroup_root_top(struct cgroup_root *root);
 struct cgroup_root *cgroup_node_root(const struct cgroup_node *node);

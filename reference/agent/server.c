@@ -295,7 +295,6 @@ static void connection_line(void *arg, const char *line, size_t length)
 static void connection_closed(void *arg)
 {
     struct connection *connection = arg;
-
     struct agent_server *server = connection->server;
 
     line_peer_free(connection->peer);

@@ -57,6 +57,7 @@ void strv_add_owned(char ***strings, char *text);         /* takes */
 char **strv_copy(char *const *strings);
 bool strv_contains(char *const *strings, const char *text);
 char **strv_split(const char *text, const char *separators); /* empty items dropped */
+char *strv_join(char *const *strings, const char *separator); /* NULL is none */
 void strv_sort(char **strings);
 char **strv_free(char **strings);                          /* returns NULL */
 

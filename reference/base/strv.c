@@ -71,6 +71,17 @@ char **strv_split(const char *text, const char *separators)
     return strings;
 }
 
+char *strv_join(char *const *strings, const char *separator)
+{
+    char *text = str_dup("");
+    for (size_t i = 0; strings && strings[i]; i++) {
+        char *longer = str_printf("%s%s%s", text, i > 0 ? separator : "", strings[i]);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
 static int strv_compare(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);

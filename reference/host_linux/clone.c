@@ -18,7 +18,6 @@
 #include "reference/launchers/child_call.h"
 
 #define TEMPORARY_FD 256 /* above all that is passed */
-#define OLD_FDS_MAX 65536
 
 /* Where libc's calls would write to the errno of the agent, which runs meanwhile, it waits. */
 #define CLONE_FLAGS (CLONE_VM | CLONE_CHILD_CLEARTID | (HAS_RAW_CALL ? 0 : CLONE_VFORK))

@@ -44,9 +44,10 @@ void port_container_free(struct port_container *container)
 static int block_allocate(
     struct port_mapper *mapper, struct port_container *container, struct err *err)
 {
-    _cleanup_free_ struct resource_range *taken =
-        mem_alloc((strmap_count(mapper->containers) + 1) * sizeof(*taken));
-    size_t cursor = 0, count = 0;
+    _cleanup_free_ struct resource_range *items =
+        mem_alloc((strmap_count(mapper->containers) + 1) * sizeof(*items));
+    struct ranges taken = {.items = items};
+    size_t cursor = 0;
     const char *id;
     void *value;
 
@@ -54,10 +55,9 @@ static int block_allocate(
         const struct port_container *other = value;
 
         if (other != container && other->block.begin > 0)
-            taken[count++] = other->block;
+            items[taken.count++] = other->block;
     }
-    if (port_block_allocate(
-            &mapper->pool, mapper->block_size, taken, count, &container->block))
+    if (port_block_allocate(&mapper->pool, mapper->block_size, &taken, &container->block))
         return 0;
     container->block = (struct resource_range){0};
     return err_set(err, -ENOSPC, "no block of %" PRId64 " ephemeral ports is free",
@@ -134,13 +134,11 @@ static void linked(struct port_call *call, const char *output)
     const struct port_container *container = port_call_container(call);
     _cleanup_free_ char *veth =
         str_printf(PORT_MAPPING_VETH "%d", (int)container->pid);
-    struct ranges all = {0};
     struct ranges own = {0};
     struct strbuf batch = STRBUF_INIT;
 
     (void)output;
-    port_ranges_union(&container->ports, &container->block, &all);
-    port_ranges_split(&all, &own);
+    port_ranges_own(container, &own);
     strbuf_addf(&batch, "qdisc add dev %s ingress\n", veth);
     for (size_t i = 0; i < own.count; i++)
         port_filters_add(&batch, mapper, container, &own.items[i]);
@@ -149,7 +147,6 @@ static void linked(struct port_call *call, const char *output)
     port_limit_set(&batch, veth, &container->ingress, false);
     port_call_batch(call, "tc", strbuf_text(&batch), filtered);
     strbuf_release(&batch);
-    ranges_release(&all);
     ranges_release(&own);
 }
 
@@ -206,7 +203,7 @@ static bool same_ranges(const struct ranges *a, const struct ranges *b)
     bool same = a->count == b->count;
 
     for (size_t i = 0; same && i < a->count; i++)
-        same = a->items[i].begin == b->items[i].begin && a->items[i].end == b->items[i].end;
+        same = port_range_same(&a->items[i], &b->items[i]);
     return same;
 }
 
@@ -222,13 +219,11 @@ static void inner_update(struct port_call *call)
 {
     struct port_mapper *mapper = call->mapper;
     const struct port_container *container = port_call_container(call);
-    struct ranges all = {0};
     struct ranges own = {0};
     struct strbuf batch = STRBUF_INIT;
 
     if (call->ports_changed) {
-        port_ranges_union(&container->ports, &container->block, &all);
-        port_ranges_split(&all, &own);
+        port_ranges_own(container, &own);
         port_inner_rules(&batch, mapper, &own, true);
     }
     if (call->egress_changed)
@@ -236,7 +231,6 @@ static void inner_update(struct port_call *call)
     call->lenient = true;
     port_call_inside(call, container->pid, strbuf_text(&batch), inner_updated);
     strbuf_release(&batch);
-    ranges_release(&all);
     ranges_release(&own);
 }
 
@@ -255,13 +249,11 @@ static void host_update(struct port_call *call)
     struct port_mapper *mapper = call->mapper;
     const struct port_container *container = port_call_container(call);
     _cleanup_free_ char *veth = str_printf(PORT_MAPPING_VETH "%d", (int)container->pid);
-    struct ranges all = {0};
     struct ranges own = {0};
     struct strbuf batch = STRBUF_INIT;
 
     if (call->ports_changed) {
-        port_ranges_union(&container->ports, &container->block, &all);
-        port_ranges_split(&all, &own);
+        port_ranges_own(container, &own);
         for (size_t i = 0; i < own.count; i++) {
             if (!port_call_has(call, veth, &own.items[i]))
                 port_filters_add(&batch, mapper, container, &own.items[i]);
@@ -272,7 +264,6 @@ static void host_update(struct port_call *call)
         port_limit_set(&batch, veth, &container->ingress, call->had_ingress);
     port_call_batch(call, "tc", strbuf_text(&batch), host_updated);
     strbuf_release(&batch);
-    ranges_release(&all);
     ranges_release(&own);
 }
 

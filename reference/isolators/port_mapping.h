@@ -6,9 +6,9 @@
 #include "reference/isolators/isolator.h"
 #include "reference/isolators/ranges.h"
 
-#define PORT_MAPPING_VETH "mesos"                /* and the pid: the host's end of a pair */
-#define PORT_MAPPING_DEVICE_BYTES 24 /* that with a pid, or a name of up to IFNAMSIZ */
-#define PORT_MAPPING_HANDLES "/var/run/netns"    /* <pid>: a bind mount of its network namespace */
+#define PORT_MAPPING_VETH "mesos"                 /* and the pid: the host's end of a pair */
+#define PORT_MAPPING_DEVICE_BYTES 24              /* that, or another name of IFNAMSIZ at most */
+#define PORT_MAPPING_HANDLES "/var/run/netns"     /* <pid>: a bind mount of its namespace */
 #define PORT_MAPPING_LINKS "/var/run/mesos/netns" /* <container>: a link to its handle */
 
 /* Bytes a second; rate 0: no limit. */
@@ -64,10 +64,14 @@ void port_ranges_split(const struct ranges *ports, struct ranges *ret_split);
 /* The sorted and merged union of the ports and the block. */
 void port_ranges_union(
     const struct ranges *ports, const struct resource_range *block, struct ranges *ret_union);
+/* What filters are for: the ports and the block, split; the caller releases it. */
+void port_ranges_own(const struct port_container *container, struct ranges *ret_own);
+bool port_range_same(const struct resource_range *a, const struct resource_range *b);
 bool port_ranges_within(const struct ranges *inner, const struct ranges *outer);
+bool port_ranges_overlap(const struct ranges *ranges, const struct resource_range *range);
 /* The first block of that size, aligned to it, within the pool and beside all that are taken. */
-bool port_block_allocate(const struct ranges *pool, int64_t size,
-    const struct resource_range *taken, size_t count, struct resource_range *ret_block);
+bool port_block_allocate(const struct ranges *pool, int64_t size, const struct ranges *taken,
+    struct resource_range *ret_block);
 struct port_rate port_rate_of(
     const struct port_rate_settings *settings, const struct resources *resources);
 

@@ -150,17 +150,12 @@ void port_call_find(
     search_next(call);
 }
 
-static bool same_range(const struct resource_range *a, const struct resource_range *b)
-{
-    return a->begin == b->begin && a->end == b->end;
-}
-
 bool port_call_has(
     const struct port_call *call, const char *device, const struct resource_range *range)
 {
     for (size_t i = 0; i < call->found_count; i++) {
         if (str_equal(call->found[i].device, device) &&
-            same_range(&call->found[i].filter.ports, range))
+            port_range_same(&call->found[i].filter.ports, range))
             return true;
     }
     return false;
@@ -174,7 +169,7 @@ void port_call_delete(
         bool stays = false;
 
         for (size_t k = 0; k < kept->count; k++)
-            stays = stays || same_range(&kept->items[k], &found->filter.ports);
+            stays = stays || port_range_same(&kept->items[k], &found->filter.ports);
         if (!stays)
             port_filter_delete(batch, found->device, &found->filter);
     }

@@ -11,7 +11,6 @@
 
 #define DEFAULT_MINIMUM 125000
 #define MBIT_BYTES 125000u
-#define WELL_KNOWN_PORTS 1023
 #define UNKNOWN_SPEED UINT32_MAX
 
 static int text_read(struct host *host, const char *path, char **ret_text, struct err *err)
@@ -72,40 +71,30 @@ static int route_read(struct port_mapper *mapper, struct err *err)
 
 /* --- ports --- */
 
-static bool overlap(const struct ranges *a, int64_t begin, int64_t end)
-{
-    for (size_t i = 0; i < a->count; i++) {
-        if (a->items[i].begin <= end && begin <= a->items[i].end)
-            return true;
-    }
-    return false;
-}
-
 static int pool_check(struct port_mapper *mapper, struct err *err)
 {
+    static const struct resource_range well_known = {0, 1023};
     _cleanup_free_ char *local = NULL;
-    long long begin = 0, end = 0;
+    struct resource_range hosts = {0};
     int r;
 
     if (mapper->pool.count == 0)
         return err_set(err, -EINVAL, "--resources: ephemeral_ports are required");
     for (size_t i = 0; i < mapper->pool.count; i++) {
-        const struct resource_range *range = &mapper->pool.items[i];
-
-        if (overlap(&mapper->managed, range->begin, range->end))
+        if (port_ranges_overlap(&mapper->managed, &mapper->pool.items[i]))
             return err_set(err, -EINVAL, "--resources: ports and ephemeral_ports overlap");
     }
-    if (overlap(&mapper->pool, 0, WELL_KNOWN_PORTS))
+    if (port_ranges_overlap(&mapper->pool, &well_known))
         return err_set(
             err, -EINVAL, "--resources: ephemeral_ports overlap the well-known ports 0-1023");
     r = text_read(
         mapper->base.host, "/proc/sys/net/ipv4/ip_local_port_range", &local, err);
-    if (r == 0 && sscanf(local, "%lld %lld", &begin, &end) == 2 &&
-        overlap(&mapper->pool, begin, end))
+    if (r == 0 && sscanf(local, "%" SCNd64 " %" SCNd64, &hosts.begin, &hosts.end) == 2 &&
+        port_ranges_overlap(&mapper->pool, &hosts))
         r = err_set(err, -EINVAL,
-            "--resources: ephemeral_ports overlap the host's own ones, %lld-%lld of "
-            "ip_local_port_range",
-            begin, end);
+            "--resources: ephemeral_ports overlap the host's own ones, %" PRId64 "-%" PRId64
+            " of ip_local_port_range",
+            hosts.begin, hosts.end);
     if (r == 0 && (uint64_t)mapper->block_size > ranges_total(&mapper->pool))
         r = err_set(err, -EINVAL,
             "--ephemeral_ports_per_container: %" PRId64 " is more than the agent's "

@@ -55,6 +55,20 @@ void port_ranges_union(
     }
 }
 
+void port_ranges_own(const struct port_container *container, struct ranges *ret_own)
+{
+    struct ranges all = {0};
+
+    port_ranges_union(&container->ports, &container->block, &all);
+    port_ranges_split(&all, ret_own);
+    ranges_release(&all);
+}
+
+bool port_range_same(const struct resource_range *a, const struct resource_range *b)
+{
+    return a->begin == b->begin && a->end == b->end;
+}
+
 bool port_ranges_within(const struct ranges *inner, const struct ranges *outer)
 {
     for (size_t i = 0; i < inner->count; i++) {
@@ -69,25 +83,24 @@ bool port_ranges_within(const struct ranges *inner, const struct ranges *outer)
     return true;
 }
 
-static bool intersects(
-    const struct resource_range *block, const struct resource_range *taken, size_t count)
+bool port_ranges_overlap(const struct ranges *ranges, const struct resource_range *range)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (block->begin <= taken[i].end && taken[i].begin <= block->end)
+    for (size_t i = 0; i < ranges->count; i++) {
+        if (ranges->items[i].begin <= range->end && range->begin <= ranges->items[i].end)
             return true;
     }
     return false;
 }
 
-bool port_block_allocate(const struct ranges *pool, int64_t size,
-    const struct resource_range *taken, size_t count, struct resource_range *ret_block)
+bool port_block_allocate(const struct ranges *pool, int64_t size, const struct ranges *taken,
+    struct resource_range *ret_block)
 {
     for (size_t i = 0; i < pool->count; i++) {
         int64_t begin = (pool->items[i].begin + size - 1) / size * size;
 
         for (; begin + size - 1 <= pool->items[i].end; begin += size) {
             *ret_block = (struct resource_range){begin, begin + size - 1};
-            if (!intersects(ret_block, taken, count))
+            if (!port_ranges_overlap(taken, ret_block))
                 return true;
         }
     }

@@ -150,7 +150,6 @@ static void inner_batch(struct strbuf *batch, const struct port_mapper *mapper,
     const struct port_container *container)
 {
     const char *const hosts[] = {mapper->address, "127.0.0.1"};
-    struct ranges all = {0};
     struct ranges own = {0};
 
     strbuf_addf(batch, "qdisc add dev %s ingress\nqdisc add dev %s ingress\n", mapper->lo,
@@ -162,11 +161,9 @@ static void inner_batch(struct strbuf *batch, const struct port_mapper *mapper,
         rule_add(batch, mapper->lo, ICMP, ping, NULL);
         rule_add(batch, mapper->lo, IP_NORMAL, to, mapper->eth0);
     }
-    port_ranges_union(&container->ports, &container->block, &all);
-    port_ranges_split(&all, &own);
+    port_ranges_own(container, &own);
     port_inner_rules(batch, mapper, &own, false);
     port_limit_set(batch, mapper->eth0, &container->egress, false);
-    ranges_release(&all);
     ranges_release(&own);
 }
 

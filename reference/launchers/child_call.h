@@ -2,6 +2,9 @@
 /* A system call without libc, which would keep the error where threads look for theirs. */
 #pragma once
 
+/* Without close_range(2) descriptors are closed one by one, up to here. */
+#define OLD_FDS_MAX 65536
+
 #if defined(__x86_64__)
 #define HAS_RAW_CALL 1
 /* The result as the kernel gives it: negative errno on an error. */

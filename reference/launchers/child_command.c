@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Programs: the commands before, and the container's (launchers.md 5, stages 12, 23, 25). */
 #include "reference/launchers/child.h"
+#include "reference/launchers/child_call.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +13,6 @@
 #include <unistd.h>
 
 #define SHELL "/bin/sh"
-#define OLD_FDS_MAX 65536
 
 static char *const *as_exec(const char *const *strings)
 {

@@ -103,6 +103,16 @@ static bool is_partition(const struct cpuset_css *set)
            (set->partition != PARTITION_MEMBER && set->partition_error == PARTITION_VALID);
 }
 
+static struct cpu_mask claim(const struct cpuset_css *set);
+
+/* What cpuset.cpus.exclusive.effective shows: only a partition, or what is exclusive itself, has
+ * something to keep or to hand down. */
+static struct cpu_mask effective_exclusive(const struct cpuset_css *set)
+{
+    bool any = !cpu_mask_empty(&set->exclusive) || is_partition(set);
+    return any ? claim(set) : (struct cpu_mask){{0}};
+}
+
 /* What the set may claim for itself alone. */
 static struct cpu_mask claim(const struct cpuset_css *set)
 {
@@ -114,10 +124,7 @@ static struct cpu_mask claim(const struct cpuset_css *set)
         own = set->exclusive;
     else if (set->partition != PARTITION_MEMBER)
         own = set->cpus;
-    /* Only what is exclusive itself has something to hand down. */
-    struct cpu_mask above = {{0}};
-    if (!cpu_mask_empty(&parent->exclusive) || is_partition(parent))
-        above = claim(parent);
+    const struct cpu_mask above = effective_exclusive(parent);
     return cpu_mask_and(&own, &above);
 }
 
@@ -418,13 +425,6 @@ static int set_write(const struct cgroup_io *io, char *text)
     return 0;
 }
 
-/* What cpuset.cpus.exclusive.effective shows. */
-static struct cpu_mask effective_exclusive(const struct cpuset_css *set)
-{
-    bool any = !cpu_mask_empty(&set->exclusive) || is_partition(set);
-    return any ? claim(set) : (struct cpu_mask){{0}};
-}
-
 static int exclusive_write(const struct cgroup_io *io, char *text)
 {
     struct cpu_mask mask;
@@ -522,6 +522,8 @@ static bool since_6_12(const struct kernel_profile *profile)
 
 #define SET_FIELD(member) ((intptr_t)offsetof(struct cpuset_css, member))
 
+#define PARTITION_FILE 4
+
 static const struct cgroup_file files[] = {
     {"cpuset.cpus", ON_CHILD, FILE_V2, 0644, mask_read, set_write, NULL, SET_FIELD(cpus),
         cpuset_cpus_write_max},
@@ -531,8 +533,8 @@ static const struct cgroup_file files[] = {
         0},
     {"cpuset.mems.effective", ON_BOTH, FILE_V2, 0444, mask_read, NULL, NULL,
         SET_FIELD(effective_mems), 0},
-    {"cpuset.cpus.partition", ON_CHILD, FILE_V2 | FILE_EVENTS, 0644, partition_read,
-        partition_write, NULL, 0, 0},
+    [PARTITION_FILE] = {"cpuset.cpus.partition", ON_CHILD, FILE_V2 | FILE_EVENTS, 0644,
+        partition_read, partition_write, NULL, 0, 0},
     {"cpuset.cpus.exclusive", ON_CHILD, FILE_V2, 0644, mask_read, exclusive_write, since_6_12,
         SET_FIELD(exclusive), cpuset_cpus_write_max},
     {"cpuset.cpus.exclusive.effective", ON_CHILD, FILE_V2, 0444, exclusive_effective_read, NULL,
@@ -540,7 +542,7 @@ static const struct cgroup_file files[] = {
     {"cpuset.cpus.isolated", ON_ROOT, FILE_V2, 0444, isolated_read, NULL, since_6_12, 0, 0},
 };
 
-static const struct cgroup_file *const partition_file = &files[4];
+static const struct cgroup_file *const partition_file = &files[PARTITION_FILE];
 
 const struct cgroup_controller cgroup_controller_cpuset = {
     .name = "cpuset",

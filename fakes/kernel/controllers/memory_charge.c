@@ -159,12 +159,18 @@ static uint64_t reclaim_charge(struct memory_charge *charge, uint64_t bytes)
     return dropped + moved;
 }
 
-/* The protection that the cgroup has of its own, as far as it uses it. */
-static uint64_t claimed_bytes(const struct memory_css *memory, size_t field)
+/* memory.min or memory.low, by its place in the struct. */
+static uint64_t protection_bytes(const struct memory_css *memory, size_t field)
 {
     uint64_t pages;
     memcpy(&pages, (const char *)memory + field, sizeof(pages));
-    return smaller(limit_bytes(pages), memory_usage(memory));
+    return limit_bytes(pages);
+}
+
+/* The protection that the cgroup has of its own, as far as it uses it. */
+static uint64_t claimed_bytes(const struct memory_css *memory, size_t field)
+{
+    return smaller(protection_bytes(memory, field), memory_usage(memory));
 }
 
 /* One level down (mm/page_counter.c, effective_protection): siblings that ask for more than there
@@ -198,9 +204,7 @@ static uint64_t protected_bytes(const struct memory_css *memory, const struct me
         const struct memory_css *next = memory;
         while (memory_parent(next) != done)
             next = memory_parent(next);
-        uint64_t pages;
-        memcpy(&pages, (const char *)next + field, sizeof(pages));
-        bytes = done == top ? limit_bytes(pages) : passed_on(next, bytes, field);
+        bytes = done == top ? protection_bytes(next, field) : passed_on(next, bytes, field);
         done = next;
     }
     return bytes;

@@ -161,6 +161,17 @@ static void test_split(void **state)
     }
 }
 
+static void test_join(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {{NULL, ""}, {"", ""}, {"a", "a"}, {"a,b,c", "a--b--c"}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_strv_ char **strings = cases[i][0] ? strv_split(cases[i][0], ",") : NULL;
+        _cleanup_free_ char *text = strv_join(strings, "--");
+        assert_string_equal(text, cases[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +183,7 @@ int main(void)
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_add_to_an_exact_vector),
         cmocka_unit_test(test_split),
+        cmocka_unit_test(test_join),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

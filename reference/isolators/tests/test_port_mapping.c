@@ -81,23 +81,24 @@ static void test_union(void **state)
 /* The pool of 30001-30999 gives exactly one block of 512, and 61 of 16. */
 static void test_blocks(void **state)
 {
-    struct resource_range taken[100];
+    struct resource_range items[100];
     struct resource_range block;
     struct ranges pool = {0};
-    size_t count = 0;
+    struct ranges taken = {.items = items};
 
     (void)state;
     assert_int_equal(ranges_parse("[30001-30999]", &pool, NULL), 0);
-    assert_true(port_block_allocate(&pool, 512, taken, 0, &block));
+    assert_true(port_block_allocate(&pool, 512, &taken, &block));
     assert_int_equal(block.begin, 30208);
     assert_int_equal(block.end, 30719);
-    assert_false(port_block_allocate(&pool, 512, &block, 1, &taken[0]));
-    while (count < ARRAY_SIZE(taken) && port_block_allocate(&pool, 16, taken, count, &block)) {
+    const struct ranges whole = {.items = &block, .count = 1};
+    assert_false(port_block_allocate(&pool, 512, &whole, &items[0]));
+    while (taken.count < ARRAY_SIZE(items) && port_block_allocate(&pool, 16, &taken, &block)) {
         assert_int_equal(block.begin % 16, 0);
-        taken[count++] = block;
+        items[taken.count++] = block;
     }
-    assert_int_equal(count, 61);
-    assert_int_equal(taken[0].begin, 30016);
+    assert_int_equal(taken.count, 61);
+    assert_int_equal(items[0].begin, 30016);
     ranges_release(&pool);
 }
 

@@ -24,22 +24,10 @@
 #define STOP_PAUSE_NS 2000000L
 #define STOP_PAUSES 2500
 
-/* As text; owned, NULL when it has none. */
-static char *framework_capabilities(const struct node *agent)
-{
-    struct strbuf text = STRBUF_INIT;
-    size_t count;
-    struct node *const *names = node_list(agent, "framework", &count);
-
-    for (size_t i = 0; i < count; i++)
-        strbuf_addf(&text, "%s%s", i ? "," : "", names[i]->text);
-    return strbuf_take(&text);
-}
-
 static char **agent_arguments(struct kernel_world *kernel, const struct flags *flags)
 {
     char **arguments = flags_arguments(flags);
-    _cleanup_free_ char *framework = framework_capabilities(kernel->agent);
+    _cleanup_free_ char *framework = node_list_text(kernel->agent, "framework");
     char **argv = NULL;
 
     strv_add(&argv, "seatrial");

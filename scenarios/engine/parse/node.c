@@ -121,6 +121,18 @@ struct node *const *node_list(const struct node *map, const char *key, size_t *r
     return &map->items[at];
 }
 
+char *node_list_text(const struct node *map, const char *key)
+{
+    _cleanup_strv_ char **texts = NULL;
+    size_t count;
+    struct node *const *items = node_list(map, key, &count);
+    if (!items && !node_get(map, key))
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        strv_add(&texts, items[i]->text);
+    return strv_join(texts, ",");
+}
+
 bool node_is_number(const struct node *node, double *ret_number)
 {
     if (node->kind != NODE_SCALAR || node->quoted || node->text[0] == '\0')

@@ -49,6 +49,8 @@ double node_number(const struct node *map, const char *key, double otherwise);
 uint64_t node_amount(const struct node *map, const char *key, uint64_t otherwise);
 /* The value as a list: itself, or a list of one; *ret_count 0 when absent. Borrowed. */
 struct node *const *node_list(const struct node *map, const char *key, size_t *ret_count);
+/* The texts of that list, by commas; owned, NULL when absent. */
+char *node_list_text(const struct node *map, const char *key);
 
 /* Reads a plain scalar as YAML 1.2 does; false when it is no such thing. */
 bool node_is_number(const struct node *node, double *ret_number);

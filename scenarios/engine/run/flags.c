@@ -7,14 +7,8 @@
 
 static int set_list(struct run *run, const struct node *agent, const char *key, struct err *err)
 {
-    size_t count;
-    struct node *const *items = node_list(agent, key, &count);
-    if (!node_get(agent, key))
-        return 0;
-    _cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-    for (size_t i = 0; i < count; i++)
-        strbuf_addf(&text, "%s%s", i ? "," : "", items[i]->text);
-    return flags_set(&run->flags, key, strbuf_text(&text), err);
+    _cleanup_free_ char *text = node_list_text(agent, key);
+    return text ? flags_set(&run->flags, key, text, err) : 0;
 }
 
 int agent_flags_apply(struct run *run, const struct node *agent, struct err *err)
