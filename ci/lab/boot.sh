@@ -128,13 +128,15 @@ accelerator_option() {
 }
 
 # guest_ports DIRECTORY: the devices by which a guest tells, in DEVICES: the kernel's console by a
-# serial line, the rest by virtio ports, which are faster; results go to QEMU's stdout. With FIFOs
-# called stdout and stderr in the directory there is a port for each.
+# serial line, the rest by virtio ports, which are faster. Results go to QEMU's stdout and are little:
+# what its pipe does not take in time is lost when the guest ends, so the kernel log has a file. With
+# FIFOs called stdout and stderr in the directory there is a port for each.
 guest_ports() {
     local name path number=0
     DEVICES=(-serial "file:$1/console" -device virtio-serial-pci)
     : >"$1/scenarios"
-    for name in results stdout stderr scenarios; do
+    : >"$1/kernel-log"
+    for name in results stdout stderr scenarios kernel-log; do
         number=$((number + 1))
         path=$1/$name
         [[ $name != results ]] || path=/dev/stdout
@@ -195,7 +197,6 @@ guest_boot() {
     touch "$directory/console"
     section "$directory/results" features >"$directory/features"
     section "$directory/results" output >"$directory/output"
-    section "$directory/results" kernel-log >"$directory/kernel-log"
     mark "$directory/results" exit >"$directory/exit"
     [[ -s $directory/kernel-log ]] || cp "$directory/console" "$directory/kernel-log"
     guest_state "$directory" >"$directory/state"

@@ -56,13 +56,15 @@ TOOL
     } >"$DIR/image"
 }
 
-# guest SCRIPT: what QEMU does: console, results (stdout) and scenarios are at descriptors 3, 1 and 4.
+# guest SCRIPT: what QEMU does: console, results (stdout), scenarios and kernel log are at descriptors
+# 3, 1, 4 and 5.
 guest() {
     make_tool qemu-system-x86_64 <<TOOL
 for word in "\$@"; do
     case \$word in
     file:*) exec 3>"\${word#file:}" ;;
     file,id=scenarios,path=*) exec 4>"\${word#*path=}" ;;
+    file,id=kernel-log,path=*) exec 5>"\${word#*path=}" ;;
     esac
 done
 $1
@@ -114,8 +116,8 @@ says '^.*/image v2  *1  *0  *0'
 ends "a guest without memory" 1 'memory: the guest ran out of memory' \
     "$BEGUN; echo '[9.0] Out of memory: Killed process 7 (seatrial)' >&3"
 ends "seatrial run killed for lack of memory" 1 'memory: the guest ran out of memory' \
-    "echo hello >&3; $BEGUN; echo '@@ begin output'; echo '@@ end output 0'; echo '@@ begin kernel-log'
-    echo '[9.0] Out of memory: Killed process 7 (seatrial)'; echo '@@ end kernel-log 0'; echo '@@ exit 137'"
+    "echo hello >&3; $BEGUN; echo '@@ begin output'; echo '@@ end output 0'
+    echo '[9.0] Out of memory: Killed process 7 (seatrial)' >&5; echo '@@ exit 137'"
 ends "a guest that just ends" 1 'stopped: the guest stopped without a report' "echo hello >&3"
 ends "a kernel that says nothing" 1 'stopped: the kernel said nothing' ":"
 ends "a guest that hangs" 1 'late: not finished after 1 s' \
@@ -128,8 +130,8 @@ ends "a kernel without cgroups" 1 'broken: the kernel mounts no cgroups v2' \
     "echo hello >&3; echo '@@ broken the kernel mounts no cgroups v2'"
 ends "a QEMU that refuses" 2 'qemu: qemu-system-x86_64: no such machine' \
     "echo 'qemu-system-x86_64: no such machine' >&2; exit 1"
-ends "a splat" 1 'done$' "echo hello >&3; $BEGUN; echo '$PASSED' >&4; echo '@@ begin kernel-log'
-    echo '[1.0] WARNING: CPU: 0 PID: 1 at mm/a.c:1'; echo '@@ end kernel-log 0'; $ENDED"
+ends "a splat" 1 'done$' "echo hello >&3; $BEGUN; echo '$PASSED' >&4
+    echo '[1.0] WARNING: CPU: 0 PID: 1 at mm/a.c:1' >&5; $ENDED"
 says 'kernel log: .*WARNING: CPU: 0 PID: 1 at mm/a.c:1'
 
 CASE="a command's exit status"
