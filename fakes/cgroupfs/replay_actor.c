@@ -73,10 +73,16 @@ static void answer(struct replay_actor *actor, int64_t reply)
     actor->replies[actor->replies_count++] = reply;
 }
 
+/* It answers in its first thread, which may be frozen while others are not. */
+static bool listens(const struct replay_actor *actor)
+{
+    return alive(actor) && process_runnable(actor->process) && !actor->process->leader->frozen &&
+           !actor->waits;
+}
+
 static void actor_run(struct replay_world *world, struct replay_actor *actor)
 {
-    while (actor->requests && alive(actor) && process_runnable(actor->process) &&
-           !actor->waits) {
+    while (actor->requests && listens(actor)) {
         struct replay_request *request = actor->requests;
         actor->requests = request->next;
         bool answered = true;

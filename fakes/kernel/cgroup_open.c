@@ -126,8 +126,10 @@ static ssize_t read_at(struct cgroup_open *open, void *buffer, size_t size, uint
     /* What is left in the buffer is given out without looking whether the file is still there. */
     bool left_over = open->generated && offset && offset == open->read_offset &&
         offset < open->content.length;
-    if (!left_over && open_gone(open))
+    if (!left_over && open_gone(open)) {
+        open->generated = false; /* and nothing is left over any more */
         return -ENODEV;
+    }
     if (offset == 0 || offset != open->read_offset || !open->generated) {
         strbuf_reset(&open->content);
         open->generated = false;
