@@ -12,7 +12,8 @@ readonly GUEST_MODULES="fuse loop xfs veth bridge cls_cgroup sch_ingress cls_bas
     act_gact act_police cls_bpf cls_matchall cls_flower sch_fq_codel sch_htb sch_tbf sch_netem dummy
     macvlan ipvlan tun vxlan ext4 squashfs erofs nf_tables nft_compat br_netfilter"
 # Beside busybox, where the machine has them.
-readonly GUEST_TOOLS="ip tc mkfs.xfs xfs_quota nsenter"
+readonly GUEST_TOOLS="ip tc ss ethtool nsenter mkfs.xfs xfs_quota xfs_io"
+readonly GUEST_CNI_PLUGINS="bridge host-local loopback ptp static"
 
 pack() {
     if type -P zstd >/dev/null; then
@@ -65,6 +66,17 @@ guest_programs() {
     done
 }
 
+# guest_cni_plugins ROOT: at Debian's place; they need no libraries.
+guest_cni_plugins() {
+    local name
+    mkdir -p "$1/usr/lib/cni"
+    for name in $GUEST_CNI_PLUGINS; do
+        [[ -x /usr/lib/cni/$name ]] || continue
+        cp -L "/usr/lib/cni/$name" "$1/usr/lib/cni/$name"
+        strip --strip-unneeded "$1/usr/lib/cni/$name" 2>/dev/null || true
+    done
+}
+
 # guest_paths ROOT PATH...: scenarios at the paths that the report will name.
 guest_paths() {
     local root=$1 path inside
@@ -84,6 +96,8 @@ guest_root() {
     mkdir -p "$root"/{bin,lab/bin,etc,proc,sys,dev,tmp,run,root,new,var/tmp,usr/lib}
     ln -s bin "$root/sbin"
     ln -s ../bin "$root/usr/bin"
+    ln -s ../bin "$root/usr/sbin"
+    ln -s ../run "$root/var/run"
     cp -L "$(type -P busybox)" "$root/bin/busybox"
     cp "$LAB/guest/init" "$root/init"
     cp "$LAB/guest/main" "$LAB/guest/play" "$LAB/guest/features" "$root/lab/"
@@ -94,6 +108,7 @@ guest_root() {
     printf '127.0.0.1 localhost lab\n' >"$root/etc/hosts"
     chmod 1777 "$root/tmp" "$root/var/tmp"
     guest_programs "$root"
+    guest_cni_plugins "$root"
 }
 
 # guest_scenarios ARCHIVE ROOT PATH...: a guest that plays them.

@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* try: what a container should not be able to do to what is outside of it. Each leaves nothing when
  * it works, but for mounts, which are there to be looked for from outside. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <linux/sockios.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "scenarios/workload/play.h"
 
 #define NODE "device-node"
+#define CONNECT_SECONDS 2
+#define SENT_BYTES 20480
+#define SENT_PAUSE_US 20000
 #define FUSE_REQUEST_MAX_BYTES (1 << 17)
 
 static int attempt_mount(const char *path)
@@ -102,6 +110,51 @@ static int attempt_hang(const char *path)
     return 0;
 }
 
+/* "10.0.0.1:80" by TCP: a socket, or the negative errno. */
+static int connected(const char *where)
+{
+    const struct timeval patience = {.tv_sec = CONNECT_SECONDS};
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    char host[16];
+    unsigned port;
+    if (sscanf(where, "%15[0-9.]:%u", host, &port) != 2 ||
+        inet_pton(AF_INET, host, &address.sin_addr) != 1)
+        return -EINVAL;
+    address.sin_port = htons((uint16_t)port);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return fd;
+    int error = errno == EINPROGRESS ? ETIMEDOUT : errno; /* how the patience ends */
+    close(fd);
+    return -error;
+}
+
+/* What is connected stays so: it can be counted. */
+static int attempt_connect(const char *where)
+{
+    int fd = connected(where);
+    return fd < 0 ? -fd : 0;
+}
+
+/* Until the other side's kernel has all of it. */
+static int attempt_send(const char *where)
+{
+    static const char bytes[SENT_BYTES];
+    int fd = connected(where);
+    int left = 1;
+    if (fd < 0)
+        return -fd;
+    if (write(fd, bytes, sizeof(bytes)) != (ssize_t)sizeof(bytes))
+        return EIO;
+    while (ioctl(fd, SIOCOUTQ, &left) == 0 && left > 0)
+        usleep(SENT_PAUSE_US);
+    close(fd);
+    return left ? EIO : 0;
+}
+
 static const struct {
     const char *what;
     int (*fn)(const char *subject);
@@ -111,6 +164,8 @@ static const struct {
     {"signal", attempt_signal},
     {"device", attempt_device},
     {"hang", attempt_hang},
+    {"connect", attempt_connect},
+    {"send", attempt_send},
 };
 
 int attempt(const char *what, const char *subject)

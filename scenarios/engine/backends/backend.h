@@ -22,6 +22,7 @@ struct fake_docker;
 struct world_options {
     const struct node *agent; /* the scenario's agent, NULL: default */
     uint64_t seed;
+    uint64_t needs;      /* of the scenario: bits of capabilities */
     const char *cgroups; /* "direct" or "fuse" */
     const char *layout;  /* of simulated cgroups, instead of the agent's; NULL: as it says */
     bool fold_world;     /* fold a digest of the whole world into every event of the trace */

@@ -20,6 +20,8 @@
 #include "scenarios/engine/backends/kernel_clean.h"
 #include "scenarios/engine/backends/kernel_world.h"
 #include "scenarios/engine/backends/machine.h"
+#include "scenarios/engine/backends/private_disk.h"
+#include "scenarios/engine/backends/private_network.h"
 
 #define TRACE_KEPT 25
 #define ABOVE_MAX_BYTES 24 /* a path of a Unix socket has 107 */
@@ -120,6 +122,7 @@ char **kernel_audit(struct world *world, bool final)
     audit_cgroups(world, &lines);
     audit_mounts(kernel_of(world), &lines);
     audit_runtime(world, &lines);
+    private_network_audit(kernel_of(world)->network, &lines);
     if (world->docker_control)
         docker_real_audit(world->docker_control, &lines);
     if (final)
@@ -201,6 +204,7 @@ void kernel_free_world(struct world *world)
     }
     trace_free(world->trace);
     loop_free(world->loop);
+    private_network_leave(kernel->network);
     strv_free(kernel->descriptors);
     free(kernel->directory);
     free(kernel->hierarchies);
@@ -256,6 +260,25 @@ static int make_directory(struct kernel_world *kernel, struct err *err)
     return 0;
 }
 
+/* What the scenario asks to have of its own. */
+static int take_private(struct kernel_world *kernel, uint64_t needs, struct err *err)
+{
+    _cleanup_free_ char *file = str_printf("%s/disk", kernel->directory);
+    const bool network = needs & NEED(CAPABILITY_PRIVATE_NETWORK);
+    const bool disk = needs & NEED(CAPABILITY_XFS);
+    /* Before the network: its mounts end with it. */
+    int r = network || disk ? machine_mounts_unshare() : 0;
+    if (r < 0)
+        return err_errno(err, r, "make a mount namespace");
+    if (network)
+        r = private_network_enter(&kernel->network, err);
+    if (r < 0 || !disk)
+        return r;
+    if (mkdir(kernel->base.work_dir, 0755) < 0)
+        return err_errno(err, -errno, "make a place for an XFS");
+    return private_disk_mount(file, kernel->base.work_dir, err);
+}
+
 static int take_docker(
     struct kernel_world *kernel, const struct node *agent, struct err *err)
 {
@@ -299,6 +322,8 @@ int kernel_world_make(const struct world_options *options, const struct backend 
                      ? make_directory(kernel, err)
                      : err_set(err, -ENOENT, "the workload program %s is missing", world->workload);
     if (result == 0)
+        result = take_private(kernel, options->needs, err);
+    if (result == 0)
         result = machine_mount(options->agent, kernel->hierarchies, err);
     if (result == 0) {
         world->observer = new_host(kernel, NULL, err);
@@ -339,41 +364,67 @@ static bool has_cgroups(enum capability capability)
     return capability == CAPABILITY_CGROUPS_V1 ? v1 : v1 || machine_cgroup2();
 }
 
+/* What it takes to have it, beyond being root; NULL: nothing is missing. */
+static const char *machine_misses(enum capability capability)
+{
+    switch (capability) {
+    case CAPABILITY_DOCKER:
+        return docker_real_socket() ? NULL
+                                    : "no engine is given: ci/docker-engine run COMMAND starts one";
+    case CAPABILITY_CNI:
+        return access("/usr/lib/cni/ptp", X_OK) == 0 && access("/usr/sbin/ip", X_OK) == 0
+                   ? NULL
+                   : "containernetworking-plugins or iproute2 is not installed";
+    case CAPABILITY_PRIVATE_NETWORK:
+        return private_network_works() ? NULL : "no network namespaces, veth links or iproute2";
+    case CAPABILITY_TRAFFIC_CONTROL:
+        return traffic_control_works()
+                   ? NULL
+                   : "tc or ethtool is not installed, or the kernel lacks ingress, u32 or mirred";
+    case CAPABILITY_TRAFFIC_SHAPING:
+        return traffic_shaping_works() ? NULL : "the kernel lacks the qdiscs htb or fq_codel";
+    case CAPABILITY_XFS:
+        return private_disk_works()
+                   ? NULL
+                   : "xfsprogs is not installed, or the kernel mounts no XFS with project quotas";
+    case CAPABILITY_PERF:
+        return access("/usr/bin/perf", X_OK) == 0 ? NULL : "perf is not installed";
+    case CAPABILITY_STEADY_CPUS:
+        return getenv("SEATRIAL_PATIENCE")
+                   ? "the machine is emulated, its CPU time is not what it seems"
+                   : NULL;
+    case CAPABILITY_FUSE:
+        return access("/dev/fuse", R_OK | W_OK) == 0 ? NULL : "there is no /dev/fuse";
+    default:
+        return NULL;
+    }
+}
+
 bool kernel_has(enum capability capability, const char **ret_reason)
 {
     static const char *const lacks[CAPABILITY_COUNT] = {
         [CAPABILITY_VIRTUAL_TIME] = "time is real here",
-        [CAPABILITY_XFS] = "the work directory is not on XFS with project quotas",
         [CAPABILITY_KERNEL_KNOBS] = "a real kernel misbehaves only when it wants to",
         [CAPABILITY_SIMULATION] = "this is no simulation",
     };
-    static const uint64_t root_only = NEED(CAPABILITY_ROOT) | NEED(CAPABILITY_IMAGES) |
-                                      NEED(CAPABILITY_LINUX_LAUNCHER) |
-                                      NEED(CAPABILITY_NAMESPACES) | NEED(CAPABILITY_MOUNTS) |
-                                      NEED(CAPABILITY_CNI) | NEED(CAPABILITY_PERF) |
-                                      NEED(CAPABILITY_CGROUPS_V1) | NEED(CAPABILITY_CGROUPS_V2) |
-                                      NEED(CAPABILITY_CGROUPS_HYBRID);
+    static const uint64_t root_only =
+        NEED(CAPABILITY_ROOT) | NEED(CAPABILITY_IMAGES) | NEED(CAPABILITY_LINUX_LAUNCHER) |
+        NEED(CAPABILITY_NAMESPACES) | NEED(CAPABILITY_MOUNTS) | NEED(CAPABILITY_CNI) |
+        NEED(CAPABILITY_PERF) | NEED(CAPABILITY_CGROUPS_V1) | NEED(CAPABILITY_CGROUPS_V2) |
+        NEED(CAPABILITY_CGROUPS_HYBRID) | NEED(CAPABILITY_PRIVATE_NETWORK) |
+        NEED(CAPABILITY_TRAFFIC_CONTROL) | NEED(CAPABILITY_TRAFFIC_SHAPING) | NEED(CAPABILITY_XFS);
     static const uint64_t on_cgroups = NEED(CAPABILITY_LINUX_LAUNCHER) |
                                        NEED(CAPABILITY_CGROUPS_V1) | NEED(CAPABILITY_CGROUPS_V2) |
                                        NEED(CAPABILITY_CGROUPS_HYBRID);
     *ret_reason = lacks[capability];
-    if (capability == CAPABILITY_DOCKER && !docker_real_socket())
-        *ret_reason = "no engine is given: ci/docker-engine run COMMAND starts one";
     if (*ret_reason)
         return false;
     if ((root_only & NEED(capability)) && geteuid() != 0)
         *ret_reason = "only root can";
     else if ((on_cgroups & NEED(capability)) && !has_cgroups(capability))
         *ret_reason = "the machine has no such cgroups mounted";
-    else if (capability == CAPABILITY_CNI && (access("/usr/lib/cni/ptp", X_OK) < 0 ||
-                                                 access("/usr/sbin/ip", X_OK) < 0))
-        *ret_reason = "containernetworking-plugins or iproute2 is not installed";
-    else if (capability == CAPABILITY_PERF && access("/usr/bin/perf", X_OK) < 0)
-        *ret_reason = "perf is not installed";
-    else if (capability == CAPABILITY_STEADY_CPUS && getenv("SEATRIAL_PATIENCE"))
-        *ret_reason = "the machine is emulated, its CPU time is not what it seems";
-    else if (capability == CAPABILITY_FUSE && access("/dev/fuse", R_OK | W_OK) < 0)
-        *ret_reason = "there is no /dev/fuse";
+    else
+        *ret_reason = machine_misses(capability);
     return !*ret_reason;
 }
 

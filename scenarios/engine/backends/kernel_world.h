@@ -5,8 +5,11 @@
 
 #include "scenarios/engine/backends/backend.h"
 
+struct private_network;
+
 struct kernel_world {
     struct world base;
+    struct private_network *network; /* of its own; NULL: the machine's */
     char *directory;
     char *hierarchies; /* where those that the machine has not mounted are, below it */
     char *init_helper;

@@ -161,8 +161,7 @@ static bool can_mount_v1(const char *controller)
     return kernel_has_v1(controller, &hierarchy) && geteuid() == 0 && v1_takes(controller);
 }
 
-/* Once: what is mounted from now on is for this process and its children only. */
-static int mounts_unshare(void)
+int machine_mounts_unshare(void)
 {
     static bool unshared;
     if (unshared)
@@ -192,7 +191,7 @@ int machine_mount(const struct node *agent, const char *directory, struct err *e
         const char *controller = controller_of(isolators[i]->text, false);
         if (!controller || has_v1(controller) || !can_mount_v1(controller))
             continue;
-        int r = mounts_unshare();
+        int r = machine_mounts_unshare();
         if (r == 0)
             r = hierarchy_mount(directory, controller);
         if (r < 0)

@@ -28,3 +28,5 @@ char *machine_lacks(const struct node *agent);
 /* Mounts, below the directory, the v1 hierarchies that the isolators of an agent need and nobody
  * has mounted; for this process and its children only. */
 int machine_mount(const struct node *agent, const char *directory, struct err *err);
+/* From now on what is mounted is for this process and its children only; once. Negative errno. */
+int machine_mounts_unshare(void);

@@ -22,6 +22,10 @@
     row(CAPABILITY_IMAGES, "images", "root file systems from images") \
     row(CAPABILITY_DOCKER, "docker", "a docker engine") \
     row(CAPABILITY_NETWORK, "network", "sockets and network interfaces") \
+    row(CAPABILITY_PRIVATE_NETWORK, "private-network", \
+        "a network of its own, with eth0 (10.77.0.2) and a gateway (10.77.0.1) behind it") \
+    row(CAPABILITY_TRAFFIC_CONTROL, "traffic-control", "tc, ethtool, u32 filters that redirect") \
+    row(CAPABILITY_TRAFFIC_SHAPING, "traffic-shaping", "the qdiscs HTB and fq_codel") \
     row(CAPABILITY_XFS, "xfs", "the work directory on XFS with project quotas") \
     row(CAPABILITY_CNI, "cni", "the CNI plugins bridge and ptp in /usr/lib/cni") \
     row(CAPABILITY_PERF, "perf", "the program perf, which counts events of cgroups") \

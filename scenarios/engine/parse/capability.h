@@ -24,6 +24,9 @@ enum capability {
     CAPABILITY_IMAGES,
     CAPABILITY_DOCKER,
     CAPABILITY_NETWORK,
+    CAPABILITY_PRIVATE_NETWORK, /* a network of the scenario's own, with eth0 and a gateway */
+    CAPABILITY_TRAFFIC_CONTROL, /* filters that redirect packets */
+    CAPABILITY_TRAFFIC_SHAPING, /* limits of rates */
     CAPABILITY_XFS, /* the work directory on XFS with project quotas */
     CAPABILITY_STEADY_CPUS, /* a second of CPU time takes about a second */
     CAPABILITY_CNI, /* CNI plugins at Debian's place */

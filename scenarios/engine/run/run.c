@@ -48,6 +48,7 @@ int run_open(struct run *run, const struct scenario *scenario, const struct back
 {
     const struct world_options world_options = {.agent = scenario->agent,
         .seed = options->seed,
+        .needs = scenario->needs,
         .cgroups = options->cgroups,
         .layout = options->layout,
         .fold_world = options->fold_world};
