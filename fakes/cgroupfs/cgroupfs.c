@@ -146,9 +146,9 @@ static const struct fuse_lowlevel_ops *operations(void)
 
 static int session_start(struct cgroupfs *fs, struct err *err)
 {
-    _cleanup_free_ char *options = str_printf("%s,subtype=%s%s%s", MOUNT_OPTIONS,
+    _cleanup_free_ char *options = str_printf("%s,subtype=%s%s", MOUNT_OPTIONS,
         fs->kernel->layout == CGROUP_LAYOUT_V2 ? "cgroup2" : "cgroup",
-        may_allow_others() ? ",allow_other" : "", fs->options.auto_unmount ? ",auto_unmount" : "");
+        may_allow_others() ? ",allow_other" : "");
     char program[] = "seatrial", flag[] = "-o";
     char *words[] = {program, flag, options, NULL};
     struct fuse_args args = FUSE_ARGS_INIT(3, words);

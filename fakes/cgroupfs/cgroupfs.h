@@ -27,8 +27,6 @@ struct cgroupfs_options {
     /* Advances the loop of virtual time by nothing after each request, so that what is due at once
      * happens. For servers whose loop nobody else drives. */
     bool settle;
-    /* Unmounts when the process dies, whatever the reason (needs fusermount3). */
-    bool auto_unmount;
     /* Nobody will use inotify on the mount. */
     bool no_inotify;
 };

@@ -15,6 +15,7 @@
 #include "fakes/cgroupfs/cgroupfs.h"
 #include "fakes/cgroupfs/cgroupfs_real.h"
 #include "fakes/cgroupfs/control.h"
+#include "fakes/cgroupfs/guard.h"
 #include "fakes/kernel/cgroup.h"
 #include "fakes/kernel/profile.h"
 #include "fakes/sim_loop.h"
@@ -233,6 +234,7 @@ struct server {
     struct kernel *kernel;
     struct cgroupfs *fs;
     struct control *control;
+    struct guard *guard;
     int signals;
     int64_t clock_offset_ns; /* of the model's clock against the monotonic one */
     bool virtual_clock;
@@ -322,6 +324,7 @@ static void server_stop(struct server *server)
 {
     control_free(server->control);
     cgroupfs_unmount(server->fs);
+    guard_free(server->guard);
     if (server->kernel) {
         struct loop *loop = server->kernel->loop;
         kernel_free(server->kernel);
@@ -333,7 +336,7 @@ static void server_stop(struct server *server)
 
 static int server_start(struct server *server, const struct arguments *arguments, struct err *err)
 {
-    const struct cgroupfs_options options = {.settle = true, .auto_unmount = true};
+    const struct cgroupfs_options options = {.settle = true};
     server->virtual_clock = arguments->virtual_clock;
     server->signals = -1;
     uint64_t start_ns = arguments->virtual_clock ? 0 : clock_ns(CLOCK_REALTIME);
@@ -341,8 +344,11 @@ static int server_start(struct server *server, const struct arguments *arguments
     server->kernel = cgroupfs_kernel_new(&arguments->config, start_ns);
     if (!server->kernel)
         return err_set(err, -EINVAL, "the kernel cannot have these options");
-    int result =
-        cgroupfs_mount(server->kernel, arguments->mount_point, &options, &server->fs, err);
+    int result = guard_start(&server->guard, err);
+    if (!result)
+        result = cgroupfs_mount(server->kernel, arguments->mount_point, &options, &server->fs, err);
+    if (!result)
+        result = guard_arm(server->guard, arguments->mount_point, err);
     if (!result && arguments->control)
         result = control_new(server->fs, &arguments->config, arguments->control, &server->control,
             err);

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -13,6 +14,7 @@
 #include "fakes/cgroupfs/control_internal.h"
 
 #define LINE_MAX_BYTES (1u << 20)
+#define SERVER_ENDS_MS 2000
 #define ANSWERS_MAX_BYTES (64u << 20) /* unread: whoever does not read is let go */
 
 struct control_peer {
@@ -230,12 +232,25 @@ static void peer_accept(struct control *control)
 
 /* ---------------------------------------------------------------------- the socket */
 
+/*
+ * A server whose mount is gone needs a moment to end, and then hangs up on who has just connected;
+ * one that serves keeps silent.
+ */
+static bool hangs_up(int fd)
+{
+    struct pollfd pending = {.fd = fd, .events = POLLIN};
+    return poll(&pending, 1, SERVER_ENDS_MS) > 0;
+}
+
 /* A socket that nobody listens at is what a dead server left. */
 static int remove_stale(const struct sockaddr_un *address, struct err *err)
 {
     _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
+    if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0) {
+        if (hangs_up(fd))
+            return 0; /* and has removed its socket before */
         return err_set(err, -EADDRINUSE, "%s: somebody listens there", address->sun_path);
+    }
     if (errno != ECONNREFUSED)
         return errno == ENOENT ? 0 : err_errno(err, -errno, "%s", address->sun_path);
     return unlink(address->sun_path) < 0 ? err_errno(err, -errno, "%s", address->sun_path) : 0;
@@ -287,10 +302,10 @@ void control_free(struct control *control)
         return;
     while (control->peers_count)
         peer_free(control, 0);
+    if (control->path)
+        unlink(control->path); /* while we listen: whoever finds us gone may make it anew */
     if (control->listener >= 0)
         close(control->listener);
-    if (control->path)
-        unlink(control->path);
     control_record_free(control);
     free(control->path);
     free(control);

@@ -35,12 +35,19 @@ refused() {
     is "status of $*" 2 "$status"
     is "message of $*" "seatrial cgroupfs: $expected" "$message"
 }
-gone() {
-    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        grep -q " $mount " /proc/self/mounts || return 0
+# within_a_minute COMMAND...
+within_a_minute() {
+    waited=0
+    until "$@"; do
+        [ "$((waited += 1))" -le 600 ] || return 1
         sleep 0.1
     done
-    fail "$1: still mounted"
+}
+unmounted() {
+    ! grep -q " $mount " /proc/self/mounts
+}
+gone() {
+    within_a_minute unmounted || fail "$1: still mounted"
 }
 
 refused '--hierarchy is missing: expected v1, v2 or hybrid' "$mount"
@@ -57,6 +64,35 @@ refused 'unknown option --nope: expected one of those that --help lists' --nope
 refused "--control: $folder/none/x: ENOENT" --hierarchy v2 --control "$folder/none/x" --foreground \
     "$mount"
 gone "after a refusal"
+# A socket at which somebody serves is refused; a server that is about to end is waited for.
+# listener FATE: listens and, once somebody has connected, goes on or ends
+listener() {
+    python3 - "$socket" "$1" <<'END' &
+import os, select, socket, sys, time
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1] + ".new")
+listener.listen()
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+select.select([listener], [], [])
+if sys.argv[2] == "goes on":
+    time.sleep(100)
+os.unlink(sys.argv[1])
+END
+    pid=$!
+    until [ -S "$socket" ]; do sleep 0.01; done
+}
+if command -v python3 >/dev/null; then
+    listener "goes on"
+    refused "--control: $socket: somebody listens there" --hierarchy v2 --control "$socket" "$mount"
+    kill "$pid"
+    wait "$pid" 2>/dev/null || true
+    rm "$socket"
+    listener ends
+    "$program" cgroupfs --hierarchy v2 --control "$socket" "$mount" >"$folder/said" ||
+        fail "a server that ended was in the way"
+    umount "$mount"
+    gone "after a server that ended"
+fi
 # Where /dev/fuse is no such device.
 if unshare -m true 2>/dev/null; then
     status=0
@@ -97,8 +133,7 @@ echo "$pid" >real/cgroup.procs
 is procs "$pid" "$(cat real/cgroup.procs)"
 kill "$pid"
 wait "$pid" 2>/dev/null || true
-sleep 0.2
-is ended "populated 0" "$(head -1 real/cgroup.events)"
+within_a_minute grep -q "populated 0" real/cgroup.events || fail "ended: still populated"
 
 # A peer that leaves in the middle of a command has said nothing; others are served.
 if command -v python3 >/dev/null; then
