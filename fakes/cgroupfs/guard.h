@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A process that outlives the server of a mount for as long as it takes to unmount: so that a
- * server that crashes, or is killed, leaves no dead mount. fusermount3's auto_unmount first looks whether
- * the mount is dead already, and leaves it there when the kernel is not yet that far; this one
- * waits until the server has ended and so closed all that it had open.
+ * server that crashes, or is killed, leaves no dead mount. fusermount3's auto_unmount first looks
+ * whether the mount is dead already, and leaves it there when the kernel is not yet that far; this
+ * one waits until the server has ended and so closed all that it had open.
  */
 #pragma once
 
