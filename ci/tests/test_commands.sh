@@ -67,11 +67,13 @@ lab() {
 	TOOL
 }
 
-# tests STATUS XML: what ctest answers.
+# tests STATUS XML [XML]: what ctest answers, and what when the failed ones run again.
 tests() {
     make_tool "$DIR/bin/ctest" <<-TOOL
+	xml='$2'
+	case " \$* " in *" --rerun-failed "*) xml='${3-<testsuite tests="0">}' ;; esac
 	while ((\$# > 0)); do
-	    [[ \$1 == --output-junit ]] && printf '<?xml version="1.0"?>\n%s\n' '$2' >"\$2"
+	    [[ \$1 == --output-junit ]] && printf '<?xml version="1.0"?>\n%s\n' "\$xml" >"\$2"
 	    shift
 	done
 	exit $1
@@ -112,6 +114,21 @@ fresh_repository
 tests 8 '<testsuite tests="6" failures="2" disabled="0" skipped="0">'
 run 1 test
 ends_with "12 passed, 2 failed, 2 skipped"
+
+CASE="a test fails that passes when it runs again, and one that does not"
+fresh_repository
+tests 8 '<testsuite tests="6" failures="2" disabled="0" skipped="0">' \
+    '<testsuite tests="2" failures="1" disabled="0" skipped="0">'
+run 1 test
+ends_with "13 passed, 1 failed, 2 skipped"
+
+CASE="the tests that failed pass when they run again"
+fresh_repository
+tests 8 '<testsuite tests="6" failures="2" disabled="0" skipped="1">' \
+    '<testsuite tests="2" failures="0" disabled="0" skipped="0">'
+run 0 test
+grep -q "2 of the 2 failed tests passed when they ran again" "$DIR/out" || fail "it is not told"
+ends_with "13 passed, 0 failed, 3 skipped"
 
 CASE="ctest breaks off without a report"
 fresh_repository
@@ -172,6 +189,27 @@ fresh_repository
 lab 1 '{"summary":{"passed":19,"failed":1,"skipped":5},"cells":[]}'
 run 1 test
 ends_with "32 passed, 1 failed, 8 skipped"
+
+CASE="a scenario fails in the lab once"
+fresh_repository
+lab 0 '{"summary":{"passed":20,"failed":0,"skipped":5},"cells":[]}'
+mv "$DIR/say/lab" "$DIR/say/lab-second"
+lab 1 '{"summary":{"passed":19,"failed":1,"skipped":5},"scenarios":[
+"file": "a.yaml",
+"name": "one \"quoted\"",
+"results": {
+"guest": "failed"
+},
+"reasons": {
+"guest": "too late"
+}
+]}'
+echo "rm '$DIR/say/lab' && mv '$DIR/say/lab-second' '$DIR/say/lab'" >"$DIR/say/turn"
+sed -i "/^exit/e cat '$DIR/say/turn'" "$DIR/say/lab"
+run 0 test
+grep -q '^a.yaml: one \\"quoted\\"$' "$DIR/out" || fail "the scenario is not named"
+grep -q '^    too late' "$DIR/out" || fail "the reason is not told"
+ends_with "33 passed, 0 failed, 8 skipped"
 
 CASE="the lab cannot be tried"
 fresh_repository
