@@ -399,8 +399,12 @@ static bool pre_exec_step(struct sim_init *init)
         strv_free(argv);
         argv = strv_split(command->value, " ");
     }
+    /* A shell knows whose child it is. */
+    _cleanup_free_ char *parent = str_printf("PPID=%d", (int)init->process->pid);
+    char *const variables[] = {parent, NULL};
     if (r == 0 && argv && argv[0])
-        r = sim_program_play(init->world, &(struct run_request){.argv = argv}, &result);
+        r = sim_program_play(init->world,
+            &(struct run_request){.argv = argv, .variables = variables}, &result);
     if (r < 0 || result.status != 0) {
         init_fail(init, "pre-exec command %s failed", command->value ? command->value : "");
         return false;

@@ -15,10 +15,12 @@
 #define EXIT_1 (1 << 8)
 #define LINKS "/sys/class/net"
 #define FIRST_HANDLE 0x800u
+#define ANYTHING 1026 /* the priority of the classifier for what nothing else is said of */
 
 struct net_filter {
     struct list node;
     char *device;
+    char *parent; /* "ffff:", or the handle of a qdisc of what leaves */
     char *protocol;
     unsigned priority;
     unsigned table;
@@ -29,6 +31,7 @@ struct sim_net {
     struct sim_world *world;
     struct list filters;
     char **qdiscs; /* "DEVICE KIND PARENT" */
+    char **inner;  /* "PID:eth0 KIND PARENT", in containers */
     unsigned tables;
     char *output;
 };
@@ -42,6 +45,7 @@ static void filter_free(struct net_filter *filter)
 {
     list_remove(&filter->node);
     free(filter->device);
+    free(filter->parent);
     free(filter->protocol);
     free(filter->text);
     free(filter);
@@ -54,6 +58,7 @@ void sim_net_free(struct sim_net *net)
     list_for_each_safe(node, following, &net->filters)
         filter_free(list_entry(node, struct net_filter, node));
     strv_free(net->qdiscs);
+    strv_free(net->inner);
     free(net->output);
     free(net);
 }
@@ -66,7 +71,8 @@ char **sim_net_left(const struct sim_net *net)
         return lines;
     for (struct list *node = net->filters.next; node != &net->filters; node = node->next) {
         const struct net_filter *filter = list_entry(node, struct net_filter, node);
-        strv_add_owned(&lines, str_printf("filter of %s", filter->device));
+        if (filter->priority != ANYTHING) /* that one stays, by the contract */
+            strv_add_owned(&lines, str_printf("filter of %s", filter->device));
     }
     vfs_list(vfs_of(net), LINKS, &names);
     for (size_t i = 0; names && names[i]; i++) {
@@ -156,31 +162,36 @@ static bool ip_line(struct sim_net *net, const char *line)
 
 /* --- qdiscs and filters --- */
 
-static bool qdisc_exists(const struct sim_net *net, const char *device, const char *end)
+/* The first of the device with that in it; NULL: there is none. */
+static const char *qdisc_find(char *const *qdiscs, const char *device, const char *part)
 {
     _cleanup_free_ char *start = str_printf("%s ", device);
-    for (size_t i = 0; net->qdiscs && net->qdiscs[i]; i++) {
-        if (str_starts(net->qdiscs[i], start) && str_ends(net->qdiscs[i], end))
-            return true;
+    for (; qdiscs && *qdiscs; qdiscs++) {
+        if (str_starts(*qdiscs, start) && strstr(*qdiscs, part))
+            return *qdiscs;
     }
-    return false;
+    return NULL;
+}
+
+static bool root_delete(char ***qdiscs, const char *device)
+{
+    _cleanup_strv_ char **old = *qdiscs;
+    _cleanup_free_ char *start = str_printf("%s ", device);
+    bool there = qdisc_find(old, device, "") != NULL;
+    *qdiscs = NULL;
+    for (size_t i = 0; old && old[i]; i++) {
+        if (!str_starts(old[i], start) || str_ends(old[i], " ingress"))
+            strv_add(qdiscs, old[i]);
+    }
+    return there;
 }
 
 static bool qdisc_line(struct sim_net *net, const char *line)
 {
     char device[32];
     char rest[200];
-    if (sscanf(line, "qdisc del dev %31s root", device) == 1) {
-        _cleanup_strv_ char **old = net->qdiscs;
-        _cleanup_free_ char *start = str_printf("%s ", device);
-        bool there = qdisc_exists(net, device, "");
-        net->qdiscs = NULL;
-        for (size_t i = 0; old && old[i]; i++) {
-            if (!str_starts(old[i], start) || str_ends(old[i], " ingress"))
-                strv_add(&net->qdiscs, old[i]);
-        }
-        return there;
-    }
+    if (sscanf(line, "qdisc del dev %31s root", device) == 1)
+        return root_delete(&net->qdiscs, device);
     if (sscanf(line, "%*s add dev %31s %199[^\n]", device, rest) != 2)
         return false;
     _cleanup_free_ char *qdisc = str_printf("%s %s", device, rest);
@@ -192,11 +203,14 @@ static bool qdisc_line(struct sim_net *net, const char *line)
 
 static bool filter_add(struct sim_net *net, const char *line)
 {
-    char device[32], protocol[8], text[900];
+    char device[32], parent[16], protocol[8], text[900];
     unsigned priority;
-    if (sscanf(line, "filter add dev %31s parent ffff: protocol %7s prio %u u32 %899[^\n]", device,
-            protocol, &priority, text) != 4 ||
-        !link_exists(net, device) || !qdisc_exists(net, device, " ingress"))
+    if (sscanf(line, "filter add dev %31s parent %15s protocol %7s prio %u u32 %899[^\n]", device,
+            parent, protocol, &priority, text) != 5)
+        return false;
+    _cleanup_free_ char *qdisc =
+        str_equal(parent, "ffff:") ? str_dup(" ingress") : str_printf(" handle %s ", parent);
+    if (!link_exists(net, device) || !qdisc_find(net->qdiscs, device, qdisc))
         return false;
     struct net_filter *filter = mem_alloc(sizeof(*filter));
     filter->table = FIRST_HANDLE + net->tables;
@@ -205,13 +219,14 @@ static bool filter_add(struct sim_net *net, const char *line)
     {
         const struct net_filter *other = list_entry(node, struct net_filter, node);
         if (str_equal(other->device, device) && other->priority == priority &&
-            str_equal(other->protocol, protocol)) {
+            str_equal(other->parent, parent) && str_equal(other->protocol, protocol)) {
             filter->table = other->table;
             filter->item = other->item + 1;
         }
     }
     net->tables += filter->item == FIRST_HANDLE;
     filter->device = str_dup(device);
+    filter->parent = str_dup(parent);
     filter->protocol = str_dup(protocol);
     filter->priority = priority;
     filter->text = str_dup(text);
@@ -221,22 +236,22 @@ static bool filter_add(struct sim_net *net, const char *line)
 
 static bool filter_delete(struct sim_net *net, const char *line)
 {
-    char device[32], protocol[8];
+    char device[32], parent[16], protocol[8];
     unsigned priority, table = 0, item = 0;
     int fields = sscanf(line,
-        "filter del dev %31s parent ffff: protocol %7s prio %u handle %x::%x u32", device, protocol,
-        &priority, &table, &item);
+        "filter del dev %31s parent %15s protocol %7s prio %u handle %x::%x u32", device, parent,
+        protocol, &priority, &table, &item);
     bool found = false;
     list_for_each_safe(node, following, &net->filters) {
         struct net_filter *filter = list_entry(node, struct net_filter, node);
         if (!str_equal(filter->device, device) || !str_equal(filter->protocol, protocol) ||
-            filter->priority != priority ||
-            (fields == 5 && (filter->table != table || filter->item != item)))
+            !str_equal(filter->parent, parent) || filter->priority != priority ||
+            (fields == 6 && (filter->table != table || filter->item != item)))
             continue;
         filter_free(filter);
         found = true;
     }
-    return fields >= 3 && found;
+    return fields >= 4 && found;
 }
 
 static bool tc_line(struct sim_net *net, const char *line)
@@ -252,10 +267,12 @@ static void filter_print(struct strbuf *text, const struct net_filter *filter)
     static const char mirred[] = "mirred egress ";
     const char *sport = strstr(filter->text, "sport ");
     const char *dport = strstr(filter->text, "dport ");
+    const char *flow = strstr(filter->text, "flowid ");
     unsigned port = 0, mask = 0;
     strbuf_addf(text,
-        "filter protocol %s pref %u u32 chain 0 fh %x::%x order 2048 key ht %x bkt 0 terminal\n",
-        filter->protocol, filter->priority, filter->table, filter->item, filter->table);
+        "filter protocol %s pref %u u32 chain 0 fh %x::%x order 2048 key ht %x bkt 0 %s\n",
+        filter->protocol, filter->priority, filter->table, filter->item, filter->table,
+        flow ? flow : "terminal");
     if (sport && sscanf(sport, "sport %u %x", &port, &mask) == 2)
         strbuf_addf(text, "  match %08x/%08x at 20\n", port << 16, mask << 16);
     if (dport && sscanf(dport, "dport %u %x", &port, &mask) == 2)
@@ -266,6 +283,45 @@ static void filter_print(struct strbuf *text, const struct net_filter *filter)
             strbuf_addf(text, "\taction order 1: mirred (Egress %s to device %s) stolen\n",
                 str_equal(way, "redirect") ? "Redirect" : "Mirror", device);
     }
+}
+
+/* --- what tc prints of qdiscs --- */
+
+/* "parent 1: classid 1:1 htb rate 2000bps [ceil 3000bps] [burst 10]", bytes a second; printed as
+ * bits. */
+static void class_print(struct strbuf *text, const char *class)
+{
+    unsigned long long rate = 0, ceil = 0, burst = 1600;
+    const char *at = strstr(class, " rate ");
+    if (!at || sscanf(at, " rate %llubps ceil %llubps burst %llu", &rate, &ceil, &burst) < 1)
+        return;
+    strbuf_addf(text,
+        "class htb 1:1 root leaf 8001: prio 0 rate %llubit ceil %llubit burst %llub cburst 1600b\n",
+        rate * 8, (ceil ? ceil : rate) * 8, burst);
+}
+
+/* Of a limit, after three packets, one of which had to wait. */
+static void qdiscs_print(struct strbuf *text)
+{
+    static const char *const kinds[] = {"htb", "fq_codel"};
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+        strbuf_addf(text,
+            "%s{\"kind\":\"%s\",\"handle\":\"1:\",\"bytes\":4200,\"packets\":3,\"drops\":0,"
+            "\"overlimits\":%d,\"requeues\":0,\"backlog\":0,\"qlen\":0}",
+            i ? "," : "[", kinds[i], i == 0);
+    strbuf_add(text, "]");
+}
+
+/* `tc … class show …`, `tc -s -j qdisc show …`: of the limit that these have; false: neither. */
+static bool limit_print(
+    struct strbuf *text, char *const *qdiscs, const char *device, char *const *argv)
+{
+    const char *class = qdisc_find(qdiscs, device, " htb rate ");
+    if (strv_contains(argv, "class") && class)
+        class_print(text, class);
+    else if (strv_contains(argv, "qdisc") && class)
+        qdiscs_print(text);
+    return strv_contains(argv, "class") || strv_contains(argv, "qdisc");
 }
 
 /* --- programs --- */
@@ -299,7 +355,10 @@ static void play_ip(void *arg, const struct run_request *request, struct sim_pro
 static void play_tc(void *arg, const struct run_request *request, struct sim_program_result *result)
 {
     struct sim_net *net = arg;
-    const char *device = strv_length(request->argv) > 4 ? request->argv[4] : "";
+    const bool filters = strv_contains(request->argv, "filter");
+    const size_t last = strv_length(request->argv) - 1;
+    const char *parent = request->argv[last];
+    const char *device = request->argv[filters && last > 2 ? last - 2 : last];
     struct strbuf text = STRBUF_INIT;
     result->duration_ns = TOOL_NS;
     if (str_equal(request->argv[1], "-batch")) {
@@ -314,13 +373,36 @@ static void play_tc(void *arg, const struct run_request *request, struct sim_pro
     list_for_each(node, &net->filters)
     {
         const struct net_filter *filter = list_entry(node, struct net_filter, node);
-        if (str_equal(filter->device, device))
+        if (filters && str_equal(filter->device, device) && str_equal(filter->parent, parent))
             filter_print(&text, filter);
     }
+    limit_print(&text, net->qdiscs, device, request->argv);
     free(net->output);
     net->output = strbuf_take(&text);
     result->output = net->output;
 }
+
+/* Of the lines of tc in a container what makes its limit and unmakes it. */
+static void inner_note(struct sim_net *net, long pid, const char *lines)
+{
+    static const char mark[] = "add dev eth0 parent 1: ";
+    _cleanup_strv_ char **all = strv_split(lines, "\n");
+    _cleanup_free_ char *device = str_printf("%ld:eth0", pid);
+    for (size_t i = 0; all && all[i]; i++) {
+        const char *class = str_starts(all[i], "class ") ? strstr(all[i], mark) : NULL;
+        if (str_starts(all[i], "qdisc del dev eth0 root"))
+            root_delete(&net->inner, device);
+        if (class)
+            strv_add_owned(&net->inner,
+                str_printf("%s parent 1: %s", device, class + strlen(mark)));
+    }
+}
+
+/* `ss -i` of a connection that is there and one that only listens, whose time is not known. */
+static const char sockets[] =
+    "ESTAB 0 0 10.0.2.15:30016 10.0.2.2:80 cubic rto:204 rtt:0.25/0.125 mss:1448\n"
+    "ESTAB 0 0 10.0.2.15:30017 10.0.2.2:80 cubic rto:204 rtt:1.5/0.75 mss:1448\n"
+    "LISTEN 0 8 0.0.0.0:31001 0.0.0.0:* cubic rto:1000\n";
 
 static void play_inside(
     void *arg, const struct run_request *request, struct sim_program_result *result)
@@ -330,33 +412,74 @@ static void play_inside(
     long pid = str_starts(request->argv[1], option)
                    ? strtol(request->argv[1] + sizeof(option) - 1, NULL, 10)
                    : 0;
+    struct strbuf text = STRBUF_INIT;
+    _cleanup_free_ char *device = str_printf("%ld:eth0", pid);
     result->duration_ns = TOOL_NS;
-    if (process_find(net->world->kernel, (pid_t)pid)) {
-        file_put(net, SIM_NET, "inside", request->input ? request->input : "");
+    if (!process_find(net->world->kernel, (pid_t)pid)) {
+        result->status = EXIT_1;
+        result->errors = "nsenter: cannot open the namespace";
         return;
     }
-    result->status = EXIT_1;
-    result->errors = "nsenter: cannot open the namespace";
+    if (str_equal(request->argv[2], "ss")) {
+        result->output = sockets;
+        return;
+    }
+    if (!limit_print(&text, net->inner, device, request->argv)) {
+        file_put(net, SIM_NET, "inside", request->input ? request->input : "");
+        inner_note(net, pid, request->input ? request->input : "");
+    }
+    free(net->output);
+    net->output = strbuf_take(&text);
+    result->output = net->output;
 }
 
-/* The host's own script, and those of containers. */
+static void host_script(struct sim_net *net, const char *script)
+{
+    static const char flows[] = "|| tc qdisc add dev eth0 ";
+    const char *added = strstr(script, flows);
+    for (const char *const *device = (const char *const[]){"eth0", "lo", NULL}; *device; device++) {
+        if (!qdisc_find(net->qdiscs, *device, " ingress"))
+            strv_add_owned(&net->qdiscs, str_printf("%s ingress", *device));
+    }
+    if (added && !qdisc_find(net->qdiscs, "eth0", " fq_codel")) {
+        added += strlen(flows);
+        strv_add_owned(
+            &net->qdiscs, str_printf("eth0 %.*s", (int)strcspn(added, "\n"), added));
+    }
+    show(net);
+}
+
+static void link_script(
+    struct sim_net *net, const char *script, struct sim_program_result *result)
+{
+    const char *line = strstr(script, "link add ");
+    if (ip_line(net, line))
+        return;
+    result->status = EXIT_1;
+    result->errors = "RTNETLINK answers: File exists";
+}
+
+/* The host's own script, that of a link, and those of containers. */
 static void play_sh(void *arg, const struct run_request *request, struct sim_program_result *result)
 {
+    static const char parent[] = "PPID=";
     struct sim_net *net = arg;
     const char *script = request->argv[strv_length(request->argv) - 1];
     result->duration_ns = TOOL_NS;
-    if (strstr(script, "ip_local_port_range"))
+    if (strstr(script, "link add ")) {
+        link_script(net, script, result);
+    } else if (!strstr(script, "ip_local_port_range")) {
+        host_script(net, script);
+    } else {
         file_put(net, SIM_NET, "script", script);
-    for (const char *const *device = (const char *const[]){"eth0", "lo", NULL};
-         !strstr(script, "ip_local_port_range") && *device; device++) {
-        if (!qdisc_exists(net, *device, " ingress"))
-            strv_add_owned(&net->qdiscs, str_printf("%s ingress", *device));
+        if (request->variables)
+            inner_note(net, strtol(request->variables[0] + strlen(parent), NULL, 10), script);
     }
 }
 
 void sim_net_install(struct host *host)
 {
-    static const char *const files[] = {"tc", "ip", "ethtool", "nsenter"};
+    static const char *const files[] = {"tc", "ip", "ethtool", "nsenter", "ss"};
     struct sim_world *world = sim_world_get(sim_host_process(host)->kernel);
     struct sim_net *net = mem_alloc(sizeof(*net));
     net->world = world;
@@ -370,6 +493,7 @@ void sim_net_install(struct host *host)
     file_put(net, "/proc/net", "route",
         "Iface\tDestination\tGateway\neth0\t00000000\t0202000A\neth0\t0002000A\t00000000\n");
     file_put(net, "/proc/sys/net/ipv4", "ip_local_port_range", "32768\t60999\n");
+    file_put(net, "/proc/sys/net/core", "somaxconn", "4096\n");
     sim_host_program(host, "ip", play_ip, net);
     sim_host_program(host, "tc", play_tc, net);
     sim_host_program(host, "nsenter", play_inside, net);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The network of the simulated host, for `ip`, `tc`, `nsenter … tc` and scripts of `sh`: eth0
- * (10.0.2.15/24, 10 Gbit/s, a default gateway), lo, pairs of veth, qdiscs and u32 filters. Nothing
- * moves in it. It is strict: what is there can't be added, what is not there can't be deleted.
+ * (10.0.2.15/24, 10 Gbit/s, a default gateway), lo, pairs of veth, qdiscs and u32 filters; in
+ * containers their limits, and sockets that are always the same. Nothing moves in it.
+ * It is strict: what is there can't be added, what is not there can't be deleted.
  *
  * For whoever looks: SIM_NET/filters and SIM_NET/qdiscs, a line each; SIM_NET/script, the last
  * script of a container; SIM_NET/inside, the last batch inside one.

@@ -106,6 +106,9 @@ guest_root() {
         nobody:x:65534:65534:nobody:/:/bin/sh >"$root/etc/passwd"
     printf '%s\n' root:x:0: daemon:x:1: nogroup:x:65534: >"$root/etc/group"
     printf '127.0.0.1 localhost lab\n' >"$root/etc/hosts"
+    # network/cni covers those that are there.
+    printf 'lab\n' >"$root/etc/hostname"
+    : >"$root/etc/resolv.conf"
     chmod 1777 "$root/tmp" "$root/var/tmp"
     guest_programs "$root"
     guest_cni_plugins "$root"

@@ -37,6 +37,7 @@ struct port_container *port_container_add(struct port_mapper *mapper, const char
 void port_container_free(struct port_container *container)
 {
     ranges_release(&container->ports);
+    port_rates_release(&container->rates);
     free(container->id);
     free(container);
 }
@@ -115,6 +116,7 @@ static void mapping_prepare(struct isolator *isolator, const char *id,
 static void isolated(struct port_call *call, const char *output)
 {
     (void)output;
+    port_rates_collect(call->mapper);
     port_call_end(call, 0, NULL);
 }
 
@@ -143,7 +145,9 @@ static void linked(struct port_call *call, const char *output)
     for (size_t i = 0; i < own.count; i++)
         port_filters_add(&batch, mapper, container, &own.items[i]);
     port_veth_rules(&batch, mapper, container);
+    call->updates_mirrors = mapper->mirrors;
     port_mirrors_set(&batch, mapper, 0);
+    port_flows_classify(&batch, mapper);
     port_limit_set(&batch, veth, &container->ingress, false);
     port_call_batch(call, "tc", strbuf_text(&batch), filtered);
     strbuf_release(&batch);
@@ -179,16 +183,17 @@ static void mapping_isolate(struct isolator *isolator, const char *id, pid_t pid
         return;
     }
     container->pid = pid;
-    r = handle_make(isolator->host, id, pid, &err);
+    r = port_flow_take(mapper, container, &err);
+    if (r == 0)
+        r = handle_make(isolator->host, id, pid, &err);
     if (r < 0) {
         done_fail(done, r, &err);
         return;
     }
-    _cleanup_free_ char *batch = str_printf(
-        "link add name " PORT_MAPPING_VETH "%d address %s type veth peer name %s address %s "
-        "netns %d\n",
-        (int)pid, mapper->mac, mapper->eth0, mapper->mac, (int)pid);
-    port_call_batch(port_call_new(mapper, id, done), "ip", batch, linked);
+    _cleanup_free_ char *script = port_link_script(mapper, pid);
+    const char *const argv[] = {"sh", "-e", "-c", script, NULL};
+    port_call_run(
+        port_call_new(mapper, id, done), (char *const *)(uintptr_t)argv, NULL, linked);
 }
 
 /* --- update: what the veth has, then what the host and the inside shall have --- */
@@ -210,8 +215,10 @@ static bool same_ranges(const struct ranges *a, const struct ranges *b)
 /* The helper inside: how it ends is told, and changes nothing (isolators.md 12.5). */
 static void inner_updated(struct port_call *call, const char *output)
 {
-    if (!output)
+    if (!output) {
         log_warning("container %s: its own filters could not be updated", call->id);
+        port_metric_count(call->mapper, PORT_METRIC_INSIDE);
+    }
     port_call_end(call, 0, NULL);
 }
 
@@ -228,8 +235,10 @@ static void inner_update(struct port_call *call)
     }
     if (call->egress_changed)
         port_limit_set(&batch, mapper->eth0, &container->egress, call->had_egress);
+    const char *const argv[] = {"tc", "-batch", "-", NULL};
     call->lenient = true;
-    port_call_inside(call, container->pid, strbuf_text(&batch), inner_updated);
+    call->pid = container->pid;
+    port_call_enter(call, argv, strbuf_text(&batch), inner_updated);
     strbuf_release(&batch);
     ranges_release(&own);
 }
@@ -311,73 +320,6 @@ static void mapping_update(struct isolator *isolator, const char *id,
         host_update(call);
 }
 
-/* --- usage --- */
-
-static void counter_read(
-    struct host *host, const char *veth, const char *name, struct opt_u64 *into)
-{
-    _cleanup_free_ char *path = str_printf("/sys/class/net/%s/statistics/%s", veth, name);
-    _cleanup_free_ char *text = NULL;
-    size_t length;
-
-    into->set = host_file_read(host, path, &text, &length, NULL) == 0;
-    if (into->set)
-        into->value = strtoull(text, NULL, 10);
-}
-
-static void rate_tell(json_t *network, const char *way, const struct port_rate *rate)
-{
-    const struct {
-        const char *name;
-        uint64_t value;
-    } rows[] = {{"net_%s_rate_limit", rate->rate}, {"net_%s_burst_rate_limit", rate->ceil},
-        {"net_%s_burst_size", rate->burst}};
-
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        char name[64];
-
-        snprintf(name, sizeof(name), rows[i].name, way);
-        if (rows[i].value)
-            json_object_set_new(network, name, json_integer((json_int_t)rows[i].value));
-    }
-}
-
-/* What the veth gets is what the container sends: the two ways are swapped. */
-static void mapping_usage(struct isolator *isolator, const char *id, struct done done)
-{
-    struct port_mapper *mapper = port_mapping_of(isolator);
-    const struct port_container *container = strmap_get(mapper->containers, id);
-    struct statistics statistics = {0};
-    const struct {
-        const char *name;
-        struct opt_u64 *into;
-    } rows[] = {{"tx_packets", &statistics.net_rx_packets}, {"tx_bytes", &statistics.net_rx_bytes},
-        {"tx_errors", &statistics.net_rx_errors}, {"tx_dropped", &statistics.net_rx_dropped},
-        {"rx_packets", &statistics.net_tx_packets}, {"rx_bytes", &statistics.net_tx_bytes},
-        {"rx_errors", &statistics.net_tx_errors}, {"rx_dropped", &statistics.net_tx_dropped}};
-
-    if (!container || container->unmanaged || container->pid == 0) {
-        done_ok(done, &statistics);
-        return;
-    }
-    _cleanup_free_ char *veth = str_printf(PORT_MAPPING_VETH "%d", (int)container->pid);
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-        counter_read(isolator->host, veth, rows[i].name, rows[i].into);
-    if (!statistics.net_rx_bytes.set) {
-        done_error(done, -ENODEV, "container %s: its link %s is gone", id, veth);
-        return;
-    }
-    statistics.network = json_object();
-    rate_tell(statistics.network, "tx", &container->egress);
-    rate_tell(statistics.network, "rx", &container->ingress);
-    if (container->block.begin)
-        json_object_set_new(statistics.network, "net_ephemeral_ports",
-            json_pack("{s:I,s:I}", "begin", (json_int_t)container->block.begin, "end",
-                (json_int_t)container->block.end));
-    done_ok(done, &statistics);
-    json_type_release(&statistics_json, &statistics);
-}
-
 /* --- birth and end --- */
 
 static void mapping_cleanup(struct isolator *isolator, const char *id, struct done done)
@@ -402,11 +344,14 @@ static void mapping_free(struct isolator *isolator)
     void *container;
 
     port_calls_end(mapper);
+    host_cancel(mapper->rate_timer);
     while (strmap_next(mapper->containers, &cursor, &id, &container))
         port_container_free(container);
     strmap_free(mapper->containers);
     ranges_release(&mapper->managed);
     ranges_release(&mapper->pool);
+    strv_free(mapper->sysctls);
+    free(mapper->flows.parent);
     free(mapper->eth0);
     free(mapper->lo);
     free(mapper->mac);
@@ -420,8 +365,9 @@ static const struct isolator_ops mapping_ops = {
     .prepare = mapping_prepare,
     .isolate = mapping_isolate,
     .update = mapping_update,
-    .usage = mapping_usage,
+    .usage = port_mapping_usage,
     .cleanup = mapping_cleanup,
+    .metrics = port_mapping_metrics,
     .free = mapping_free,
 };
 
@@ -435,6 +381,7 @@ int isolator_port_mapping_create(
         .ops = &mapping_ops, .name = "network/port_mapping", .host = context->host};
     mapper->containers = strmap_new();
     list_init(&mapper->calls);
+    list_init(&mapper->waiting);
     r = port_mapping_settings(mapper, context->flags, err);
     if (r < 0) {
         mapping_free(&mapper->base);

@@ -4,6 +4,7 @@
 
 #include "reference/base/strbuf.h"
 #include "reference/isolators/isolator.h"
+#include "reference/isolators/port_mapping_statistics.h"
 #include "reference/isolators/ranges.h"
 
 #define PORT_MAPPING_VETH "mesos"                 /* and the pid: the host's end of a pair */
@@ -27,6 +28,18 @@ struct port_rate_settings {
     uint64_t burst;
 };
 
+/* fq_codel's flows of what leaves the host by eth0. */
+struct port_flows {
+    unsigned handle; /* 0: containers get none */
+    char *parent;    /* "root", or the class below which it is */
+    bool known;      /* the rest was looked for in this life */
+    bool control;    /* ICMP and ARP are classified */
+    bool anything;   /* so is all that nothing else is said of */
+};
+
+#define PORT_METRICS 35
+#define PORT_METRIC_INSIDE "updating_container_ip_filters_errors"
+
 struct port_mapper {
     struct isolator base;
     char *eth0;
@@ -35,17 +48,27 @@ struct port_mapper {
     char *gateway;
     char *address; /* of the host; NULL before recover has asked for it */
     unsigned prefix;
-    unsigned mtu;
-    unsigned lo_mtu;
+    unsigned mtu; /* of eth0, and then of lo too: what goes there may leave by eth0 */
     struct ranges managed; /* ports that may be given to containers */
     struct ranges pool;    /* of ephemeral ports */
     int64_t block_size;
     struct port_rate_settings egress;
     struct port_rate_settings ingress;
+    struct port_flows flows;
+    char **sysctls; /* "FILE=VALUE" of the host, for containers */
+    bool socket_summary, socket_details, snmp; /* what statistics tell beside traffic */
+    uint64_t rate_window_ns;
+    uint64_t rate_interval_ns; /* 0: no rates are collected */
+    struct host_request *rate_timer;
+    uint64_t metrics[PORT_METRICS];
     bool mirrors; /* ICMP and ARP are mirrored to the containers */
+    bool mirrors_known; /* whether they are has been looked for in this life */
     bool ingress_existing; /* limits begin for running containers too */
     struct strmap *containers; /* id -> struct port_container * */
     struct list calls;
+    struct port_call *filtering; /* whose batch of tc runs; one after the other, as they share */
+    struct list waiting;         /* filters of eth0: calls by their `turn` */
+    bool ending;
 };
 
 struct port_container {
@@ -56,6 +79,8 @@ struct port_container {
     struct resource_range block; /* ephemeral ports; begin 0: unknown */
     struct port_rate egress;
     struct port_rate ingress;
+    unsigned flow; /* 0: none */
+    struct port_rates rates;
 };
 
 /* port_mapping_rules.c: arithmetic. */
@@ -76,8 +101,11 @@ struct port_rate port_rate_of(
     const struct port_rate_settings *settings, const struct resources *resources);
 
 /* port_mapping_tc.c: what tc is told, and what it says. */
+/* "match sport 31000 0xfff8" and so on: a range of a power of two; owned. */
+char *port_range_match(const char *which, const struct resource_range *range);
 struct port_filter {
     char handle[24];
+    unsigned flow; /* of a classifier; 0: it is none */
     unsigned priority;
     bool has_source;
     bool has_destination;
@@ -89,8 +117,9 @@ size_t port_filters_parse(const char *text, struct port_filter **ret_filters);
 /* The host's filters for one range of a container. */
 void port_filters_add(struct strbuf *batch, const struct port_mapper *mapper,
     const struct port_container *container, const struct resource_range *range);
-void port_filter_delete(
-    struct strbuf *batch, const char *device, const struct port_filter *filter);
+/* parent: the handle of the qdisc, "ffff:" for what comes in. */
+void port_filter_delete(struct strbuf *batch, const char *device, const char *parent,
+    const struct port_filter *filter);
 /* ICMP and ARP from eth0 to every container but `except`, in place of what there was. */
 void port_mirrors_set(struct strbuf *batch, struct port_mapper *mapper, pid_t except);
 void port_veth_rules(struct strbuf *batch, const struct port_mapper *mapper,
@@ -98,14 +127,41 @@ void port_veth_rules(struct strbuf *batch, const struct port_mapper *mapper,
 /* The limit at the root of the device; a rate of 0 with `had` removes it. */
 void port_limit_set(
     struct strbuf *batch, const char *device, const struct port_rate *rate, bool had);
+/* `tc class show`: the limit that is there; false: none. */
+bool port_limit_parse(const char *text, struct port_rate *ret_rate);
 /* What the container's init runs in its namespaces; owned. */
 char *port_container_script(
     const struct port_mapper *mapper, const struct port_container *container);
 /* The filters inside, which an update writes anew. */
 void port_inner_rules(struct strbuf *batch, const struct port_mapper *mapper,
     const struct ranges *own, bool had);
+/* What makes the pair of links, with IPv6 off at the host's end; owned. */
+char *port_link_script(const struct port_mapper *mapper, pid_t pid);
 /* What changes the host once; owned. */
 char *port_host_script(const struct port_mapper *mapper);
 
 /* port_mapping_create.c: checks of flags and of the machine. */
 int port_mapping_settings(struct port_mapper *mapper, const struct flags *flags, struct err *err);
+
+/* port_mapping_flows.c */
+int port_flows_settings(struct port_mapper *mapper, const struct flags *flags, struct err *err);
+void port_flows_host(struct strbuf *script, const struct port_mapper *mapper);
+/* The lowest free one, when containers get flows. -ENOSPC. */
+int port_flow_take(struct port_mapper *mapper, struct port_container *container, struct err *err);
+void port_flow_add(struct strbuf *batch, const struct port_mapper *mapper,
+    const struct port_container *container, const struct resource_range *range);
+/* Those that are no container's, as far as they are missing; and away with those of ICMP and ARP,
+ * while what classifies the rest stays. */
+void port_flows_classify(struct strbuf *batch, struct port_mapper *mapper);
+void port_flows_end(struct strbuf *batch, struct port_mapper *mapper);
+void port_flows_found(struct port_mapper *mapper, const char *text);
+
+/* port_mapping_rates.c: reads the counters of all now and then, as long as there are any. */
+void port_rates_collect(struct port_mapper *mapper);
+
+/* port_mapping_metrics.c */
+void port_metric_count(struct port_mapper *mapper, const char *name);
+/* A batch of tc that failed, and what it said. */
+void port_metrics_note(
+    struct port_mapper *mapper, const char *batch, const char *said, bool updates_mirrors);
+void port_mapping_metrics(struct isolator *isolator, json_t *into);

@@ -17,14 +17,55 @@ struct port_call *port_call_new(struct port_mapper *mapper, const char *id, stru
     return call;
 }
 
+/* --- batches of tc, one at a time: each is made for what those before it leave --- */
+
+static void batch_run(struct port_call *call, const char *program)
+{
+    const char *const argv[] = {program, "-batch", "-", NULL};
+
+    port_call_run(call, (char *const *)(uintptr_t)argv, call->batch, call->next);
+}
+
+static void batch_next(struct port_mapper *mapper)
+{
+    struct port_call *call;
+
+    if (mapper->ending || list_empty(&mapper->waiting))
+        return;
+    call = list_entry(mapper->waiting.next, struct port_call, turn);
+    list_remove(&call->turn);
+    call->waits = false;
+    mapper->filtering = call;
+    batch_run(call, "tc");
+}
+
+/* The call's turn is over, or it waits no more. */
+static void batch_leave(struct port_call *call)
+{
+    struct port_mapper *mapper = call->mapper;
+
+    if (call->waits)
+        list_remove(&call->turn);
+    call->waits = false;
+    if (mapper->filtering != call)
+        return;
+    mapper->filtering = NULL;
+    batch_next(mapper);
+}
+
 void port_call_end(struct port_call *call, int result, const struct err *err)
 {
     struct done done = call->done;
 
     list_remove(&call->node);
     host_cancel(call->run);
+    batch_leave(call);
     port_recovery_free(call->recovery);
     err_clear(&call->err);
+    if (call->statistics)
+        json_type_release(&statistics_json, call->statistics);
+    free(call->statistics);
+    free(call->batch);
     free(call->found);
     free(call->id);
     free(call);
@@ -33,6 +74,7 @@ void port_call_end(struct port_call *call, int result, const struct err *err)
 
 void port_calls_end(struct port_mapper *mapper)
 {
+    mapper->ending = true;
     list_for_each_safe(node, following, &mapper->calls)
         port_call_end(list_entry(node, struct port_call, node), -ECANCELED, NULL);
 }
@@ -55,6 +97,10 @@ static void call_ran(void *arg, int result, const void *value, const struct err 
         err_copy(&err, from);
     else if (result == 0 && run->status != 0)
         result = err_set(&err, -EIO, "%s", run->errors);
+    if (result == -EIO && call->batch)
+        port_metrics_note(call->mapper, call->batch, err_text(&err), call->updates_mirrors);
+    free(TAKE_PTR(call->batch));
+    batch_leave(call);
     if (result == -ESHUTDOWN || (result < 0 && !lenient))
         port_call_end(call, result, &err);
     else
@@ -73,54 +119,94 @@ void port_call_run(struct port_call *call, char *const *argv, const char *input,
 void port_call_batch(struct port_call *call, const char *program, const char *batch,
     void (*next)(struct port_call *call, const char *output))
 {
-    const char *const argv[] = {program, "-batch", "-", NULL};
-
-    if (*batch)
-        port_call_run(call, (char *const *)(uintptr_t)argv, batch, next);
-    else
+    if (!*batch) {
         next(call, "");
+        return;
+    }
+    str_set(&call->batch, batch);
+    call->next = next;
+    if (!str_equal(program, "tc")) {
+        batch_run(call, program);
+        return;
+    }
+    list_append(&call->mapper->waiting, &call->turn);
+    call->waits = true;
+    if (!call->mapper->filtering)
+        batch_next(call->mapper);
 }
 
-void port_call_inside(struct port_call *call, pid_t pid, const char *batch,
+void port_call_enter(struct port_call *call, const char *const *argv, const char *input,
     void (*next)(struct port_call *call, const char *output))
 {
-    _cleanup_free_ char *net = str_printf("--net=/proc/%d/ns/net", (int)pid);
-    const char *const argv[] = {"nsenter", net, "tc", "-batch", "-", NULL};
+    _cleanup_strv_ char **whole = NULL;
 
-    port_call_run(call, (char *const *)(uintptr_t)argv, batch, next);
+    strv_add(&whole, "nsenter");
+    strv_add_owned(&whole, str_printf("--net=/proc/%d/ns/net", (int)call->pid));
+    for (; *argv; argv++)
+        strv_add(&whole, *argv);
+    port_call_run(call, whole, input, next);
 }
 
 /* --- searches --- */
 
-/* The veth first, then eth0 and lo. */
-static const char *search_device(const struct port_call *call, char veth[PORT_MAPPING_DEVICE_BYTES])
+/* The veth first, then eth0 and lo, and at last what leaves by eth0. */
+#define SEARCH_ETH0 1
+#define SEARCH_FLOWS 3
+
+struct search_place {
+    char veth[PORT_MAPPING_DEVICE_BYTES];
+    char parent[8];
+    const char *device; /* NULL: that was all */
+};
+
+static void search_place_set(const struct port_call *call, struct search_place *ret_place)
 {
     const struct port_mapper *mapper = call->mapper;
+    const char *const devices[] = {
+        ret_place->veth, mapper->eth0, mapper->lo, mapper->flows.handle ? mapper->eth0 : NULL};
+    const unsigned handle = call->device == SEARCH_FLOWS ? mapper->flows.handle : 0xffff;
 
-    snprintf(veth, PORT_MAPPING_DEVICE_BYTES, PORT_MAPPING_VETH "%d", (int)call->pid);
-    return call->device == 0 ? veth : call->device == 1 ? mapper->eth0 : mapper->lo;
+    snprintf(ret_place->veth, sizeof(ret_place->veth), PORT_MAPPING_VETH "%d", (int)call->pid);
+    snprintf(ret_place->parent, sizeof(ret_place->parent), "%x:", handle);
+    ret_place->device = call->device < ARRAY_SIZE(devices) ? devices[call->device] : NULL;
 }
 
 static void search_next(struct port_call *call);
+
+/* Others on the way are another container's. */
+static bool search_wants(
+    const struct port_call *call, const struct port_filter *filter, const char *veth)
+{
+    if (!filter->has_source && !filter->has_destination)
+        return false;
+    if (call->device == SEARCH_FLOWS)
+        return port_call_has(call, veth, &filter->ports);
+    return call->device == 0 || str_equal(filter->device, veth);
+}
 
 static void searched_device(struct port_call *call, const char *output)
 {
     _cleanup_free_ struct port_filter *filters = NULL;
     const size_t count = port_filters_parse(output ? output : "", &filters);
-    char veth[PORT_MAPPING_DEVICE_BYTES];
-    const char *device = search_device(call, veth);
+    struct search_place place;
 
+    search_place_set(call, &place);
+    if (call->device == SEARCH_FLOWS && output)
+        port_flows_found(call->mapper, output);
+    if (call->device == SEARCH_ETH0 && output && !call->mapper->mirrors_known) {
+        call->mapper->mirrors = strstr(output, "pref 514 ");
+        call->mapper->mirrors_known = true;
+    }
     for (size_t i = 0; i < count; i++) {
         struct port_found *found;
 
-        if (!filters[i].has_source && !filters[i].has_destination)
+        if (!search_wants(call, &filters[i], place.veth))
             continue;
-        if (call->device > 0 && !str_equal(filters[i].device, veth))
-            continue; /* another container's */
         call->found = mem_realloc(call->found, (call->found_count + 1) * sizeof(*call->found));
         found = &call->found[call->found_count++];
         *found = (struct port_found){.filter = filters[i]};
-        snprintf(found->device, sizeof(found->device), "%s", device);
+        snprintf(found->device, sizeof(found->device), "%s", place.device);
+        snprintf(found->parent, sizeof(found->parent), "%s", place.parent);
     }
     call->device++;
     search_next(call);
@@ -128,14 +214,15 @@ static void searched_device(struct port_call *call, const char *output)
 
 static void search_next(struct port_call *call)
 {
-    char veth[PORT_MAPPING_DEVICE_BYTES];
-    const char *const argv[] = {
-        "tc", "filter", "show", "dev", search_device(call, veth), "parent", "ffff:", NULL};
+    struct search_place place;
 
-    if (call->device == 3) {
+    search_place_set(call, &place);
+    if (!place.device) {
         call->searched(call);
         return;
     }
+    const char *const argv[] = {
+        "tc", "filter", "show", "dev", place.device, "parent", place.parent, NULL};
     call->lenient = true; /* the veth may be gone */
     port_call_run(call, (char *const *)(uintptr_t)argv, NULL, searched_device);
 }
@@ -154,7 +241,7 @@ bool port_call_has(
     const struct port_call *call, const char *device, const struct resource_range *range)
 {
     for (size_t i = 0; i < call->found_count; i++) {
-        if (str_equal(call->found[i].device, device) &&
+        if (str_equal(call->found[i].device, device) && !call->found[i].filter.flow &&
             port_range_same(&call->found[i].filter.ports, range))
             return true;
     }
@@ -171,6 +258,6 @@ void port_call_delete(
         for (size_t k = 0; k < kept->count; k++)
             stays = stays || port_range_same(&kept->items[k], &found->filter.ports);
         if (!stays)
-            port_filter_delete(batch, found->device, &found->filter);
+            port_filter_delete(batch, found->device, found->parent, &found->filter);
     }
 }

@@ -208,11 +208,12 @@ static int rates_read(struct port_mapper *mapper, const struct flags *flags, con
 
 /* --- all --- */
 
-static int programs_check(struct host *host, struct err *err)
+static int programs_check(struct host *host, bool details, struct err *err)
 {
-    static const char *const programs[] = {"tc", "ethtool", "ip", "nsenter"};
+    static const char *const programs[] = {"tc", "ethtool", "ip", "nsenter", "ss"};
+    const size_t count = ARRAY_SIZE(programs) - !details; /* ss tells of sockets only */
 
-    for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+    for (size_t i = 0; i < count; i++) {
         _cleanup_free_ char *path = agent_program_find(host, programs[i]);
 
         if (!path)
@@ -221,16 +222,38 @@ static int programs_check(struct host *host, struct err *err)
     return 0;
 }
 
-static void missing_warn(const struct flags *flags)
+/* What containers get as the host has it (isolators.md 12.2); others stay as a kernel begins. */
+static void sysctls_read(struct port_mapper *mapper)
 {
-    static const char *const unused[] = {"egress_unique_flow_per_container",
-        "network_enable_socket_statistics_summary", "network_enable_socket_statistics_details",
-        "network_enable_snmp_statistics", "network_enable_rate_statistics"};
+    static const char *const names[] = {"core/somaxconn", "core/netdev_max_backlog",
+        "core/rmem_max", "core/wmem_max", "ipv4/tcp_keepalive_time", "ipv4/tcp_keepalive_intvl",
+        "ipv4/tcp_keepalive_probes", "ipv4/tcp_max_syn_backlog", "ipv4/tcp_ecn",
+        "ipv4/tcp_ecn_fallback", "ipv4/tcp_rmem", "ipv4/tcp_wmem", "ipv4/tcp_retries2",
+        "ipv4/tcp_synack_retries", "ipv4/neigh/default/gc_thresh1",
+        "ipv4/neigh/default/gc_thresh2", "ipv4/neigh/default/gc_thresh3"};
 
-    for (size_t i = 0; i < ARRAY_SIZE(unused); i++) {
-        if (flags_other_bool(flags, unused[i]))
-            log_warning("--%s has no effect: nothing here looks for it", unused[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        _cleanup_free_ char *path = str_printf("/proc/sys/net/%s", names[i]);
+        _cleanup_free_ char *value = NULL;
+
+        if (text_read(mapper->base.host, path, &value, NULL) == 0)
+            strv_add_owned(&mapper->sysctls, str_printf("%s=%s", path, value));
     }
+}
+
+static void statistics_settings(struct port_mapper *mapper, const struct flags *flags)
+{
+    const char *window = flags_other(flags, "network_rate_statistics_window");
+    const char *interval = flags_other(flags, "network_rate_statistics_interval");
+
+    mapper->socket_summary = flags_other_bool(flags, "network_enable_socket_statistics_summary");
+    mapper->socket_details = flags_other_bool(flags, "network_enable_socket_statistics_details");
+    mapper->snmp = flags_other_bool(flags, "network_enable_snmp_statistics");
+    if (!flags_other_bool(flags, "network_enable_rate_statistics"))
+        return;
+    /* The checks of the flags have seen them. */
+    duration_parse(window, &mapper->rate_window_ns, NULL);
+    duration_parse(interval, &mapper->rate_interval_ns, NULL);
 }
 
 int port_mapping_settings(struct port_mapper *mapper, const struct flags *flags, struct err *err)
@@ -239,7 +262,10 @@ int port_mapping_settings(struct port_mapper *mapper, const struct flags *flags,
     struct resources resources = {0};
     struct speed speed = {0};
     const char *size = flags_other(flags, "ephemeral_ports_per_container");
-    int r = programs_check(host, err);
+    int r;
+
+    statistics_settings(mapper, flags);
+    r = programs_check(host, mapper->socket_details, err);
 
     if (r == 0 && !(host->facts.namespaces & NS_BIT(NS_NET)))
         r = err_set(err, -ENOTSUP, "port mapping requires network namespaces");
@@ -251,6 +277,7 @@ int port_mapping_settings(struct port_mapper *mapper, const struct flags *flags,
     mapper->eth0 = str_dup(flags_other(flags, "eth0_name"));
     mapper->lo = str_dup(flags_other(flags, "lo_name") ? flags_other(flags, "lo_name") : "lo");
     sscanf(size, "%" SCNd64, &mapper->block_size); /* the flag's check has seen it */
+    _cleanup_free_ char *lo = str_printf("/sys/class/net/%s", mapper->lo);
     if (r == 0)
         r = pool_check(mapper, err);
     if (r == 0)
@@ -259,15 +286,17 @@ int port_mapping_settings(struct port_mapper *mapper, const struct flags *flags,
         r = device_read(host, mapper->eth0, "address", &mapper->mac, err);
     if (r == 0)
         r = mtu_read(host, mapper->eth0, &mapper->mtu, err);
-    if (r == 0)
-        r = mtu_read(host, mapper->lo, &mapper->lo_mtu, err);
+    if (r == 0 && !host_file_exists(host, lo))
+        r = err_set(err, -ENODEV, "--lo_name: there is no interface %s", mapper->lo);
     if (r == 0)
         r = speed_read(mapper, &speed, err);
     if (r == 0)
         r = rates_read(mapper, flags, "egress", &speed, &mapper->egress, err);
     if (r == 0)
         r = rates_read(mapper, flags, "ingress", &speed, &mapper->ingress, err);
+    if (r == 0)
+        r = port_flows_settings(mapper, flags, err);
     mapper->ingress_existing = flags_other_bool(flags, "ingress_isolate_existing_containers");
-    missing_warn(flags);
+    sysctls_read(mapper);
     return r;
 }

@@ -15,19 +15,34 @@ static void failure_note(struct port_call *call, const char *what)
         err_set(&call->err, -EIO, "%s", what);
 }
 
+/* The mount table has the real path: /var/run is a link on most machines. */
+int port_handle_remove(struct host *host, const char *name)
+{
+    _cleanup_free_ char *handle = str_printf(PORT_MAPPING_HANDLES "/%s", name);
+    _cleanup_free_ char *real = NULL;
+    int r = 0;
+
+    if (host_real_path(host, handle, &real, NULL) < 0)
+        return 0;
+    if (host_is_mounted(host, real))
+        r = host_unmount(host, real, MNT_DETACH, NULL);
+    if (r == 0 && host_file_remove(host, real, NULL) < 0)
+        log_warning("network/port_mapping: %s is left", real);
+    return r;
+}
+
 static void handle_remove(struct port_call *call)
 {
     struct host *host = call->mapper->base.host;
-    _cleanup_free_ char *handle = str_printf(PORT_MAPPING_HANDLES "/%d", (int)call->pid);
+    _cleanup_free_ char *name = str_printf("%d", (int)call->pid);
     _cleanup_free_ char *link = str_printf(PORT_MAPPING_LINKS "/%s", call->id);
     struct file_info info;
 
-    if (host_file_info(host, link, false, &info) == 0 && host_file_remove(host, link, NULL) < 0)
+    if (*call->id && host_file_info(host, link, false, &info) == 0 &&
+        host_file_remove(host, link, NULL) < 0)
         failure_note(call, "its symbolic link can't be removed");
-    if (host_is_mounted(host, handle) && host_unmount(host, handle, MNT_DETACH, NULL) < 0)
+    if (port_handle_remove(host, name) < 0)
         failure_note(call, "its network namespace can't be unmounted");
-    else if (host_file_exists(host, handle) && host_file_remove(host, handle, NULL) < 0)
-        log_warning("container %s: %s is left", call->id, handle);
 }
 
 static void link_gone(struct port_call *call, const char *output)
@@ -65,16 +80,22 @@ static void filters_found(struct port_call *call)
         const struct port_found *found = &call->found[i];
 
         if (!str_starts(found->device, PORT_MAPPING_VETH)) /* those die with it */
-            port_filter_delete(&batch, found->device, &found->filter);
+            port_filter_delete(&batch, found->device, found->parent, &found->filter);
     }
-    mapper->mirrors = mapper->mirrors || call->found_count > 0;
     port_mirrors_set(&batch, mapper, call->pid);
+    call->updates_mirrors = mapper->mirrors;
+    if (!mapper->mirrors)
+        port_flows_end(&batch, mapper);
     call->lenient = true;
     port_call_batch(call, "tc", strbuf_text(&batch), filters_gone);
     strbuf_release(&batch);
 }
 
-void port_detach(struct port_mapper *mapper, const char *id, pid_t pid, struct done done)
+struct port_call *port_detach(
+    struct port_mapper *mapper, const char *id, pid_t pid, struct done done)
 {
-    port_call_find(port_call_new(mapper, id, done), pid, filters_found);
+    struct port_call *call = port_call_new(mapper, id, done);
+
+    port_call_find(call, pid, filters_found);
+    return call;
 }

@@ -19,14 +19,29 @@ struct port_recovery {
     pid_t *pids;
     size_t count;
     size_t next;
+    struct port_rate expected[2]; /* of the next one by flags and resources: egress, ingress */
     char **orphans;
+    struct u64map *names;         /* pid -> the id whose symbolic link leads there; owned */
+    char **links;                 /* names of all links, for those of nobody */
+    size_t next_link;
+    struct port_call *detaching;
 };
 
 void port_recovery_free(struct port_recovery *recovery)
 {
+    size_t cursor = 0;
+    uint64_t pid;
+    void *id;
+
     if (!recovery)
         return;
+    if (recovery->detaching)
+        recovery->detaching->done = DONE_NONE; /* whom it would tell is gone */
+    while (recovery->names && u64map_next(recovery->names, &cursor, &pid, &id))
+        free(id);
+    u64map_free(recovery->names);
     strv_free(recovery->ids);
+    strv_free(recovery->links);
     strv_free(recovery->orphans);
     free(recovery->pids);
     free(recovery);
@@ -82,33 +97,77 @@ static int range_take(struct port_mapper *mapper, struct port_container *contain
     return 0;
 }
 
+/* Of the classifiers of its ports; those of one container have one. */
+static int flow_take(
+    struct port_container *container, const struct port_filter *filter, struct err *err)
+{
+    if (container->flow && container->flow != filter->flow)
+        return err_set(err, -EBADMSG, "container %s: its ports are of the flows %u and %u",
+            container->id, container->flow, filter->flow);
+    container->flow = filter->flow;
+    return 0;
+}
+
+/* tc prints rates rounded: within that it is the one that we would have set. */
+static void rate_take(
+    const char *output, const struct port_rate *expected, struct port_rate *ret_rate)
+{
+    struct port_rate found = {0};
+
+    if (output && port_limit_parse(output, &found) &&
+        llabs((long long)(found.rate - expected->rate)) <= (long long)(expected->rate / 500) &&
+        !found.ceil == !expected->ceil)
+        found = *expected;
+    *ret_rate = found;
+}
+
+static void ingress_found(struct port_call *call, const char *output)
+{
+    rate_take(output, &call->recovery->expected[1], &port_call_container(call)->ingress);
+    recover_next(call);
+}
+
+static void egress_found(struct port_call *call, const char *output)
+{
+    _cleanup_free_ char *veth = str_printf(PORT_MAPPING_VETH "%d", (int)call->pid);
+    const char *const argv[] = {"tc", "class", "show", "dev", veth, NULL};
+
+    rate_take(output, &call->recovery->expected[0], &port_call_container(call)->egress);
+    call->lenient = true;
+    port_call_run(call, (char *const *)(uintptr_t)argv, NULL, ingress_found);
+}
+
+/* What limits it has is what its qdiscs say, whatever the flags are now. */
+static void rates_find(struct port_call *call)
+{
+    const char *const argv[] = {"tc", "class", "show", "dev", call->mapper->eth0, NULL};
+
+    call->lenient = true;
+    port_call_enter(call, argv, NULL, egress_found);
+}
+
 static void container_found(struct port_call *call)
 {
     struct port_container *container = port_call_container(call);
     _cleanup_err_ struct err err = ERR_INIT;
     int r = 0;
 
-    call->mapper->mirrors = call->mapper->mirrors || call->found_count > 0;
     for (size_t i = 0; r == 0 && i < call->found_count; i++) {
         const struct port_filter *filter = &call->found[i].filter;
 
-        if (str_starts(call->found[i].device, PORT_MAPPING_VETH) && filter->has_source &&
-            filter->priority % 256 == 3)
+        if (filter->flow)
+            r = flow_take(container, filter, &err);
+        else if (str_starts(call->found[i].device, PORT_MAPPING_VETH) && filter->has_source &&
+                 filter->priority % 256 == 3)
             r = range_take(call->mapper, container, &filter->ports, &err);
     }
     if (r < 0)
         port_call_end(call, r, &err);
     else
-        recover_next(call);
+        rates_find(call);
 }
 
-static void unknown_gone(void *arg, int result, const void *value, const struct err *err)
-{
-    (void)arg, (void)value;
-    if (result < 0 && result != -ESHUTDOWN && result != -ECANCELED)
-        log_warning("network/port_mapping: an unknown container is left: %s",
-            err ? err_text(err) : "");
-}
+/* --- those of nobody --- */
 
 /* Handles of containers that never got a link, or whose link is gone. */
 static void handles_clean(struct host *host)
@@ -118,59 +177,121 @@ static void handles_clean(struct host *host)
     if (host_list(host, PORT_MAPPING_HANDLES, &names, NULL) < 0)
         return;
     for (size_t i = 0; names[i]; i++) {
-        _cleanup_free_ char *handle = str_printf(PORT_MAPPING_HANDLES "/%s", names[i]);
         char *end;
         const long pid = strtol(names[i], &end, 10);
 
         if (pid <= 0 || *end || veth_exists(host, (pid_t)pid))
             continue; /* a foreign name, or in use */
-        if (host_is_mounted(host, handle))
-            (void)host_unmount(host, handle, MNT_DETACH, NULL);
-        if (host_file_remove(host, handle, NULL) < 0)
-            log_warning("network/port_mapping: %s is left", handle);
+        (void)port_handle_remove(host, names[i]);
     }
 }
 
-/* The symbolic links tell which container a pid is of. */
-static void unknown_clean(struct port_mapper *mapper, char *const *orphans)
+static void link_drop(struct host *host, const char *id)
 {
-    struct host *host = mapper->base.host;
+    _cleanup_free_ char *link = str_printf(PORT_MAPPING_LINKS "/%s", id);
+
+    if (host_file_remove(host, link, NULL) < 0)
+        log_warning("network/port_mapping: %s is left", link);
+}
+
+/* The symbolic links tell which container a pid is of. Those that lead nowhere go, and so do two
+ * that lead to one: nobody knows whose it is. */
+static void names_read(struct host *host, struct port_recovery *recovery)
+{
     _cleanup_strv_ char **names = NULL;
 
+    recovery->names = u64map_new();
     if (host_list(host, PORT_MAPPING_LINKS, &names, NULL) < 0)
         return;
     for (size_t i = 0; names[i]; i++) {
         _cleanup_free_ char *link = str_printf(PORT_MAPPING_LINKS "/%s", names[i]);
         _cleanup_free_ char *handle = NULL;
-        const char *slash;
-        pid_t pid;
+        const char *slash = host_real_path(host, link, &handle, NULL) == 0
+                                ? strrchr(handle, '/') : NULL;
+        const uint64_t pid = slash ? strtoull(slash + 1, NULL, 10) : 0;
+        _cleanup_free_ char *other = pid ? u64map_get(recovery->names, pid) : NULL;
 
-        if (strmap_get(mapper->containers, names[i]))
+        if (other) {
+            link_drop(host, other);
+            u64map_remove(recovery->names, pid);
+        }
+        if (other || !veth_exists(host, (pid_t)pid))
+            link_drop(host, names[i]);
+        else
+            u64map_set(recovery->names, pid, str_dup(names[i]));
+    }
+}
+
+static bool pid_known(const struct port_mapper *mapper, pid_t pid)
+{
+    size_t cursor = 0;
+    const char *id;
+    void *value;
+
+    while (strmap_next(mapper->containers, &cursor, &id, &value)) {
+        if (((const struct port_container *)value)->pid == pid)
+            return true;
+    }
+    return false;
+}
+
+static void links_next(struct port_call *call);
+
+static void unknown_gone(void *arg, int result, const void *value, const struct err *err)
+{
+    struct port_call *call = arg;
+
+    (void)value;
+    call->recovery->detaching = NULL;
+    if (result < 0)
+        port_call_end(call, result, err);
+    else
+        links_next(call);
+}
+
+/* Orphans are left to be destroyed as usual, others are cleaned here. */
+static void links_next(struct port_call *call)
+{
+    struct port_mapper *mapper = call->mapper;
+    struct port_recovery *recovery = call->recovery;
+
+    while (recovery->links && recovery->links[recovery->next_link]) {
+        const char *name = recovery->links[recovery->next_link++];
+        const char *digits = name + strlen(PORT_MAPPING_VETH);
+        char *end;
+        const pid_t pid = str_starts(name, PORT_MAPPING_VETH) ? (pid_t)strtol(digits, &end, 10) : 0;
+        const char *id = pid > 0 && !*end ? u64map_get(recovery->names, (uint64_t)pid) : NULL;
+
+        if (pid <= 0 || *end || pid_known(mapper, pid))
             continue;
-        if (host_real_path(host, link, &handle, NULL) < 0) {
-            (void)host_file_remove(host, link, NULL); /* it leads nowhere */
+        if (id && strv_contains(recovery->orphans, id)) {
+            port_container_add(mapper, id)->pid = pid;
             continue;
         }
-        slash = strrchr(handle, '/');
-        pid = slash ? (pid_t)strtol(slash + 1, NULL, 10) : 0;
-        if (pid > 0 && strv_contains(orphans, names[i]))
-            port_container_add(mapper, names[i])->pid = pid;
-        else if (pid > 0)
-            port_detach(mapper, names[i], pid, DONE(unknown_gone, mapper));
+        recovery->detaching = port_detach(mapper, id ? id : "", pid, DONE(unknown_gone, call));
+        return;
     }
+    handles_clean(mapper->base.host);
+    port_rates_collect(mapper);
+    port_call_end(call, 0, NULL);
 }
 
 static void recover_next(struct port_call *call)
 {
+    struct port_mapper *mapper = call->mapper;
     struct port_recovery *recovery = call->recovery;
+    const struct port_container *container;
 
     if (recovery->next == recovery->count) {
-        unknown_clean(call->mapper, recovery->orphans);
-        handles_clean(call->mapper->base.host);
-        port_call_end(call, 0, NULL);
+        names_read(mapper->base.host, recovery);
+        (void)host_list(mapper->base.host, "/sys/class/net", &recovery->links, NULL);
+        links_next(call);
         return;
     }
     str_set(&call->id, recovery->ids[recovery->next]);
+    container = port_call_container(call);
+    recovery->expected[0] = container->egress;
+    recovery->expected[1] = container->ingress;
     port_call_find(call, recovery->pids[recovery->next++], container_found);
 }
 

@@ -15,9 +15,9 @@
 #define IP_LOW 771
 #define INGRESS "parent ffff:"
 #define SYSCTL "/proc/sys/net/ipv4/"
+#define IPV6_OFF "d=/proc/sys/net/ipv6/conf/%s/disable_ipv6; if [ -e $d ]; then echo 1 >$d; fi\n"
 
-/* "sport 31000 0xfff8" */
-static char *ports_match(const char *which, const struct resource_range *range)
+char *port_range_match(const char *which, const struct resource_range *range)
 {
     const int64_t size = range->end - range->begin + 1;
 
@@ -40,8 +40,8 @@ void port_filters_add(struct strbuf *batch, const struct port_mapper *mapper,
     const struct port_container *container, const struct resource_range *range)
 {
     _cleanup_free_ char *veth = str_printf(PORT_MAPPING_VETH "%d", (int)container->pid);
-    _cleanup_free_ char *source = ports_match("sport", range);
-    _cleanup_free_ char *destination = ports_match("dport", range);
+    _cleanup_free_ char *source = port_range_match("sport", range);
+    _cleanup_free_ char *destination = port_range_match("dport", range);
     _cleanup_free_ char *to_host = str_printf("%s match ip dst %s/32", source, mapper->address);
     _cleanup_free_ char *to_lo = str_printf("%s match ip dst 127.0.0.1/32", source);
     _cleanup_free_ char *from_outside = str_printf(
@@ -53,13 +53,14 @@ void port_filters_add(struct strbuf *batch, const struct port_mapper *mapper,
     rule_add(batch, veth, IP_NORMAL, to_lo, mapper->lo);
     rule_add(batch, mapper->eth0, IP_NORMAL, from_outside, veth);
     rule_add(batch, mapper->lo, IP_NORMAL, destination, veth);
+    port_flow_add(batch, mapper, container, range);
 }
 
-void port_filter_delete(
-    struct strbuf *batch, const char *device, const struct port_filter *filter)
+void port_filter_delete(struct strbuf *batch, const char *device, const char *parent,
+    const struct port_filter *filter)
 {
-    strbuf_addf(batch, "filter del dev %s " INGRESS " protocol ip prio %u handle %s u32\n", device,
-        filter->priority, filter->handle);
+    strbuf_addf(batch, "filter del dev %s parent %s protocol ip prio %u handle %s u32\n", device,
+        parent, filter->priority, filter->handle);
 }
 
 void port_veth_rules(struct strbuf *batch, const struct port_mapper *mapper,
@@ -101,6 +102,7 @@ void port_mirrors_set(struct strbuf *batch, struct port_mapper *mapper, pid_t ex
             "filter del dev %s " INGRESS " protocol arp prio %d\n",
             mapper->eth0, ICMP, mapper->eth0, ARP);
     mapper->mirrors = actions;
+    mapper->mirrors_known = true;
     if (actions)
         strbuf_addf(batch,
             "filter add dev %s " INGRESS " protocol ip prio %d u32 match ip protocol 1 0xff match "
@@ -127,6 +129,16 @@ void port_limit_set(
     strbuf_addf(batch, "\nqdisc add dev %s parent 1:1 fq_codel\n", device);
 }
 
+char *port_link_script(const struct port_mapper *mapper, pid_t pid)
+{
+    _cleanup_free_ char *veth = str_printf(PORT_MAPPING_VETH "%d", (int)pid);
+
+    return str_printf("ip -batch - <<'END'\n"
+                      "link add name %s address %s type veth peer name %s address %s netns %d\n"
+                      "END\n" IPV6_OFF,
+        veth, mapper->mac, mapper->eth0, mapper->mac, (int)pid, veth);
+}
+
 /* --- inside --- */
 
 void port_inner_rules(struct strbuf *batch, const struct port_mapper *mapper,
@@ -138,7 +150,7 @@ void port_inner_rules(struct strbuf *batch, const struct port_mapper *mapper,
             "filter del dev %s " INGRESS " protocol ip prio %d\n",
             mapper->lo, IP_HIGH, mapper->eth0, IP_NORMAL);
     for (size_t i = 0; i < own->count; i++) {
-        _cleanup_free_ char *ports = ports_match("dport", &own->items[i]);
+        _cleanup_free_ char *ports = port_range_match("dport", &own->items[i]);
         _cleanup_free_ char *to_lo = str_printf("match ip dst 127.0.0.1/32 %s", ports);
 
         rule_add(batch, mapper->lo, IP_HIGH, ports, NULL);
@@ -167,14 +179,27 @@ static void inner_batch(struct strbuf *batch, const struct port_mapper *mapper,
     ranges_release(&own);
 }
 
+/* Some are there for the host alone, others can only be read: then the value must be the same. */
+static void sysctls_set(struct strbuf *script, const struct port_mapper *mapper)
+{
+    for (char *const *sysctl = mapper->sysctls; sysctl && *sysctl; sysctl++) {
+        const char *value = strchr(*sysctl, '=') + 1;
+        const int length = (int)(value - *sysctl) - 1;
+
+        strbuf_addf(script,
+            "f=%.*s; if [ -e $f ]; then echo '%s' 2>/dev/null >$f || [ \"$(cat $f)\" = '%s' ]; "
+            "fi\n",
+            length, *sysctl, value, value);
+    }
+}
+
 char *port_container_script(
     const struct port_mapper *mapper, const struct port_container *container)
 {
     struct strbuf script = STRBUF_INIT;
 
+    strbuf_addf(&script, "mount --make-rslave " PORT_MAPPING_HANDLES "\n" IPV6_OFF, "all");
     strbuf_addf(&script,
-        "mount --make-rslave " PORT_MAPPING_HANDLES "\n"
-        "d=/proc/sys/net/ipv6/conf/all/disable_ipv6; if [ -e $d ]; then echo 1 >$d; fi\n"
         "ip link set dev %s address %s mtu %u up\n"
         "ethtool -K %s rx off\n"
         "ip link set dev %s mtu %u up\n"
@@ -183,11 +208,12 @@ char *port_container_script(
         "echo %" PRId64 " %" PRId64 " >" SYSCTL "ip_local_port_range\n"
         "echo 1 >" SYSCTL "conf/%s/accept_local\n"
         "echo 1 >" SYSCTL "conf/%s/accept_local\n"
-        "echo 1 >" SYSCTL "conf/%s/route_localnet\n"
-        "tc -batch - <<'END'\n",
-        mapper->lo, mapper->mac, mapper->lo_mtu, mapper->eth0, mapper->eth0, mapper->mtu,
+        "echo 1 >" SYSCTL "conf/%s/route_localnet\n",
+        mapper->lo, mapper->mac, mapper->mtu, mapper->eth0, mapper->eth0, mapper->mtu,
         mapper->address, mapper->prefix, mapper->eth0, mapper->gateway, container->block.begin,
         container->block.end, mapper->eth0, mapper->lo, mapper->lo);
+    sysctls_set(&script, mapper);
+    strbuf_add(&script, "tc -batch - <<'END'\n");
     inner_batch(&script, mapper, container);
     strbuf_add(&script, "END\n");
     return strbuf_take(&script);
@@ -195,7 +221,9 @@ char *port_container_script(
 
 char *port_host_script(const struct port_mapper *mapper)
 {
-    return str_printf(
+    struct strbuf script = STRBUF_INIT;
+
+    strbuf_addf(&script,
         "mkdir -p " PORT_MAPPING_HANDLES " " PORT_MAPPING_LINKS "\n"
         "mountpoint -q " PORT_MAPPING_HANDLES " || mount --bind " PORT_MAPPING_HANDLES
         " " PORT_MAPPING_HANDLES "\n"
@@ -211,8 +239,10 @@ char *port_host_script(const struct port_mapper *mapper)
         "    echo 0 >" SYSCTL "conf/$d/send_redirects\n"
         "done\n"
         "echo 1 >" SYSCTL "conf/%s/accept_local\n",
-        mapper->lo, mapper->mac, mapper->lo_mtu, mapper->eth0, mapper->lo, mapper->lo,
+        mapper->lo, mapper->mac, mapper->mtu, mapper->eth0, mapper->lo, mapper->lo,
         mapper->lo, mapper->lo);
+    port_flows_host(&script, mapper);
+    return strbuf_take(&script);
 }
 
 /* --- what tc says --- */
@@ -222,8 +252,11 @@ char *port_host_script(const struct port_mapper *mapper)
 static bool head_parse(const char *line, struct port_filter *filter)
 {
     const char *handle = strstr(line, " fh ");
+    const char *flow = strstr(line, " flowid ");
 
     *filter = (struct port_filter){0};
+    if (flow)
+        sscanf(flow, " flowid %*x:%x", &filter->flow);
     return handle && sscanf(line, "filter protocol ip pref %u", &filter->priority) == 1 &&
            sscanf(handle, " fh %23s", filter->handle) == 1 && strstr(filter->handle, "::");
 }
@@ -273,4 +306,37 @@ size_t port_filters_parse(const char *text, struct port_filter **ret_filters)
         }
     }
     return count;
+}
+
+/* "16Kbit": bits a second by thousands, to bytes. "5000b", "15Kb": bytes by 1024. */
+static uint64_t amount_parse(const char *text, bool bits)
+{
+    static const char units[] = "KMGT";
+    char *unit;
+    double amount = strtod(text, &unit);
+    const char *found = *unit ? strchr(units, *unit) : NULL;
+
+    for (const char *at = units; found && at <= found; at++)
+        amount *= bits ? 1000 : 1024;
+    return (uint64_t)(bits ? amount / 8 : amount);
+}
+
+/* "class htb 1:1 root leaf 8001: prio 0 rate 16Kbit ceil 2400Kbit burst 5000b cburst 1599b":
+ * without a ceiling of its own a class has its rate for that. */
+bool port_limit_parse(const char *text, struct port_rate *ret_rate)
+{
+    const char *line = strstr(text, "class htb 1:1 ");
+    const char *rate = line ? strstr(line, " rate ") : NULL;
+    const char *ceil = rate ? strstr(rate, " ceil ") : NULL;
+    const char *burst = ceil ? strstr(ceil, " burst ") : NULL;
+
+    if (!burst)
+        return false;
+    *ret_rate = (struct port_rate){.rate = amount_parse(rate + strlen(" rate "), true),
+        .ceil = amount_parse(ceil + strlen(" ceil "), true)};
+    if (ret_rate->ceil == ret_rate->rate)
+        ret_rate->ceil = 0;
+    if (ret_rate->ceil)
+        ret_rate->burst = amount_parse(burst + strlen(" burst "), false);
+    return true;
 }

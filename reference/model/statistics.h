@@ -54,7 +54,23 @@ struct statistics {
     struct opt_u64 net_tx_dropped;
     json_t *blkio_statistics; /* statistics.md 2.4 */
     json_t *perf;             /* statistics.md 2.5 */
-    json_t *network;          /* the remaining network groups of statistics.md 2.6 */
+    /* bytes a second and bytes, as configured (statistics.md 2.6) */
+    struct opt_u64 net_rx_rate_limit;
+    struct opt_u64 net_rx_burst_rate_limit;
+    struct opt_u64 net_rx_burst_size;
+    struct opt_u64 net_tx_rate_limit;
+    struct opt_u64 net_tx_burst_rate_limit;
+    struct opt_u64 net_tx_burst_size;
+    struct opt_double net_tcp_rtt_microsecs_p50;
+    struct opt_double net_tcp_rtt_microsecs_p90;
+    struct opt_double net_tcp_rtt_microsecs_p95;
+    struct opt_double net_tcp_rtt_microsecs_p99;
+    struct opt_double net_tcp_active_connections;
+    struct opt_double net_tcp_time_wait_connections;
+    json_t *net_ephemeral_ports;
+    json_t *net_rate_statistics;
+    json_t *net_traffic_control_statistics;
+    json_t *net_snmp_statistics;
     json_t *bpf;              /* of a statistics source: figure -> value, unit, source */
 };
 extern const struct json_type statistics_json;

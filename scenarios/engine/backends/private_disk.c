@@ -10,12 +10,15 @@
 #include "scenarios/engine/backends/script.h"
 
 #define DISK_BYTES (320 << 20) /* mkfs.xfs makes none below 300 MiB */
+/* Again when two ask for a loop device, or for the module, at once. */
+#define MOUNT(file, directory)                                                                     \
+    "i=0; until mount -t xfs -o loop,prjquota " file " " directory                                 \
+    "; do i=$((i+1)); [ $i -lt 5 ]; sleep 0.3; done\n"
 
 int private_disk_mount(const char *file, const char *directory, struct err *err)
 {
     _cleanup_free_ char *script =
-        str_printf("mkfs.xfs -q -f '%s'\nmount -t xfs -o loop,prjquota '%s' '%s'\n", file, file,
-            directory);
+        str_printf("mkfs.xfs -q -f '%s'\n" MOUNT("'%s'", "'%s'"), file, file, directory);
     _cleanup_close_ int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
     if (fd < 0 || ftruncate(fd, DISK_BYTES) < 0)
@@ -27,12 +30,12 @@ int private_disk_mount(const char *file, const char *directory, struct err *err)
 static bool disk_ask(void)
 {
     return script_works(CLONE_NEWNS, "type mkfs.xfs xfs_quota xfs_io\n"
-                                     "mount -t tmpfs tmpfs /mnt\n"
-                                     "mkdir /mnt/d\n"
-                                     "truncate -s 320M /mnt/f\n"
-                                     "mkfs.xfs -q /mnt/f\n"
-                                     "mount -t xfs -o loop,prjquota /mnt/f /mnt/d\n"
-                                     "umount /mnt/d\n");
+                                     "mount -t tmpfs tmpfs /tmp\n"
+                                     "mkdir /tmp/d\n"
+                                     "truncate -s 320M /tmp/f\n"
+                                     "mkfs.xfs -q /tmp/f\n"
+                                     MOUNT("/tmp/f", "/tmp/d")
+                                     "umount /tmp/d\n");
 }
 
 bool private_disk_works(void)

@@ -168,20 +168,28 @@ void private_network_leave(struct private_network *network)
     free(network);
 }
 
-void private_network_audit(const struct private_network *network, char ***lines)
+static void audit_entries(const char *path, const char *what, char ***lines)
 {
-    DIR *directory = network ? opendir("/sys/class/net") : NULL;
+    DIR *directory = opendir(path);
     const struct dirent *entry;
 
     while (directory && (entry = readdir(directory))) {
-        _cleanup_free_ char *bridge = str_printf("/sys/class/net/%s/bridge", entry->d_name);
+        _cleanup_free_ char *bridge = str_printf("%s/%s/bridge", path, entry->d_name);
 
         if (entry->d_name[0] != '.' && !str_equal(entry->d_name, "lo") &&
             !str_equal(entry->d_name, "eth0") && access(bridge, F_OK) < 0)
-            strv_add_owned(lines, str_printf("network link %s", entry->d_name));
+            strv_add_owned(lines, str_printf("network %s %s", what, entry->d_name));
     }
     if (directory)
         closedir(directory);
+}
+
+void private_network_audit(const struct private_network *network, char ***lines)
+{
+    if (!network)
+        return;
+    audit_entries("/sys/class/net", "link", lines);
+    audit_entries("/run/netns", "namespace", lines);
 }
 
 /* --- what works --- */

@@ -15,8 +15,8 @@ struct private_network;
 /* Needs root and the program ip. */
 int private_network_enter(struct private_network **ret_network, struct err *err);
 void private_network_leave(struct private_network *network); /* NULL is fine; frees */
-/* Links that scenarios have made and that are still there, one line each; bridges, which a CNI
- * plugin leaves on purpose, do not count. NULL: no lines. */
+/* Links and names of namespaces that a scenario has made and that are still there, a line each;
+ * bridges, which a CNI plugin leaves on purpose, do not count. NULL: no lines. */
 void private_network_audit(const struct private_network *network, char ***lines);
 
 /* What the kernel and the machine's tools can do, found out once, in namespaces of their own. */
