@@ -18,11 +18,22 @@ static void json_form(const struct report *report, FILE *stream)
     json_decref(json);
 }
 
+/* Where it is written first, to be renamed. What is no file (a device, a pipe) is written itself,
+ * lest one stands in the place of /dev/null. Owned. */
+static char *fresh_path(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 && !S_ISREG(info.st_mode) ? str_dup(path)
+                                                            : str_printf("%s.new", path);
+}
+
 /* A file that is there whole, or not at all: what was there before stays when the disk is full. */
 static int form_write(const char *path, void (*form)(const struct report *report, FILE *stream),
     const struct report *report, struct err *err)
 {
-    _cleanup_free_ char *fresh = str_printf("%s.new", path);
+    _cleanup_free_ char *fresh = fresh_path(path);
+    bool renamed = !str_equal(fresh, path);
     FILE *file = fopen(fresh, "we");
     int r = file ? 0 : -errno;
 
@@ -34,10 +45,11 @@ static int form_write(const char *path, void (*form)(const struct report *report
         if (fclose(file) != 0 && r == 0)
             r = -errno;
     }
-    if (r == 0 && rename(fresh, path) < 0)
+    if (r == 0 && renamed && rename(fresh, path) < 0)
         r = -errno;
     if (r < 0) {
-        unlink(fresh);
+        if (renamed)
+            unlink(fresh);
         return err_errno(err, r, "write %s", path);
     }
     return 0;
@@ -53,14 +65,15 @@ int output_check(const struct output *output, struct err *err)
     const char *const files[] = {output->file, output->markdown, output->html};
 
     for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-        _cleanup_free_ char *fresh = files[i] ? str_printf("%s.new", files[i]) : NULL;
+        _cleanup_free_ char *fresh = files[i] ? fresh_path(files[i]) : NULL;
         FILE *file = fresh ? fopen(fresh, "we") : NULL;
 
         if (fresh && !file)
             return err_errno(err, -errno, "write %s", files[i]);
         if (file) {
             fclose(file);
-            unlink(fresh);
+            if (!str_equal(fresh, files[i]))
+                unlink(fresh);
         }
     }
     if (output->svg && mkdir(output->svg, 0755) < 0 && errno != EEXIST)

@@ -4,9 +4,13 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "bench/report/environment.h"
+#include "bench/report/output.h"
 #include "bench/report/report.h"
 #include "bench/tests/schema.h"
 #include "reference/base/mem.h"
@@ -160,6 +164,28 @@ static void test_no_file(void **state)
     assert_true(strstr(err_text(&err), "/nonexistent/x.json") != NULL);
 }
 
+/* A device is written to; renaming would put a file in its place, for the whole machine. */
+static void test_device(void **state)
+{
+    _cleanup_err_ struct err err = ERR_INIT;
+    char directory[] = "/tmp/test_report.XXXXXX";
+    struct report report;
+    struct stat info;
+
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    _cleanup_free_ char *path = str_printf("%s/null", directory);
+    assert_int_equal(symlink("/dev/null", path), 0);
+    fill(&report);
+    assert_int_equal(output_write_json(path, &report, &err), 0);
+    assert_int_equal(output_check(&(struct output){.file = path}, &err), 0);
+    assert_int_equal(lstat(path, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    report_release(&report);
+    unlink(path);
+    rmdir(directory);
+}
+
 static void test_environment(void **state)
 {
     static const char *const members[] = {
@@ -177,6 +203,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_schema),
         cmocka_unit_test(test_schema_refuses), cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_bad_json), cmocka_unit_test(test_no_file),
+        cmocka_unit_test(test_device),
         cmocka_unit_test(test_environment)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
