@@ -15,7 +15,7 @@
 
 #include "reference/base/mem.h"
 
-#define DEADLINE_NS (20 * NS_PER_SEC)
+#define DEADLINE_NS (60 * NS_PER_SEC)
 
 static int setup(void **state, bool old, const char *cgroups)
 {

@@ -271,6 +271,14 @@ void world_clean(struct world *world, const char *directory)
     supervisor_note("", "");
 }
 
+/* Others may remove what is open here (a device, by whoever makes it anew): it stays the same. */
+static void forget_removal(char *target)
+{
+    static const char mark[] = " (deleted)";
+    if (str_ends(target, mark))
+        target[strlen(target) - strlen(mark)] = '\0';
+}
+
 char **open_descriptors(void)
 {
     char **lines = NULL;
@@ -285,6 +293,7 @@ char **open_descriptors(void)
         if (length < 0)
             continue;
         target[length] = '\0';
+        forget_removal(target);
         strv_add_owned(&lines, str_printf("%s -> %s", entry->d_name, target));
     }
     if (directory)

@@ -52,7 +52,7 @@ static const struct key scenario_keys[] = {
     {"leaves", VALUE_MAP, 0, NULL, &leaves_schema, NULL,
         "what the audit at the end may find, with a reason"},
     {"timeout", VALUE_DURATION, 0, NULL, NULL, NULL,
-        "how long one step may wait, in the world's time (default 1h simulated, 30s real)"},
+        "how long one step may wait, in the world's time (default 1h simulated, 2m real)"},
     {"sweep", VALUE_MAP, 0, NULL, &sweep_schema, NULL,
         "plays the steps once per effect, with the agent crashing there and recovering"},
     {"matrix", VALUE_ANY, 0, NULL, NULL, NULL,

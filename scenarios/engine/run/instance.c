@@ -7,6 +7,8 @@
 #include "scenarios/engine/run/operation.h"
 #include "scenarios/engine/steps/step.h"
 
+#define DESCRIPTORS_NS (20 * NS_PER_SEC) /* on a loaded machine */
+
 bool instance_alive(const struct run *run)
 {
     return run->instance.agent != NULL;
@@ -282,7 +284,7 @@ static bool descriptors_closed(struct run *run, void *arg)
 static void check_descriptors(struct run *run)
 {
     _cleanup_err_ struct err ignored = ERR_INIT;
-    run_until(run, descriptors_closed, NULL, NS_PER_SEC, "", &ignored);
+    run_until(run, descriptors_closed, NULL, DESCRIPTORS_NS, "", &ignored);
     _cleanup_free_ char *left = descriptor_left(run);
     if (left)
         run_violation(run, "descriptor left open by the agent: %s", left);

@@ -213,7 +213,7 @@ static bool may_be_left(const struct run *run, const char *line)
 #define DOCKER_QUIET_NS (33 * NS_PER_SEC)
 #define BACKGROUND_LIMIT_NS (120 * NS_PER_SEC)
 #define GRACE_NS (10 * NS_PER_MS)
-#define GRACE_REAL_NS (2 * NS_PER_SEC)
+#define GRACE_REAL_NS (20 * NS_PER_SEC)
 
 static bool audit_is_clean(struct run *run, void *arg)
 {

@@ -14,7 +14,7 @@
 #include "scenarios/engine/steps/steps.h"
 
 #define WITHIN_VIRTUAL_NS (10 * NS_PER_SEC)
-#define WITHIN_REAL_NS (5 * NS_PER_SEC)
+#define WITHIN_REAL_NS (30 * NS_PER_SEC)
 
 static const char *const states[] = {"PROVISIONING", "PREPARING", "ISOLATING", "FETCHING",
     "RUNNING", "DESTROYING", "PULLING", "MOUNTING", "gone", NULL};
@@ -101,7 +101,7 @@ static const struct key expect_keys[] = {
     {"left behind", VALUE_ENUM, 0, nothing, NULL, NULL,
         "no process, cgroup, mount or runtime directory of a container is left"},
     {"within", VALUE_DURATION, 0, NULL, NULL, NULL,
-        "at the latest after this time (default 10s simulated, 5s real); 0s: now"},
+        "at the latest after this time (default 10s simulated, 30s real); 0s: now"},
     {"for", VALUE_DURATION, 0, NULL, NULL, NULL, "all along for this time, from now on"},
 };
 static void expect_check(const struct node *map, struct problems *problems)
