@@ -76,6 +76,7 @@ static const struct host_ops sim_ops = {
     .process_info = sim_process_info,
     .process_list = sim_process_list,
     .namespace_inode = sim_namespace_inode,
+    .process_holds = sim_process_holds,
     .exit_watch = sim_exit_watch,
     .run = sim_run,
     .mkdir = sim_mkdir,

@@ -38,6 +38,7 @@ int sim_process_list(
     struct host *host, struct process_info **ret_list, size_t *ret_count, struct err *err);
 int sim_namespace_inode(
     struct host *host, pid_t pid, enum namespace_kind kind, uint64_t *ret_inode);
+int sim_process_holds(struct host *host, pid_t pid, const char *path);
 
 /* sim_host_run.c */
 struct host_request *sim_run(

@@ -229,3 +229,16 @@ int sim_namespace_inode(
     *ret_inode = process->namespaces[kind]->inode;
     return 0;
 }
+
+int sim_process_holds(struct host *host, pid_t pid, const char *path)
+{
+    struct sim_host *sim = sim_host_of(host);
+    const struct process *process = process_find(sim->kernel, pid);
+    struct vfs_info info;
+    int r = vfs_info(sim->kernel->vfs, path, true, &info);
+    if (r < 0)
+        return r;
+    if (!process || process->state == PROCESS_ZOMBIE || process->ending)
+        return -ESRCH;
+    return sim_init_holds(process, path);
+}

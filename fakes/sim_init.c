@@ -188,6 +188,13 @@ static const struct process_behaviour init_behaviour = {
     .ended = init_ended,
 };
 
+bool sim_init_holds(const struct process *process, const char *path)
+{
+    const struct sim_init *init = process->behaviour_data;
+    return process->behaviour == &init_behaviour && init->state != INIT_STARTING &&
+           str_equal(init->status_path, path);
+}
+
 /* Where the output goes: to a file, or to one of those that whoever spawns it has open. */
 static char *inherited(const struct plan *plan, unsigned i, char *const outputs[2])
 {

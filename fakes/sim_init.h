@@ -21,6 +21,8 @@ struct sim_gate {
  * inherits where the plan names descriptors. ret_gate is the caller's. */
 void sim_init_start(struct sim_world *world, struct process *process, const struct plan *plan,
     char *const outputs[2], struct sim_gate **ret_gate);
+/* True when the process is an init that has opened this file for its status. */
+bool sim_init_holds(const struct process *process, const char *path);
 /* The byte: -EPIPE when the init has ended. */
 int sim_gate_release(struct sim_gate *gate);
 /* Closes and frees; an init that has had no byte ends. */

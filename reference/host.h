@@ -224,6 +224,7 @@ struct host_ops {
         struct host *host, struct process_info **ret_list, size_t *ret_count, struct err *err);
     int (*namespace_inode)(
         struct host *host, pid_t pid, enum namespace_kind kind, uint64_t *ret_inode);
+    int (*process_holds)(struct host *host, pid_t pid, const char *path);
     struct host_request *(*exit_watch)(struct host *host, pid_t pid, host_exit_fn fn, void *arg);
     struct host_request *(*run)(
         struct host *host, const struct run_request *request, struct done done);
@@ -361,6 +362,9 @@ int host_process_list(
     struct host *host, struct process_info **ret_list, size_t *ret_count, struct err *err);
 int host_namespace_inode(
     struct host *host, pid_t pid, enum namespace_kind kind, uint64_t *ret_inode);
+/* Whether the process has that file open: 1 or 0. -ESRCH when it has ended or is about to, -ENOENT
+ * when there is no such file, -EACCES when we may not look. */
+int host_process_holds(struct host *host, pid_t pid, const char *path);
 /* Calls fn when the process has ended (at once, from the loop, when there is none). Reaps our
  * children. */
 struct host_request *host_exit_watch(struct host *host, pid_t pid, host_exit_fn fn, void *arg);

@@ -151,6 +151,11 @@ int host_namespace_inode(
     return host->gone ? -ESHUTDOWN : host->ops->namespace_inode(host, pid, kind, ret_inode);
 }
 
+int host_process_holds(struct host *host, pid_t pid, const char *path)
+{
+    return host->gone ? -ESHUTDOWN : host->ops->process_holds(host, pid, path);
+}
+
 /* Watches for an exit. The implementation's request is `inner`; the event then goes past the hook,
  * which may lose it (the watch stays until the agent ends) or let it be late. */
 struct exit_request {

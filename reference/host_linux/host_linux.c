@@ -59,6 +59,7 @@ static const struct host_ops linux_ops = {
     .process_info = linux_process_info,
     .process_list = linux_process_list,
     .namespace_inode = linux_namespace_inode,
+    .process_holds = linux_process_holds,
     .exit_watch = linux_exit_watch,
     .run = linux_run,
     .mkdir = linux_mkdir,

@@ -45,6 +45,7 @@ int linux_process_list(
     struct host *host, struct process_info **ret_list, size_t *ret_count, struct err *err);
 int linux_namespace_inode(
     struct host *host, pid_t pid, enum namespace_kind kind, uint64_t *ret_inode);
+int linux_process_holds(struct host *host, pid_t pid, const char *path);
 
 /* spawn.c */
 int linux_spawn(

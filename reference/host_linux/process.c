@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define PROCESS_EXITING 0x4u /* PF_EXITING of the kernel's sched.h, in the flags of proc(5) */
+
 /* "PID (COMMAND) STATE PPID PGRP SESSION …": proc(5). The command may hold anything. */
 static int parse_stat(const struct host *host, const char *text, struct process_info *info)
 {
@@ -113,4 +115,42 @@ int linux_process_write(struct host *host, pid_t pid, const char *file, const ch
     if (fd < 0)
         return errno == ENOENT ? -ESRCH : -errno;
     return write(fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
+/* Such a process has closed its files already. */
+static bool is_exiting(pid_t pid)
+{
+    char path[32];
+    _cleanup_free_ char *text = NULL;
+    size_t length = 0;
+    unsigned flags = 0;
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    if (linux_read_path(AT_FDCWD, path, &text, &length) < 0)
+        return true;
+    const char *after = strrchr(text, ')');
+    if (!after || sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1)
+        return true;
+    return flags & PROCESS_EXITING;
+}
+
+int linux_process_holds(struct host *host, pid_t pid, const char *path)
+{
+    (void)host;
+    struct stat file;
+    struct stat info;
+    if (stat(path, &file) < 0)
+        return -errno;
+    char directory[32];
+    snprintf(directory, sizeof(directory), "/proc/%d/fd", (int)pid);
+    DIR *descriptors = opendir(directory);
+    if (!descriptors)
+        return errno == ENOENT ? -ESRCH : -errno;
+    bool held = false;
+    for (const struct dirent *entry; !held && (entry = readdir(descriptors));)
+        held = entry->d_name[0] != '.' &&
+               fstatat(dirfd(descriptors), entry->d_name, &info, 0) == 0 &&
+               info.st_dev == file.st_dev && info.st_ino == file.st_ino;
+    closedir(descriptors);
+    /* Looked at last: who is not exiting yet had its files until now. */
+    return held ? 1 : is_exiting(pid) ? -ESRCH : 0;
 }

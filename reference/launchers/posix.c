@@ -86,6 +86,16 @@ static struct posix_record *record_add(struct posix_launcher *posix, const char 
     return record;
 }
 
+/* Ours lead sessions of their own: a live process of that number which does not is somebody else,
+ * and then nothing of the session is left. Yields the pid, or 0. */
+static pid_t leads_session(struct host *host, pid_t pid)
+{
+    struct process_info info;
+    bool strange = pid > 0 && host_process_info(host, pid, &info) == 0 && info.state != 'Z' &&
+                   info.sid != pid;
+    return strange ? 0 : pid;
+}
+
 static void posix_recover(struct launcher *launcher, const struct container_state *states,
     size_t count, struct done done)
 {
@@ -103,7 +113,7 @@ static void posix_recover(struct launcher *launcher, const struct container_stat
             u64map_set(pids, (uint64_t)state->pid, (void *)(uintptr_t)state->id);
     }
     for (size_t i = 0; i < count && result == 0; i++)
-        record_add(posix, states[i].id, states[i].pid);
+        record_add(posix, states[i].id, leads_session(launcher->host, states[i].pid));
     u64map_free(pids);
     char *const none[] = {NULL};
     if (result < 0)

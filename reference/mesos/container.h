@@ -71,6 +71,7 @@ struct container {
     pid_t pid;                          /* of its init; 0: not forked yet, or unknown */
     struct host_request *exit_watch;
     bool exited;                        /* its init is gone */
+    bool recovering;                    /* recovered, but not adopted yet */
     struct opt_i64 exit_status;         /* of its workload */
     struct launch *launch;              /* what a launch in progress holds */
     struct destroy *destroy;            /* what a destroy holds: there in DESTROYING */
@@ -196,8 +197,17 @@ int launch_info_complete(struct container *container, struct launch_info *info,
 int container_fork(struct container *container, struct err *err);
 
 /* --- exit.c: the end of the init, and the workload's status (containerizer.md 4.3) --- */
-/* Watches for the end of the init; a container without pid has ended with an unknown status. */
+/* Watches for the end of the init. */
 void container_watch_exit(struct container *container);
+/*
+ * The same of a container that is being recovered, whose end is only noted until it is adopted. Its
+ * number may be another process' by now: the init is the one that has the status file open. The
+ * watch comes before that look, so that who is watched is who was looked at.
+ */
+void container_recover_exit(struct container *container);
+/* From here on its end destroys it, soon when it was noted already: whoever recovered it can wait
+ * for it first. One without pid has ended with an unknown status. */
+void container_adopt_exit(struct container *container);
 
 /* --- limits.c: limitations (containerizer.md 4.1) --- */
 struct watch;

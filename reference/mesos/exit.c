@@ -35,6 +35,8 @@ static void read_status(struct container *container, bool known, int wait_status
 static void has_exited(struct container *container)
 {
     container->exited = true;
+    if (container->recovering)
+        return;
     trace_event(container->mesos->host->trace, "agent", "container.exit", 0,
         "id=%s pid=%d known=%b status=%ld", container->id, (int)container->pid,
         (int)container->exit_status.set, (long)container->exit_status.value);
@@ -59,10 +61,41 @@ static void init_exited(void *arg, int result, bool status_known, int wait_statu
 
 void container_watch_exit(struct container *container)
 {
-    if (container->pid == 0) {
-        has_exited(container);
-        return;
-    }
     container->exit_watch =
         host_exit_watch(container->mesos->host, container->pid, init_exited, container);
+}
+
+void container_recover_exit(struct container *container)
+{
+    struct host *host = container->mesos->host;
+    if (container->pid == 0)
+        return;
+    container_watch_exit(container);
+    _cleanup_free_ char *status = path_join(container->runtime, CHECKPOINT_STATUS);
+    if (host_process_holds(host, container->pid, status) != 0)
+        return;
+    sometimes("the number of a recovered container's init is somebody else's");
+    log_warning("recover %s: pid %d is another process' by now", container->id,
+        (int)container->pid);
+    host_cancel(TAKE_PTR(container->exit_watch));
+    read_status(container, false, 0);
+    has_exited(container);
+}
+
+static void noted_exit_due(void *arg, int result)
+{
+    struct container *container = arg;
+    container->exit_watch = NULL;
+    if (result == 0 && mesos_alive(container->mesos))
+        has_exited(container);
+}
+
+void container_adopt_exit(struct container *container)
+{
+    container->recovering = false;
+    if (container->pid == 0)
+        has_exited(container);
+    else if (container->exited)
+        container->exit_watch =
+            host_timer(container->mesos->host, 0, noted_exit_due, container);
 }

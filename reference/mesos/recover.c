@@ -22,6 +22,7 @@ static void recovery_free(struct recovery *recovery)
     }
     free(recovery->shares);
     free(recovery->states);
+    free(recovery->launcher_states);
     id_list_release(&recovery->found);
     id_list_release(&recovery->orphans);
     err_clear(&recovery->err);
@@ -115,11 +116,16 @@ static void launcher_recovered(void *arg, int result, const void *value, const s
     stage_settled(recovery);
 }
 
+/* What kills is not told numbers that are somebody else's. */
 static void ask_launcher(struct recovery *recovery)
 {
     size_t count = collect_states(recovery);
+    recovery->launcher_states = mem_dup(recovery->states, (count + 1) * sizeof(*recovery->states));
+    for (size_t i = 0; i < count; i++)
+        if (container_find(recovery->mesos, recovery->states[i].id)->exited)
+            recovery->launcher_states[i].pid = 0;
     recovery->pending++;
-    launcher_recover(recovery->mesos->launcher, recovery->states, count,
+    launcher_recover(recovery->mesos->launcher, recovery->launcher_states, count,
         DONE(launcher_recovered, recovery));
 }
 
@@ -233,7 +239,7 @@ static void adopt(struct recovery *recovery)
     for (size_t i = 0; i < recovery->states_count; i++)
         container_watch_limits(container_find(mesos, recovery->states[i].id));
     for (size_t i = 0; i < recovery->found.count; i++)
-        container_watch_exit(container_find(mesos, recovery->found.ids[i]));
+        container_adopt_exit(container_find(mesos, recovery->found.ids[i]));
     for (size_t i = 0; i < recovery->orphans.count; i++)
         container_destroy(container_find(mesos, recovery->orphans.ids[i]), NULL);
     recovery_end(recovery);

@@ -30,6 +30,7 @@ struct recovery {
     struct id_list orphans; /* of those to be destroyed, likewise */
     struct container_state *states; /* of the recoverable ones */
     size_t states_count;
+    struct container_state *launcher_states;
     struct recovery_share *shares; /* per isolator */
     size_t shares_count;
 };

@@ -28,6 +28,7 @@ struct container *recovery_record(
     _cleanup_free_ char *root_id = container_id_root(id);
     _cleanup_free_ char *root = mesos_runtime_path(mesos->flags.runtime_dir, root_id);
     container->origin = origin;
+    container->recovering = true;
     container->standalone = checkpoint_exists(mesos->host, root, CHECKPOINT_STANDALONE);
     container_record(container, NULL);
     container_transition(container, CONTAINER_RUNNING);
@@ -80,6 +81,7 @@ static int take_run(struct recovery *recovery, const struct agent_run *run, stru
             run->container_id, run->directory ? run->directory : "(unknown)");
     struct container *container = recovery_record(recovery, run->container_id, ORIGIN_RECOVERED);
     container->pid = run->forked_pid;
+    container_recover_exit(container);
     container->directory = str_dup(run->directory);
     return read_config(container, err);
 }
@@ -183,6 +185,7 @@ static int take_directory(struct recovery *recovery, const char *id, struct err 
     struct container *container =
         recovery_record(recovery, id, kept ? ORIGIN_RECOVERED : ORIGIN_ORPHAN);
     container->pid = pid;
+    container_recover_exit(container);
     container->directory = sandbox_of(mesos, container);
     return read_config(container, err);
 }

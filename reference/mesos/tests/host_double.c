@@ -230,6 +230,13 @@ static int double_namespace_inode(
     return 0;
 }
 
+/* Its processes have no files: nobody is told from anybody. */
+static int double_process_holds(struct host *host, pid_t pid, const char *path)
+{
+    (void)host, (void)pid, (void)path;
+    return -ENOENT;
+}
+
 static void watch_cancel(struct host_request *request)
 {
     struct double_watch *watch = container_of(request, struct double_watch, request);
@@ -413,6 +420,7 @@ static const struct host_ops ops = {
     .process_info = double_process_info,
     .process_list = double_process_list,
     .namespace_inode = double_namespace_inode,
+    .process_holds = double_process_holds,
     .exit_watch = double_exit_watch,
     .mkdir = double_mkdir,
     .rename = double_rename,

@@ -141,6 +141,7 @@ static const struct world_ops agent_world_ops = {
     .agent_end = agent_world_end,
     .flags = kernel_flags,
     .descriptors = kernel_descriptors,
+    .next_pid = kernel_next_pid,
     .is_ours = kernel_is_ours,
     .audit = kernel_audit,
     .describe = kernel_describe,

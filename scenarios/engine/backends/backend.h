@@ -47,6 +47,8 @@ struct world_ops {
     /* Tells the simulated kernel to misbehave; NULL elsewhere. */
     int (*knob)(struct world *world, const char *knob, const struct node *args, struct err *err);
     void (*knobs_off)(struct world *world); /* the kernel behaves again; NULL: it always did */
+    /* The next process of the machine gets this number, if it is free. */
+    int (*next_pid)(struct world *world, pid_t pid, struct err *err);
     /* Did the scenario bring it forth (neither the agent, nor the engine, nor there before)? */
     bool (*is_ours)(struct world *world, const struct process_info *process);
     /* What is left behind, one line each; an empty list is good. Owned. `final`: the agent has

@@ -3,6 +3,7 @@
  * cgroup of its own. */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,6 +88,18 @@ bool kernel_is_ours(struct world *world, const struct process_info *process)
 {
     return process->state != 'Z' && process->pid != kernel_of(world)->agent_pid &&
            supervisor_has(process->pid);
+}
+
+/* Or, when others make some too, one behind it. */
+int kernel_next_pid(struct world *world, pid_t pid, struct err *err)
+{
+    static const char path[] = "/proc/sys/kernel/ns_last_pid";
+    (void)world;
+    _cleanup_free_ char *text = str_printf("%d", (int)pid - 1);
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, text, strlen(text)) < 0)
+        return err_errno(err, -errno, "write %s to %s", text, path);
+    return 0;
 }
 
 static void audit_descriptors(const struct kernel_world *kernel, char ***lines)
@@ -233,6 +246,7 @@ char **kernel_descriptors(struct world *world, struct host *host)
 static const struct world_ops kernel_world_ops = {.host_new = kernel_agent_host,
     .flags = kernel_flags,
     .descriptors = kernel_descriptors,
+    .next_pid = kernel_next_pid,
     .is_ours = kernel_is_ours,
     .audit = kernel_audit,
     .describe = kernel_describe,

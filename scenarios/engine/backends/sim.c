@@ -201,6 +201,13 @@ static int knob_unkillable(struct world *world, const char *id, bool unkillable,
     return 0;
 }
 
+static int sim_next_pid(struct world *world, pid_t pid, struct err *err)
+{
+    (void)err;
+    sim_of(world)->kernel->last_pid = pid - 1;
+    return 0;
+}
+
 /* What was asked of the kernel ends with the steps, as faults do. */
 static void sim_knobs_off(struct world *world)
 {
@@ -320,6 +327,7 @@ static const struct world_ops sim_ops = {.host_new = sim_agent_host,
     .docker_client = sim_docker_client,
     .knob = sim_knob,
     .knobs_off = sim_knobs_off,
+    .next_pid = sim_next_pid,
     .is_ours = sim_is_ours,
     .audit = sim_audit,
     .describe = sim_describe,

@@ -191,6 +191,19 @@ static bool belongs_to(
     return false;
 }
 
+/* Does a process of `spawn` have this number? Then nothing is left of its session before. */
+static bool is_spawned(const struct run *run, pid_t pid)
+{
+    size_t cursor = 0;
+    const char *name;
+    void *spawned;
+    while (strmap_next(run->spawned, &cursor, &name, &spawned)) {
+        if ((pid_t)(intptr_t)spawned == pid)
+            return true;
+    }
+    return false;
+}
+
 size_t place_processes(struct run *run, const char *id)
 {
     _cleanup_free_ struct process_info *list = NULL;
@@ -198,6 +211,8 @@ size_t place_processes(struct run *run, const char *id)
     if (host_process_list(run->world->observer, &list, &count, NULL) < 0)
         return 0;
     pid_t init = id ? place_init(run, id) : 0;
+    if (is_spawned(run, init))
+        init = 0;
     size_t found = 0;
     for (size_t i = 0; i < count; i++) {
         if (list[i].state == 'Z')

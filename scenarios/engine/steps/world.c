@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Steps by which others than the agent change the world: an operator, another program. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +55,7 @@ static const struct key spawn_keys[] = {
     {"workload", VALUE_WORKLOAD, KEY_REQUIRED, NULL, NULL, NULL, "what it does"},
     {"into", VALUE_ID, 0, NULL, NULL, NULL, "moved into the cgroups of this container"},
     {"number_of", VALUE_ID, 0, NULL, NULL, NULL,
-        "with the pid that the init of this container had, which has ended (on a real kernel)"},
+        "with the pid that the init of this container had, which has ended"},
     {"output", VALUE_TEXT, 0, NULL, NULL, NULL, "where its stdout goes: such a path as of files"},
 };
 static const struct schema spawn_schema = SCHEMA("spawn", spawn_keys, NULL);
@@ -198,17 +197,6 @@ static void on_spawned_end(void *arg, int result, bool status_known, int wait_st
     (void)arg, (void)result, (void)status_known, (void)wait_status;
 }
 
-/* The next process of the machine gets this number or, when others make some too, one behind it. */
-static int choose_next_pid(pid_t pid, struct err *err)
-{
-    static const char path[] = "/proc/sys/kernel/ns_last_pid";
-    _cleanup_free_ char *text = str_printf("%d", (int)pid - 1);
-    _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || write(fd, text, strlen(text)) < 0)
-        return err_errno(err, -errno, "write %s to %s", text, path);
-    return 0;
-}
-
 /* Reaped as well: whose agent has crashed here is a child of this process. */
 static bool has_ended(struct host *host, pid_t pid)
 {
@@ -227,12 +215,12 @@ static int spawn_numbered(struct run *run, const struct plan *plan, pid_t number
     struct host *host = run->world->observer;
     if (number <= 0)
         return err_set(err, -ESRCH, "the container never had a pid");
-    for (unsigned i = 0; i < SPAWN_TRIES; i++) {
+    for (unsigned i = 0; i < (run->world->virtual_time ? 1 : SPAWN_TRIES); i++) {
         if (!has_ended(host, number)) {
             nanosleep(&pause, NULL);
             continue;
         }
-        int result = choose_next_pid(number, err);
+        int result = run->world->ops->next_pid(run->world, number, err);
         if (result == 0)
             result = host_spawn(host, plan, ret_pid, ret_gate, err);
         if (result < 0 || *ret_pid == number)
