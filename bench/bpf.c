@@ -216,12 +216,14 @@ static int accuracy(
 enum attached {
     NOTHING,
     PROBES,
+    PROBES_NO_REST,   /* the program at the switch stays whatever it takes */
     PROBES_NO_SWITCH, /* all but the program at the switch */
     EMPTY_SWITCH,     /* nothing but an empty program at the switch: the floor of any */
     ATTACHED_COUNT
 };
 static const char *const attached_names[ATTACHED_COUNT] = {
-    "without probes", "with probes", "with probes but at the switch", "with an empty program"};
+    "without probes", "with probes", "with probes that never rest",
+    "with probes but at the switch", "with an empty program"};
 
 struct setup {
     struct stats *stats; /* NULL: none, or it failed */
@@ -245,7 +247,8 @@ static bool setup_make(struct setup *setup, enum attached attached)
 {
     static const char *const no_switch[] = {"sched_switch", NULL};
     const struct stats_options options = {
-        .without = attached == PROBES_NO_SWITCH ? no_switch : NULL};
+        .without = attached == PROBES_NO_SWITCH ? no_switch : NULL,
+        .switch_percent = attached == PROBES_NO_REST ? 0 : STATS_SWITCH_PERCENT};
     *setup = (struct setup){.program = -1, .link = -1};
     if (attached == EMPTY_SWITCH)
         return empty_attach(setup);
@@ -280,10 +283,25 @@ static bool sample_cpu(
     return good;
 }
 
+/* Long enough that the program at the switch is on and rests a few times. */
+#define TRIPS 500000
+
 static bool sample_switches(enum attached attached, struct series *into)
 {
-    struct load_amount amount = {.count = 50000};
+    struct load_amount amount = {.count = TRIPS};
     return sample_cpu(attached, load_ping_pong, &amount, amount.count, into);
+}
+
+static bool sample_perf(enum attached attached, struct series *into)
+{
+    struct load_amount amount = {.count = TRIPS};
+    return sample_cpu(attached, load_perf_pipe, &amount, amount.count, into);
+}
+
+static bool sample_perf_pinned(enum attached attached, struct series *into)
+{
+    struct load_amount amount = {.count = TRIPS, .pinned = true};
+    return sample_cpu(attached, load_perf_pipe, &amount, amount.count, into);
 }
 
 /* Work done per CPU second is what counts: a fixed number of turns. */
@@ -334,8 +352,11 @@ static const struct cost {
     double goal;
 } costs[] = {
     {"round_trip_cpu", "a round trip of a pipe", sample_switches, PROBES, 1.02},
+    {"round_trip_cpu", "a round trip of a pipe", sample_switches, PROBES_NO_REST, 0},
     {"round_trip_cpu", "a round trip of a pipe", sample_switches, PROBES_NO_SWITCH, 1.02},
     {"round_trip_cpu", "a round trip of a pipe", sample_switches, EMPTY_SWITCH, 0},
+    {"perf_pipe_cpu", "perf bench sched pipe", sample_perf, PROBES, 1.02},
+    {"perf_pipe_pinned_cpu", "the same on one CPU", sample_perf_pinned, PROBES, 1.02},
     {"spinning_cpu", "a load bound to the CPU", sample_spinning, PROBES, 0},
     {"launch", "a launch", sample_launches, PROBES, 1.02},
 };
@@ -469,8 +490,8 @@ static void accuracy_tell(const struct table *table, struct report *report)
 }
 
 static const char *const parts[] = {
-    "accuracy", "round_trip_cpu", "spinning_cpu", "launch", "programs", "publish", "read_1000",
-    NULL};
+    "accuracy", "round_trip_cpu", "perf_pipe_cpu", "perf_pipe_pinned_cpu", "spinning_cpu",
+    "launch", "programs", "publish", "read_1000", NULL};
 
 static bool is_asked_for(const struct settings *settings, const char *part)
 {
@@ -483,7 +504,9 @@ static const struct bench_option options[] = {
         "of CPU time whose measure is checked (10)", NULL},
     {"pairs", OPTION_COUNT, AT(pairs), 1, 1000, "N", "of runs with and without probes (9)", NULL},
     {"only", OPTION_NAMES, AT(only), 0, 0, "A,B",
-        "accuracy, round_trip_cpu, spinning_cpu, launch, programs, publish, read_1000", parts},
+        "accuracy, round_trip_cpu, perf_pipe_cpu, perf_pipe_pinned_cpu, spinning_cpu, launch, "
+        "programs, publish, read_1000",
+        parts},
     OUTPUT_OPTIONS(struct settings),
     {0},
 };

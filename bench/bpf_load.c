@@ -191,6 +191,17 @@ int load_ping_pong(void *arg)
     return waitpid(pid, &status, 0) == pid && status == 0 ? 0 : 1;
 }
 
+int load_perf_pipe(void *arg)
+{
+    const struct load_amount *amount = arg;
+    _cleanup_free_ char *count = str_printf("%u", amount->count);
+    _cleanup_close_ int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    dup2(nowhere, STDOUT_FILENO);
+    if (amount->pinned)
+        pin_to_first();
+    return execlp("perf", "perf", "bench", "sched", "pipe", "-l", count, (char *)NULL);
+}
+
 int load_spin(void *arg)
 {
     const struct load_amount *amount = arg;

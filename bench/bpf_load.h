@@ -2,6 +2,7 @@
 /* Loads for the bench of the probes: children in cgroups of their own. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -26,9 +27,12 @@ int load_run(const char *cgroup, load_fn fn, void *arg, struct load_result *ret_
 struct load_amount {
     unsigned count;
     double seconds;
+    bool pinned;
 };
 /* With a struct load_amount: count round trips between two processes on one CPU, */
 int load_ping_pong(void *arg);
+/* `perf bench sched pipe` of so many, on one CPU if pinned; fails where there is no perf, */
+int load_perf_pipe(void *arg);
 /* spinning for so many seconds of CPU time, */
 int load_spin(void *arg);
 /* count children that execute true, */

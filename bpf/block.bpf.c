@@ -62,7 +62,6 @@ INLINE void complete(struct block_stats *stats, unsigned int operation, __u64 by
         stats->write_operations++;
     else
         stats->other_operations++;
-    stats->operations++;
     stats->latency_ns += waited;
     COUNT_AT(stats->latency_buckets, bucket_of(waited), STATS_BUCKETS);
 }

@@ -7,8 +7,7 @@
 #define GAUGE .kind = FIELD_GAUGE, .unit = UNIT_ONE
 #define TIME(member) .kind = FIELD_TIME, .unit = UNIT_NS, AT(timeline.member)
 #define NEEDS(...) .needs = {__VA_ARGS__}
-#define HISTOGRAM(sum, number, list) .kind = FIELD_HISTOGRAM, .unit = UNIT_NS, .rolls_up = true,   \
-    AT(sum), .count_offset = offsetof(struct stats_raw, number),                                   \
+#define HISTOGRAM(sum, list) .kind = FIELD_HISTOGRAM, .unit = UNIT_NS, .rolls_up = true, AT(sum),  \
     .buckets_offset = offsetof(struct stats_raw, list)
 
 const struct field_info stats_fields[FIELD_COUNT] = {
@@ -29,10 +28,15 @@ const struct field_info stats_fields[FIELD_COUNT] = {
         .prometheus = "seatrial_container_wakeups_total", .otel = "seatrial.container.wakeups"},
     [FIELD_RUN_QUEUE] = {"run_queue_latency",
         "from being able to run to running, throttled time included",
-        HISTOGRAM(sched.wait_ns, sched.waits, sched.wait_buckets),
-        NEEDS("sched_switch", "sched_wakeup", "sched_wakeup_new"), .tasks = true,
+        HISTOGRAM(sched.wait_ns, sched.wait_buckets),
+        NEEDS("sched_switch", "sched_wakeup", "sched_wakeup_new"),
         .prometheus = "seatrial_container_run_queue_latency_seconds",
         .otel = "seatrial.container.run_queue.latency"},
+    [FIELD_RUN_QUEUE_TIME] = {"run_queue_time",
+        "all time from being able to run to running, throttled time included", COUNTER(UNIT_NS),
+        AT(sched.waited_ns), NEEDS("sched_switch"), .tasks = true, .core = true,
+        .prometheus = "seatrial_container_run_queue_seconds_total",
+        .otel = "seatrial.container.run_queue.time"},
     [FIELD_FORKS] = {"forks", "processes made", COUNTER(UNIT_ONE), AT(process.forks),
         NEEDS("sched_process_fork"), .prometheus = "seatrial_container_forks_total",
         .otel = "seatrial.container.forks"},
@@ -108,7 +112,7 @@ const struct field_info stats_fields[FIELD_COUNT] = {
         .prometheus = "seatrial_container_block_others_total",
         .otel = "seatrial.container.disk.operations", .otel_labels = "disk_io_direction=\"other\""},
     [FIELD_BLOCK_LATENCY] = {"block_latency", "from the issue of a request to its completion",
-        HISTOGRAM(block.latency_ns, block.operations, block.latency_buckets),
+        HISTOGRAM(block.latency_ns, block.latency_buckets),
         NEEDS("block_rq_issue", "block_rq_complete"),
         .prometheus = "seatrial_container_block_latency_seconds",
         .otel = "seatrial.container.disk.latency"},

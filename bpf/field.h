@@ -28,6 +28,7 @@ enum stats_field {
     FIELD_SWITCHES_INVOLUNTARY,
     FIELD_WAKEUPS,
     FIELD_RUN_QUEUE,
+    FIELD_RUN_QUEUE_TIME,
     FIELD_FORKS,
     FIELD_THREADS_CREATED,
     FIELD_EXECS,
@@ -83,10 +84,9 @@ struct field_info {
     enum field_unit unit;
     bool rolls_up;          /* sum over nested containers; the probes or the files do others */
     size_t offset;          /* in struct stats_raw: the value; of a histogram its sum */
-    size_t count_offset;    /* of a histogram: how many */
     size_t buckets_offset;  /* of a histogram, or of the numbers by signal */
     const char *needs[3];   /* hooks whose probes must be attached */
-    bool tasks;             /* or else the iterator over tasks: of a histogram the sum */
+    bool tasks;             /* the tasks' own counters tell it, where they are collected */
     bool core;              /* not by plain tracepoints, which do not look into the kernel */
     const char *prometheus; /* cAdvisor's name where there is one */
     const char *labels;     /* more labels of that, or NULL */
@@ -100,7 +100,7 @@ struct stats_value {
     uint64_t value;
     const char *source;        /* static: "tp_btf", "cpuacct.usage", …; NULL when not valid */
     uint64_t count;            /* of a histogram */
-    const uint64_t *buckets;   /* STATS_BUCKETS of a histogram; NULL when it has but the sum */
+    const uint64_t *buckets;   /* STATS_BUCKETS of a histogram; NULL for other kinds */
     const uint32_t *by_signal; /* STATS_SIGNALS, NULL for other kinds */
 };
 

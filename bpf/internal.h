@@ -2,6 +2,8 @@
 /* What the files of the loader share. */
 #pragma once
 
+#include <pthread.h>
+
 #include "bpf/hierarchy.h"
 #include "bpf/ladder.h"
 #include "bpf/stats.h"
@@ -26,6 +28,7 @@ enum map_index {
     MAP_CONTAINERS,
     MAP_CONTROL,
     MAP_CPUS,
+    MAP_SWITCHES,
     MAP_TASKS,
     MAP_NEWBORN,
     MAP_COUNT
@@ -53,8 +56,27 @@ struct record {
     uint64_t cpu_floor_ns;          /* the last CPU time told: it never falls */
 };
 
+/* The program at the switch, which comes and goes: see watch.c. */
+struct watch {
+    int program;        /* -1: there is none */
+    const char *name;   /* of the tracepoint for the raw rung, NULL for the other */
+    int link;           /* -1: it rests */
+    uint64_t opened_ns; /* CLOCK_MONOTONIC, like these: */
+    uint64_t since_ns;  /* it has been on, or has rested */
+    uint64_t until_ns;  /* it rests */
+    uint64_t watched_ns; /* before since_ns */
+    uint64_t *counts;   /* of the CPUs' switches: those at since_ns, and room for as many */
+    unsigned percent;   /* of a CPU that it may take */
+    bool tended;        /* the thread runs */
+    bool ends;
+    pthread_t thread;
+    pthread_mutex_t lock; /* on all above but the first two */
+    pthread_cond_t wakes;
+};
+
 struct stats {
     struct ladder ladder;
+    struct watch watch;
     struct hierarchy_list hierarchies;
     const struct hierarchy *identity; /* NULL: no cgroups at all */
     int identity_css;                 /* -1: unified */
@@ -87,6 +109,18 @@ int slot_clear(struct stats *stats, uint32_t slot);
 void maps_read(struct stats *stats);
 /* Lets the iterator over tasks, if it is what collects, add what the tasks have counted. */
 void tasks_collect(const struct stats *stats);
+
+/* watch.c */
+void watch_open(struct stats *stats, unsigned percent);
+void watch_close(struct stats *stats);
+/* The share of the time since the opening in which switches were looked at; 0 without a program. */
+double watch_share(struct stats *stats);
+/* Takes the program from the switch, and brings it back; as watch_open's thread does. */
+void watch_detach(struct stats *stats);
+void watch_attach(struct stats *stats);
+/* How long to rest after so long in which the busiest CPU had so many switches, that no more than
+ * that many percent of its time go into them; 0: not at all. */
+uint64_t watch_rest_ns(uint64_t elapsed_ns, uint64_t switches, unsigned percent);
 
 /* files.c: the last rung; false when there is no such file or figure. */
 bool file_value(const struct stats *stats, const struct record *record, enum stats_field field,

@@ -59,6 +59,7 @@ struct task_struct {
     int pid;
     int tgid;
     unsigned int flags;
+    int exit_state;
     int exit_code;
     unsigned long nvcsw;
     unsigned long nivcsw;

@@ -77,10 +77,14 @@ static bool has_core_switch(const struct ladder *ladder)
            ladder_find(ladder, "sched_switch")->rung <= RUNG_RAW_TP;
 }
 
+bool ladder_iterates(const struct ladder *ladder)
+{
+    return is_attached(ladder, "task") && is_attached(ladder, "sched_process_free");
+}
+
 bool ladder_collects(const struct ladder *ladder)
 {
-    return has_core_switch(ladder) ||
-           (is_attached(ladder, "task") && is_attached(ladder, "sched_process_free"));
+    return has_core_switch(ladder) || ladder_iterates(ladder);
 }
 
 /* Why a program is needless, as others that were tried before it do what it does; NULL. */
@@ -89,8 +93,6 @@ static const char *needless(const struct ladder *ladder, const struct probe *pro
 {
     if ((probe->flags & PROBE_UNLESS_COLLECTED) && ladder_collects(ladder))
         return "the tasks' own counters are collected";
-    if ((probe->flags & PROBE_UNLESS_SWITCH) && is_attached(ladder, "sched_switch"))
-        return "sched_switch tells more";
     if ((probe->flags & PROBE_SYSCALL) && !parts->syscalls)
         return "off by default";
     return NULL;
@@ -111,6 +113,8 @@ static const char *why_unwanted(const struct ladder *ladder, const struct probe 
     const char *why = needless(ladder, probe, parts);
     if (why)
         return why;
+    if ((probe->flags & PROBE_BY_CLOCK) && rung == RUNG_TRACEPOINT && ladder_iterates(ladder))
+        return "the tasks' own counters are collected";
     if ((probe->flags & PROBE_WAKEUP) && wakeup_is_off(ladder, rung, parts))
         return "off by default: the tasks count their waits";
     if (is_without(parts->without, rung, probe->hook))
@@ -128,12 +132,12 @@ static const char *why_unwanted(const struct ladder *ladder, const struct probe 
     return NULL;
 }
 
-/* The round in which a probe is tried: after those that may make it needless. */
+/* The round in which a probe is tried: after those that may make it needless, or cheaper. */
 static int round_of(const struct probe *probe)
 {
     if (probe->flags & PROBE_UNLESS_COLLECTED)
         return 2;
-    return probe->flags & PROBE_UNLESS_SWITCH ? 1 : 0;
+    return probe->flags & PROBE_COLLECTS ? 0 : 1;
 }
 
 /* Whether this rung is to be tried for the probe now. */
@@ -326,11 +330,24 @@ void ladder_climb(struct ladder *ladder, const struct ladder_parts *parts)
     ladder->states = mem_alloc(ladder_probes_count * sizeof(*ladder->states));
     for (size_t i = 0; i < ladder_probes_count; i++)
         ladder->states[i].rung = RUNG_NONE;
+    struct ladder_parts now = *parts;
     libbpf_print_fn_t before = libbpf_set_print(listen);
-    for (ladder->round = 0; ladder->round < ROUNDS; ladder->round++)
-        climb(ladder, parts);
+    for (ladder->round = 0; ladder->round < ROUNDS; ladder->round++) {
+        climb(ladder, &now);
+        now.config.switch_collects = !ladder_iterates(ladder);
+    }
     libbpf_set_print(before);
     strbuf_release(&said);
+}
+
+void ladder_detach(struct ladder *ladder, const char *hook)
+{
+    for (size_t i = 0; i < ladder_probes_count; i++) {
+        if (!str_equal(ladder_probes[i].hook, hook))
+            continue;
+        bpf_link__destroy(ladder->states[i].link);
+        ladder->states[i].link = NULL;
+    }
 }
 
 void ladder_release(struct ladder *ladder)

@@ -22,7 +22,8 @@ enum probe_flags {
     PROBE_SYSCALL = 1,            /* off unless asked for */
     PROBE_UNLESS_COLLECTED = 2,   /* only when the tasks' own counters are out of reach */
     PROBE_WAKEUP = 4,             /* when asked for, or when waits are not counted in the tasks */
-    PROBE_UNLESS_SWITCH = 8,      /* only when sched_switch has no program at all */
+    PROBE_COLLECTS = 8,           /* of those that collect the tasks' own counters */
+    PROBE_BY_CLOCK = 16,          /* on plain tracepoints, what these tell better */
 };
 
 struct probe {
@@ -76,9 +77,13 @@ struct ladder {
 /* Never fails: what does not work is in the states. */
 void ladder_climb(struct ladder *ladder, const struct ladder_parts *parts);
 void ladder_release(struct ladder *ladder);
-/* Whether the tasks' own counters are collected: by the switch, or by the iterator over tasks. */
+/* Whether the tasks' own counters are collected by the iterator over tasks; */
+bool ladder_iterates(const struct ladder *ladder);
+/* or by that, or by the switch. */
 bool ladder_collects(const struct ladder *ladder);
 /* The state of the probe on this hook; NULL when there is no such probe. */
 const struct probe_state *ladder_find(const struct ladder *ladder, const char *hook);
+/* The program stays loaded, and counts as attached by its rung: somebody else attaches it. */
+void ladder_detach(struct ladder *ladder, const char *hook);
 /* -EINVAL when an item names no rung or hook. */
 int ladder_check_without(const char *const *without, struct err *err);

@@ -40,19 +40,19 @@ struct probe_config {
     __u32 exit_group_dead;    /* sched_process_exit says whether the group is dead (6.16) */
     __u32 victim_is_task;     /* mark_victim gets a task (6.10), not a pid */
     __u32 waits_in_tasks;     /* the kernel counts each task's waits (CONFIG_SCHED_INFO) */
-    __u32 zero;
+    __u32 switch_collects;    /* nothing else collects the tasks' own counters */
 };
 
 /* --- what is counted on each CPU, by slot --- */
 struct sched_stats {
-    __u64 cpu_ns;
+    __u64 cpu_ns; /* this and what follows as the kernel counts them in the tasks */
     __u64 switches_voluntary;
     __u64 switches_involuntary;
-    __u64 wakeups;
-    __u64 waits;   /* times on a run queue; their duration, throttled time included */
-    __u64 wait_ns;
-    __u64 faults_minor; /* as the kernel counts them in the tasks, collected at each switch */
+    __u64 waited_ns; /* on a run queue, throttled time included */
+    __u64 faults_minor;
     __u64 faults_major;
+    __u64 wakeups;
+    __u64 wait_ns; /* of those waits that a program at the switch has seen, each in its bucket */
     __u64 wait_buckets[STATS_BUCKETS];
 };
 struct process_stats {
@@ -75,8 +75,7 @@ struct block_stats {
     __u64 read_operations;
     __u64 write_operations;
     __u64 other_operations; /* flush, discard, … */
-    __u64 operations;       /* all of them, and from issue to completion: */
-    __u64 latency_ns;
+    __u64 latency_ns;       /* of all of them, from issue to completion */
     __u64 latency_buckets[STATS_BUCKETS];
 };
 struct network_stats {
@@ -132,6 +131,8 @@ struct newborn_entry {
 struct control {
     __u32 generation; /* of the published cgroups; caches of an older one are void */
     __u32 collects;   /* the tasks' own counters are collected, not the clock's */
+    __u32 watch;      /* the number of times that the switch was attached: see watch.c */
+    __u32 zero;
 };
 #define STATS_CONTROL ".data.control" /* a section, and the map that libbpf makes of it */
 /*
@@ -145,15 +146,18 @@ struct task_entry {
     __u32 generation;
     __u32 fresh;        /* it has not run yet */
     __u64 runnable_ns;  /* since when it waits for a CPU; 0: it does not */
-    __u64 ran_ns;       /* of the task's own counters, what was collected */
+    __u64 seen_ns;      /* its waits up to its last switch, of */
+    __u32 watch;        /* this watch; of another one: not known */
+    __u32 faults_minor; /* of the task's own counters, what was collected: */
+    __u64 ran_ns;
     __u64 waited_ns;
-    __u32 faults_minor;
-    __u32 faults_major;
-    __u32 left_voluntary; /* the same of times that it left a CPU; not kept by switches */
-    __u32 left_involuntary;
 
+    __u32 faults_major;
+    __u32 left_voluntary;
+    __u32 left_involuntary;
     __u32 slot;         /* the container whose gauge counts it; STATS_SLOT_NONE */
     __u32 ended;        /* its process did, and was counted */
+    __u32 zero;
     __u64 clone_ns;     /* 0 for tasks older than the probes */
     __u64 first_run_ns;
     __u64 reclaim_ns;   /* since when it reclaims */
@@ -167,7 +171,7 @@ struct cache_entry {
     __u32 zero;
 };
 struct cpu_state {
-    __u32 pid;      /* of the task that runs; 0: the idle one, or none was seen yet */
+    __u32 pid;      /* of the task that runs, if switches collect; 0: the idle one, or not seen */
     __u32 slot;     /* of that task; by plain tracepoints only, as is */
     __u64 since_ns; /* the last switch */
     __u64 lost;     /* run-queue waits not measured: two tasks shared a line */

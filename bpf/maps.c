@@ -32,6 +32,7 @@ static const struct map_shape shapes[MAP_COUNT] = {
     [MAP_TIMELINES] = {"timelines", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct timeline), 0},
     [MAP_CONTAINERS] = {"containers", BPF_MAP_TYPE_HASH, sizeof(struct cgroup_key), 4, 0},
     [MAP_CONTROL] = {STATS_CONTROL, BPF_MAP_TYPE_ARRAY, 4, sizeof(struct control), BPF_F_MMAPABLE},
+    [MAP_SWITCHES] = {"switches", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(uint64_t), 0},
     [MAP_CPUS] = {"cpus", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct cpu_state), 0},
     [MAP_TASKS] = {"tasks", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct task_entry), 0},
     [MAP_NEWBORN] = {"newborn", BPF_MAP_TYPE_LRU_HASH, sizeof(struct cgroup_key),
@@ -54,6 +55,7 @@ static uint32_t entries_of(const struct stats *stats, enum map_index index)
     switch (index) {
     case MAP_CONTROL:
     case MAP_CPUS:
+    case MAP_SWITCHES:
         return 1;
     case MAP_CONTAINERS:
         return stats->slots * KEYS_MAX;

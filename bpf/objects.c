@@ -30,11 +30,11 @@
 #include "reference/base/mem.h"
 
 const struct probe ladder_probes[] = {
-    {"sched", "on_switch", "sched_switch", 0},
-    {"sched", "on_wakeup", "sched_wakeup", PROBE_WAKEUP},
-    {"sched", "on_wakeup_new", "sched_wakeup_new", PROBE_WAKEUP},
-    {"tasks", "on_free", "sched_process_free", PROBE_UNLESS_SWITCH},
-    {"tasks", "on_task", "task", PROBE_UNLESS_SWITCH},
+    {"sched", "on_switch", "sched_switch", PROBE_BY_CLOCK},
+    {"sched", "on_wakeup", "sched_wakeup", PROBE_WAKEUP | PROBE_BY_CLOCK},
+    {"sched", "on_wakeup_new", "sched_wakeup_new", PROBE_WAKEUP | PROBE_BY_CLOCK},
+    {"tasks", "on_free", "sched_process_free", PROBE_COLLECTS},
+    {"tasks", "on_task", "task", PROBE_COLLECTS},
     {"process", "on_fork", "sched_process_fork", 0},
     {"process", "on_exec", "sched_process_exec", 0},
     {"process", "on_end", "sched_process_exit", 0},

@@ -177,6 +177,7 @@ INLINE struct task_entry *task_find(__u32 pid)
 /* What the task has counted before now is not to be collected. */
 INLINE void task_skip(struct task_entry *entry, struct task_struct *task)
 {
+    entry->watch = control.watch - 1;
     entry->ran_ns = K(task, se.sum_exec_runtime);
     if (config.waits_in_tasks)
         entry->waited_ns = K(task, sched_info.run_delay);

@@ -52,6 +52,8 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
     task_reset(entry, child);
     entry->clone_ns = bpf_ktime_get_ns();
     entry->fresh = 1;
+    entry->seen_ns = 0;
+    entry->watch = control.watch;
     __u32 slot = slot_of_task(cpu, parent);
     struct process_stats *stats =
         slot < config.slots ? bpf_map_lookup_elem(&process, &slot) : (void *)0;
@@ -127,6 +129,8 @@ int BPF_PROG(on_end, struct task_struct *task)
         return 0;
     __u32 pid = K(task, pid);
     struct task_entry *entry = task_find(pid);
+    if (entry)
+        task_collect(slot, entry, task);
     if (line->init_pid == pid) {
         line->exit_ns = bpf_ktime_get_ns();
         if (entry && !line->first_run_ns)

@@ -40,8 +40,9 @@ static void probe_value(
     value->value = value_of(raw, field);
     if (field->kind != FIELD_HISTOGRAM)
         return;
-    value->count = *(const uint64_t *)at(raw, field->count_offset);
     value->buckets = at(raw, field->buckets_offset);
+    for (unsigned i = 0; i < STATS_BUCKETS; i++)
+        value->count += value->buckets[i];
 }
 
 /* Both kinds from the tasks' counters, or the exceptions counted. */
@@ -66,8 +67,6 @@ static void field_value(const struct stats *stats, struct record *record, enum s
     } else if (stats->sources[field]) {
         value->source = stats->sources[field];
         probe_value(raw, &stats_fields[field], value);
-        if (value->source == rung_names[RUNG_ITERATOR])
-            value->buckets = NULL;
         value->valid = stats_fields[field].kind != FIELD_TIME || value->value != 0;
     }
     if (!value->valid && stats->files && !record->retired)
@@ -104,6 +103,7 @@ const struct stats_reading *stats_read(struct stats *stats)
         stats->records_count, sizeof(*reading->containers));
     reading->count = stats->records_count;
     reading->unpublished = stats->unpublished;
+    reading->switches_watched = watch_share(stats);
     for (size_t i = 0; i < reading->count; i++)
         container_fill(stats, stats->records[i], &reading->containers[i]);
     return reading;

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * CPU time, switches, run-queue latency and page faults. The kernel counts run time, waits and
- * faults in each task anyway; a switch collects what has come since the last one, so that it reads
- * no clock. Kernels whose tasks do not count their waits, and who asks for wakeups, get the wait
- * from the wakeup (or the preemption) to the switch.
+ * Run-queue latency: how long a task could run before it did. The kernel counts the sum of waits in
+ * each task; what it has grown by when a task leaves the CPU was the wait before, so that a switch
+ * reads no clock. Kernels whose tasks do not count their waits, and who asks for wakeups, get the
+ * wait from the wakeup (or the preemption) to the switch. All else that the tasks count is
+ * collected elsewhere (tasks.bpf.c), if it can be: a switch is the hottest place of all.
  */
 #include "bpf/collect.h"
+
+/* Of each CPU, that the program was run at: what it costs (watch.c). */
+MAP(switches, PERCPU_ARRAY, __u32, __u64, 1, 0);
 
 INLINE unsigned int state_of(struct task_struct *task)
 {
@@ -18,35 +22,10 @@ INLINE unsigned int state_of(struct task_struct *task)
     return K(task, __state);
 }
 
-INLINE void faults_collect(struct sched_stats *stats, struct task_entry *entry,
-    struct task_struct *task)
-{
-    __u32 minor = (__u32)K(task, min_flt);
-    if (minor != entry->faults_minor) {
-        stats->faults_minor += (__u32)(minor - entry->faults_minor);
-        entry->faults_minor = minor;
-    }
-    __u32 major = (__u32)K(task, maj_flt);
-    if (major != entry->faults_major) {
-        stats->faults_major += (__u32)(major - entry->faults_major);
-        entry->faults_major = major;
-    }
-}
-
 INLINE void wait_count(struct sched_stats *stats, __u64 waited)
 {
-    stats->waits++;
     stats->wait_ns += waited;
     COUNT_AT(stats->wait_buckets, bucket_of(waited), STATS_BUCKETS);
-}
-
-/* A task that leaves the CPU has come to it once: after that wait. */
-INLINE void wait_collect(struct sched_stats *stats, struct task_entry *entry,
-    struct task_struct *task)
-{
-    __u64 waited = K(task, sched_info.run_delay);
-    wait_count(stats, waited - entry->waited_ns);
-    entry->waited_ns = waited;
 }
 
 /*
@@ -60,6 +39,7 @@ OUTLINE __u32 slot_learn(struct task_struct *task)
     if (!cpu)
         return STATS_SLOT_NONE;
     __u32 generation = generation_now();
+    __u32 watch = control.watch;
     __u32 slot = slot_of_task(cpu, task);
     struct task_entry *entry =
         slot < config.slots ? task_take(cpu, task) : task_find(K(task, pid));
@@ -68,10 +48,44 @@ OUTLINE __u32 slot_learn(struct task_struct *task)
     entry->known_slot = slot;
     entry->generation = generation;
     entry->known_set = (__u64)K(task, cgroups);
-    return slot;
+    if (!config.waits_in_tasks || entry->watch == watch)
+        return slot;
+    /* How much of its waits is that of this one is not known. */
+    entry->seen_ns = K(task, sched_info.run_delay);
+    entry->watch = watch;
+    return STATS_SLOT_NONE;
 }
 
-/* A task leaves the CPU: its time, why it left, and whether it waits again from here on. */
+/* A task that leaves the CPU has come to it once, after a wait; and maybe it waits from here on. */
+INLINE void wait_collect(
+    __u32 slot, struct task_entry *entry, struct task_struct *task, bool preempted)
+{
+    struct sched_stats *stats = sched_of(slot);
+    if (!stats)
+        return;
+    if (config.waits_in_tasks) {
+        __u64 waited = K(task, sched_info.run_delay);
+        wait_count(stats, waited - entry->seen_ns);
+        entry->seen_ns = waited;
+        return;
+    }
+    bool waits = preempted || state_of(task) == KERNEL_TASK_RUNNING;
+    entry->runnable_ns = waits ? bpf_ktime_get_ns() : 0;
+}
+
+/* What else a task has counted: when nothing else collects that, or when it has ended. */
+OUTLINE int rest_collect(struct task_struct *task)
+{
+    struct cpu_state *cpu = cpu_here();
+    struct task_entry *entry = cpu ? task_find(K(task, pid)) : (void *)0;
+    if (!entry)
+        return 0;
+    task_collect(slot_of_task(cpu, task), entry, task);
+    if (state_of(task) & KERNEL_TASK_DEAD)
+        entry->pid = 0;
+    return 0;
+}
+
 INLINE void switch_out(struct task_struct *task, bool preempted)
 {
     __u32 pid = K(task, pid);
@@ -85,28 +99,10 @@ INLINE void switch_out(struct task_struct *task, bool preempted)
         slot = entry->known_slot;
     else
         slot = slot_learn(task);
-    if (slot >= config.slots)
-        return;
-    struct sched_stats *stats = bpf_map_lookup_elem(&sched, &slot);
-    if (!stats)
-        return;
-    __u64 ran = K(task, se.sum_exec_runtime);
-    stats->cpu_ns += ran - entry->ran_ns;
-    entry->ran_ns = ran;
-    if (config.waits_in_tasks)
-        wait_collect(stats, entry, task);
-    faults_collect(stats, entry, task);
-    unsigned int state = state_of(task);
-    if (preempted || state == KERNEL_TASK_RUNNING) {
-        stats->switches_involuntary++;
-        if (!config.waits_in_tasks)
-            entry->runnable_ns = bpf_ktime_get_ns();
-        return;
-    }
-    stats->switches_voluntary++;
-    entry->runnable_ns = 0;
-    if (state & KERNEL_TASK_DEAD)
-        entry->pid = 0;
+    wait_collect(slot, entry, task, preempted);
+    /* From then on nobody finds it who goes through all tasks. */
+    if (config.switch_collects || K(task, exit_state))
+        rest_collect(task);
 }
 
 /* A task gets the CPU for the first time, or its wait is measured by the clock. */
@@ -124,8 +120,7 @@ OUTLINE int switch_in(struct task_struct *task)
     if (config.waits_in_tasks || !entry->runnable_ns)
         return 0;
     __u32 slot = slot_of_task(cpu, task);
-    struct sched_stats *stats =
-        slot < config.slots ? bpf_map_lookup_elem(&sched, &slot) : (void *)0;
+    struct sched_stats *stats = sched_of(slot);
     __u64 now = bpf_ktime_get_ns();
     if (stats)
         wait_count(stats, now > entry->runnable_ns ? now - entry->runnable_ns : 0);
@@ -142,8 +137,12 @@ INLINE bool is_arrival_plain(struct task_struct *task)
 PROBE(sched_switch)
 int BPF_PROG(on_switch, bool preempted, struct task_struct *prev, struct task_struct *next)
 {
+    __u32 zero = 0;
+    __u64 *count = bpf_map_lookup_elem(&switches, &zero);
+    if (count)
+        ++*count;
     switch_out(prev, preempted);
-    struct cpu_state *cpu = cpu_here();
+    struct cpu_state *cpu = config.switch_collects ? cpu_here() : (void *)0;
     if (cpu)
         cpu->pid = K(next, pid);
     if (!is_arrival_plain(next))
@@ -160,7 +159,7 @@ INLINE int woken(struct task_struct *task, bool is_new)
     __u32 slot = slot_of_task(cpu, task);
     if (slot >= config.slots)
         return 0;
-    struct sched_stats *stats = bpf_map_lookup_elem(&sched, &slot);
+    struct sched_stats *stats = sched_of(slot);
     struct task_entry *entry = task_take(cpu, task);
     if (!stats || !entry)
         return 0;

@@ -32,7 +32,6 @@ INLINE void leave(struct cpu_state *cpu, const struct switch_event *event, __u64
         return;
     if (cpu->since_ns)
         stats->cpu_ns += now - cpu->since_ns;
-    stats->waits++;
     stats->wait_ns += entry->waited_ns;
     COUNT_AT(stats->wait_buckets, bucket_of(entry->waited_ns), STATS_BUCKETS);
     entry->waited_ns = 0;

@@ -70,7 +70,8 @@ static const struct statistics_source_ops ops = {publish, retire, usage, source_
 
 int stats_source_new(bool unified, struct statistics_source **ret_source, struct err *err)
 {
-    const struct stats_options options = {.controller = unified ? "unified" : NULL};
+    const struct stats_options options = {.controller = unified ? "unified" : NULL,
+        .switch_percent = STATS_SWITCH_PERCENT};
     struct stats *stats = NULL;
     int result = stats_open(&options, &stats, err);
     if (result < 0)

@@ -161,28 +161,27 @@ static bool source_add(const struct stats *stats, const char *hook, const char *
     return true;
 }
 
-/* The link of the iterator over tasks, when that is what collects; NULL. */
-static const struct bpf_link *iterator_find(const struct ladder *ladder)
+/* Waits that the tasks count need the switch alone, by a rung that can see them. */
+static const char *probes_source(
+    const struct stats *stats, enum stats_field index, bool waits_in_tasks)
 {
-    const struct probe_state *state = ladder_find(ladder, "task");
-    return ladder_collects(ladder) && state->rung != RUNG_NONE ? state->link : NULL;
+    const struct field_info *field = &stats_fields[index];
+    const char *source = NULL;
+    bool all = true;
+    for (size_t k = 0; k < ARRAY_SIZE(field->needs) && field->needs[k] &&
+                       !(k > 0 && index == FIELD_RUN_QUEUE && waits_in_tasks); k++)
+        all = source_add(stats, field->needs[k], &source) && all;
+    return all && !(field->core && str_equal(source, rung_names[RUNG_TRACEPOINT])) ? source : NULL;
 }
 
-/* Waits that the tasks count need the switch alone, by a rung that can see them. */
 static void sources_find(struct stats *stats, bool waits_in_tasks)
 {
-    for (size_t i = 0; i < FIELD_COUNT; i++) {
-        const char *source = NULL;
-        bool all = true;
-        for (size_t k = 0; k < 3 && stats_fields[i].needs[k] &&
-                           !(k > 0 && i == FIELD_RUN_QUEUE && waits_in_tasks); k++)
-            all = source_add(stats, stats_fields[i].needs[k], &source) && all;
-        if (all && stats_fields[i].core && str_equal(source, rung_names[RUNG_TRACEPOINT]))
-            all = false;
-        stats->sources[i] = all ? source : NULL;
-        if (!all && stats->iterator && stats_fields[i].tasks &&
-            (waits_in_tasks || i != FIELD_RUN_QUEUE))
-            stats->sources[i] = rung_names[RUNG_ITERATOR];
+    for (int i = 0; i < FIELD_COUNT; i++) {
+        if (i == FIELD_RUN_QUEUE_TIME && !waits_in_tasks)
+            continue;
+        stats->sources[i] = stats->iterator && stats_fields[i].tasks
+                                ? rung_names[RUNG_ITERATOR]
+                                : probes_source(stats, (enum stats_field)i, waits_in_tasks);
     }
 }
 
@@ -222,10 +221,12 @@ static void load(struct stats *stats, const struct stats_options *options)
         .refused = refused,
     };
     ladder_climb(&stats->ladder, &parts);
-    stats->iterator = iterator_find(&stats->ladder);
+    if (ladder_iterates(&stats->ladder))
+        stats->iterator = ladder_find(&stats->ladder, "task")->link;
     if (stats->loaded)
         stats->control->collects = ladder_collects(&stats->ladder);
     sources_find(stats, parts.config.waits_in_tasks && ladder_collects(&stats->ladder));
+    watch_open(stats, options->switch_percent);
     btf__free(btf);
 }
 
@@ -239,6 +240,7 @@ int stats_open(const struct stats_options *options, struct stats **ret_stats, st
     struct stats *stats = mem_alloc(sizeof(*stats));
     stats->slots = options->slots ? options->slots : SLOTS_DEFAULT;
     stats->cgroup_fd = -1;
+    stats->watch = (struct watch){.program = -1, .link = -1};
     stats->files = !is_without(options->without, "file");
     result = hierarchies_read(&stats->hierarchies, err);
     if (result == 0)
@@ -256,6 +258,7 @@ void stats_close(struct stats *stats)
 {
     if (!stats)
         return;
+    watch_close(stats);
     ladder_release(&stats->ladder);
     maps_close(stats);
     for (size_t i = 0; i < stats->records_count; i++)

@@ -20,10 +20,18 @@
 
 struct stats;
 
+#define STATS_SWITCH_PERCENT 1 /* what serves most: see README, "What it costs" */
+
 struct stats_options {
     uint32_t slots;             /* containers at most, nested and retired ones too; 0: 1024 */
     bool syscalls;              /* count system calls: a cost for each of them */
     bool wakeups;               /* count wakeups, likewise */
+    /*
+     * Of a CPU's time that the program at its switches may take. When it takes more it rests for a
+     * while, and the run-queue histogram is one of a part of the time; no other figure is less.
+     * 0: never.
+     */
+    unsigned switch_percent;
     const char *const *without; /* sources not to use: "tp_btf", "tp_btf:sched_switch"; NULL */
     const char *controller;     /* v1 controller whose cgroups are the identity; NULL: see README */
 };
@@ -66,6 +74,7 @@ struct stats_reading {
     size_t count;
     uint64_t unpublished; /* containers that found no slot */
     uint64_t lost_waits;  /* see cpu_state.lost */
+    double switches_watched; /* the share of the time that the run-queue histogram is of */
 };
 /* All containers in one pass. The reading belongs to the stats and holds until the next one. */
 const struct stats_reading *stats_read(struct stats *stats);

@@ -40,6 +40,19 @@ static bool task_faults(uint32_t tid, uint32_t *ret_minor, uint32_t *ret_major)
     return true;
 }
 
+static bool task_switches(uint32_t tid, uint32_t *ret_voluntary, uint32_t *ret_involuntary)
+{
+    _cleanup_free_ char *path = str_printf("/proc/%u/task/%u/status", tid, tid);
+    _cleanup_free_ char *text = text_read(path);
+    const char *voluntary = text ? strstr(text, "\nvoluntary_ctxt_switches:") : NULL;
+    const char *involuntary = text ? strstr(text, "\nnonvoluntary_ctxt_switches:") : NULL;
+    if (!voluntary || !involuntary)
+        return false;
+    *ret_voluntary = (uint32_t)strtoul(strchr(voluntary, ':') + 1, NULL, 10);
+    *ret_involuntary = (uint32_t)strtoul(strchr(involuntary, ':') + 1, NULL, 10);
+    return true;
+}
+
 static void adopt(const struct stats *stats, uint32_t tid, uint32_t slot)
 {
     struct task_entry entry = {0};
@@ -49,8 +62,10 @@ static void adopt(const struct stats *stats, uint32_t tid, uint32_t slot)
         return;
     uint64_t ran_ns = 0;
     uint64_t waited_ns = 0;
-    entry = (struct task_entry){.pid = tid, .slot = slot};
+    entry = (struct task_entry){
+        .pid = tid, .slot = slot, .watch = stats->control->watch - 1};
     if (!task_times(tid, &ran_ns, &waited_ns) ||
+        !task_switches(tid, &entry.left_voluntary, &entry.left_involuntary) ||
         !task_faults(tid, &entry.faults_minor, &entry.faults_major))
         return;
     entry.ran_ns = ran_ns;

@@ -8,8 +8,8 @@
 #include "reference/base/mem.h"
 
 enum { OPTION_CGROUP = 256, OPTION_EXPLAIN, OPTION_WITHOUT, OPTION_CONTROLLER, OPTION_ROOT,
-    OPTION_PROMETHEUS, OPTION_OTEL, OPTION_SLOTS, OPTION_SYSCALLS, OPTION_WAKEUPS,
-    OPTION_DOCUMENTATION };
+    OPTION_PROMETHEUS, OPTION_OTEL, OPTION_SLOTS, OPTION_SWITCH_COST, OPTION_SYSCALLS,
+    OPTION_WAKEUPS, OPTION_DOCUMENTATION };
 
 struct option_help {
     struct option option;
@@ -34,6 +34,8 @@ static const struct option_help rows[] = {
     {{"controller", required_argument, NULL, OPTION_CONTROLLER}, "NAME",
         "know containers by their cgroups of this v1 controller, or \"unified\""},
     {{"slots", required_argument, NULL, OPTION_SLOTS}, "N", "containers at most (1024)"},
+    {{"switch-cost", required_argument, NULL, OPTION_SWITCH_COST}, "PERCENT",
+        "of a CPU that its switches' histogram may take before it rests (1); 0: whatever it takes"},
     {{"syscalls", no_argument, NULL, OPTION_SYSCALLS}, NULL,
         "count system calls, which costs at each of them"},
     {{"wakeups", no_argument, NULL, OPTION_WAKEUPS}, NULL, "count wakeups, likewise"},
@@ -73,6 +75,11 @@ static int take_number(int option, struct stats_arguments *arguments)
     double value = 0;
     if (option == 'i')
         return number("interval", optarg, 0.001, &arguments->interval_seconds);
+    if (option == OPTION_SWITCH_COST) {
+        int result = number("switch-cost", optarg, 0, &value);
+        arguments->options.switch_percent = value < 100 ? (unsigned)value : 0;
+        return result;
+    }
     int result = number("slots", optarg, 1, &value);
     arguments->options.slots = value < (double)UINT32_MAX ? (uint32_t)value : UINT32_MAX;
     return result;
@@ -125,6 +132,7 @@ static int take(int option, struct stats_arguments *arguments)
         return 0;
     case 'i':
     case OPTION_SLOTS:
+    case OPTION_SWITCH_COST:
         return take_number(option, arguments);
     default:
         return -EINVAL;
@@ -136,7 +144,8 @@ int stats_arguments_parse(int argc, char **argv, struct stats_arguments *ret_arg
     struct option options[ARRAY_SIZE(rows) + 1] = {0};
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         options[i] = rows[i].option;
-    *ret_arguments = (struct stats_arguments){.interval_seconds = 1, .root = str_dup("mesos")};
+    *ret_arguments = (struct stats_arguments){.interval_seconds = 1, .root = str_dup("mesos"),
+        .options.switch_percent = STATS_SWITCH_PERCENT};
     int result = 0;
     optind = 0;
     while (result == 0) {

@@ -83,9 +83,10 @@ static void add_container(const struct stats_container *container, struct strbuf
 
 void output_json(const struct stats_reading *reading, struct strbuf *into)
 {
-    strbuf_addf(into, "{\"time_ns\":%llu,\"unpublished\":%llu,\"lost_waits\":%llu,\"containers\":[",
+    strbuf_addf(into, "{\"time_ns\":%llu,\"unpublished\":%llu,\"lost_waits\":%llu,"
+                      "\"switches_watched\":%.3f,\"containers\":[",
         (unsigned long long)reading->time_ns, (unsigned long long)reading->unpublished,
-        (unsigned long long)reading->lost_waits);
+        (unsigned long long)reading->lost_waits, reading->switches_watched);
     for (size_t i = 0; i < reading->count; i++) {
         strbuf_add(into, i ? "," : "");
         add_container(&reading->containers[i], into);

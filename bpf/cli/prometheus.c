@@ -138,6 +138,9 @@ void output_prometheus(const struct stats_reading *reading, bool otel, struct st
     strbuf_addf(into,
         "# HELP seatrial_containers_unpublished_total containers that found no slot\n"
         "# TYPE seatrial_containers_unpublished_total counter\n"
-        "seatrial_containers_unpublished_total %llu\n",
-        (unsigned long long)reading->unpublished);
+        "seatrial_containers_unpublished_total %llu\n"
+        "# HELP seatrial_switches_watched_ratio time that run-queue latencies are of\n"
+        "# TYPE seatrial_switches_watched_ratio gauge\n"
+        "seatrial_switches_watched_ratio %.3f\n",
+        (unsigned long long)reading->unpublished, reading->switches_watched);
 }

@@ -57,11 +57,6 @@ static struct timeline *line_of(unsigned slot)
     return bpf_map_lookup_elem(&timelines, &slot);
 }
 
-static struct sched_stats *sched_of(unsigned slot)
-{
-    return bpf_map_lookup_elem(&sched, &slot);
-}
-
 static void end(struct task_struct *task, bool group_dead)
 {
     shim.arguments[1] = group_dead;

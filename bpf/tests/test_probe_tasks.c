@@ -43,32 +43,56 @@ static void test_growth(void **state)
 {
     struct world_pair *w = *state;
     grow(&w->one);
-    all_collect(&w->one.task);
+    alive_collect(&w->one.task);
     assert_int_equal(of(0)->cpu_ns, 0);
     grow(&w->one);
-    all_collect(&w->one.task);
-    all_collect(&w->one.task);
+    alive_collect(&w->one.task);
+    alive_collect(&w->one.task);
     grow(&w->one);
+    task_find(1)->slot = 0;
     on_free(&w->one.task);
     assert_int_equal(of(0)->cpu_ns, 2000);
-    assert_int_equal(of(0)->wait_ns, 140);
-    assert_int_equal(of(0)->waits, 8);
+    assert_int_equal(of(0)->waited_ns, 140);
     assert_int_equal(of(0)->switches_voluntary, 6);
     assert_int_equal(of(0)->switches_involuntary, 2);
     assert_int_equal(of(0)->faults_minor, 10);
     assert_int_equal(of(0)->faults_major, 4);
+    assert_null(task_find(1));
+}
+
+/* Its container is gone by then: what it did is that one's yet. */
+static void test_freed_late(void **state)
+{
+    struct world_pair *w = *state;
+    struct cgroup_key key = {w->a.node.id, HIERARCHY, 0};
+    alive_collect(&w->one.task);
+    task_find(1)->slot = 0;
+    bpf_map_delete_elem(&containers, &key);
+    control.generation++;
+    grow(&w->one);
+    on_free(&w->one.task);
+    assert_int_equal(of(0)->cpu_ns, 1000);
+}
+
+/* Freed after its last switch was collected: there is nothing left, and no line is taken. */
+static void test_freed(void **state)
+{
+    struct world_pair *w = *state;
+    grow(&w->one);
+    on_free(&w->one.task);
+    assert_null(task_find(1));
+    assert_int_equal(of(0)->cpu_ns, 0);
 }
 
 static void test_without_waits(void **state)
 {
     struct world_pair *w = *state;
     config.waits_in_tasks = 0;
-    all_collect(&w->one.task);
+    alive_collect(&w->one.task);
     grow(&w->one);
-    all_collect(&w->one.task);
+    alive_collect(&w->one.task);
     assert_int_equal(of(0)->cpu_ns, 1000);
-    assert_int_equal(of(0)->waits, 0);
-    assert_int_equal(of(0)->wait_ns, 0);
+    assert_int_equal(of(0)->waited_ns, 0);
 }
 
 /* Who is in no container takes no line from others. */
@@ -76,7 +100,7 @@ static void test_outside(void **state)
 {
     struct world_pair *w = *state;
     grow(&w->outside);
-    all_collect(&w->outside.task);
+    alive_collect(&w->outside.task);
     assert_null(task_find(w->outside.task.pid));
     for (unsigned slot = 0; slot < SHIM_SLOTS; slot++)
         assert_int_equal(of(slot)->cpu_ns, 0);
@@ -88,6 +112,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_growth),
+        TEST(test_freed),
+        TEST(test_freed_late),
         TEST(test_without_waits),
         TEST(test_outside),
     };

@@ -177,6 +177,7 @@ static void truth_of(struct truth *truth, const struct kernel_child *child, bool
     add(truth, FIELD_FAULTS, faults * 0.75, faults * 1.5 + 100);
     add(truth, FIELD_FAULTS_MINOR, faults, faults);
     add(truth, FIELD_RUN_QUEUE, 0, 60e9);
+    add(truth, FIELD_RUN_QUEUE_TIME, 0, 60e9);
     exact(truth, FIELD_FORKS, FORKS);
     exact(truth, FIELD_THREADS_CREATED, 1);
     exact(truth, FIELD_EXECS, EXECS);
@@ -197,10 +198,12 @@ static void truth_of(struct truth *truth, const struct kernel_child *child, bool
 
 /* --- who tells it --- */
 
-enum family { SCHED, PROCESS, MEMORY, BLOCK, NETWORK, SIGNALS_, SYSCALLS, LIFECYCLE, FAMILIES };
-static const enum stats_field speaker[FAMILIES] = {FIELD_CPU, FIELD_FORKS, FIELD_RECLAIMS,
-    FIELD_BLOCK_LATENCY, FIELD_TRANSMIT_BYTES, FIELD_SIGNALS_DELIVERED, FIELD_SYSCALLS,
-    FIELD_EMPTY};
+enum family {
+    SCHED, WAITS, PROCESS, MEMORY, BLOCK, NETWORK, SIGNALS_, SYSCALLS, LIFECYCLE, FAMILIES
+};
+static const enum stats_field speaker[FAMILIES] = {FIELD_CPU, FIELD_RUN_QUEUE, FIELD_FORKS,
+    FIELD_RECLAIMS, FIELD_BLOCK_LATENCY, FIELD_TRANSMIT_BYTES, FIELD_SIGNALS_DELIVERED,
+    FIELD_SYSCALLS, FIELD_EMPTY};
 
 #define FILE_ "file" /* the cgroup's; which one depends on the hierarchies */
 struct variant {
@@ -209,30 +212,37 @@ struct variant {
     bool unified;                 /* the identity, instead of the usual one */
     const char *source[FAMILIES]; /* NULL: the figure is not valid */
 };
-#define ALL(rung) rung, rung, rung, rung, "cgroup", rung, rung, rung
+#define EACH(tasks, waits, rung, sockets)                                                          \
+    tasks, waits, rung, rung, rung, sockets, rung, rung, rung
+#define ALL(rung) EACH("iter", rung, rung, "cgroup")
 static const struct variant variants[] = {
     {"all", {NULL}, false, {ALL("tp_btf")}},
     {"without tp_btf", {"tp_btf"}, false, {ALL("raw_tp")}},
     {"without raw_tp", {"raw_tp"}, false, {ALL("tp_btf")}},
     {"without waits in the tasks", {"sched_info"}, false, {ALL("tp_btf")}},
-    {"without a switch", {"sched_switch"}, false,
-        {"iter", "tp_btf", "tp_btf", "tp_btf", "cgroup", "tp_btf", "tp_btf", "tp_btf"}},
-    {"the iterator and raw_tp", {"sched_switch", "tp_btf"}, false,
-        {"iter", "raw_tp", "raw_tp", "raw_tp", "cgroup", "raw_tp", "raw_tp", "raw_tp"}},
-    {"without the sockets' hooks", {"cgroup"}, false,
-        {"tp_btf", "tp_btf", "tp_btf", "tp_btf", NULL, "tp_btf", "tp_btf", "tp_btf"}},
+    {"without a switch", {"sched_switch"}, false, {EACH("iter", NULL, "tp_btf", "cgroup")}},
+    {"without a switch and tp_btf", {"sched_switch", "tp_btf"}, false,
+        {EACH("iter", NULL, "raw_tp", "cgroup")}},
+    {"without the iterator", {"iter"}, false, {EACH("tp_btf", "tp_btf", "tp_btf", "cgroup")}},
+    {"without the iterator and tp_btf", {"iter", "tp_btf"}, false,
+        {EACH("raw_tp", "raw_tp", "raw_tp", "cgroup")}},
+    {"without the sockets' hooks", {"cgroup"}, false, {EACH("iter", "tp_btf", "tp_btf", NULL)}},
     {"unified", {NULL}, true, {ALL("tp_btf")}},
     {"unified, without tp_btf", {"tp_btf"}, true, {ALL("raw_tp")}},
-    {"unified, the iterator", {"sched_switch"}, true,
-        {"iter", "tp_btf", "tp_btf", "tp_btf", "cgroup", "tp_btf", "tp_btf", "tp_btf"}},
+    {"unified, without a switch", {"sched_switch"}, true,
+        {EACH("iter", NULL, "tp_btf", "cgroup")}},
+    {"unified, without the iterator", {"iter"}, true,
+        {EACH("tp_btf", "tp_btf", "tp_btf", "cgroup")}},
     {"unified, plain tracepoints", {"tp_btf", "raw_tp"}, true,
-        {"tracepoint", "tracepoint", "tracepoint", NULL, "cgroup", NULL, "tracepoint", NULL}},
+        {"tracepoint", "tracepoint", "tracepoint", "tracepoint", NULL, "cgroup", NULL,
+            "tracepoint", NULL}},
     {"unified, no BTF", {"btf"}, true,
-        {"tracepoint", "tracepoint", "tracepoint", NULL, NULL, NULL, "tracepoint", NULL}},
+        {"tracepoint", "tracepoint", "tracepoint", "tracepoint", NULL, NULL, NULL, "tracepoint",
+            NULL}},
     {"unified, sockets and files", {"tp_btf", "raw_tp", "tracepoint"}, true,
-        {FILE_, NULL, NULL, NULL, "cgroup", NULL, NULL, NULL}},
+        {FILE_, NULL, NULL, NULL, NULL, "cgroup", NULL, NULL, NULL}},
     {"files", {"tp_btf", "raw_tp", "tracepoint", "iter", "cgroup"}, false,
-        {FILE_, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},
+        {FILE_, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL}},
     {"nothing", {"tp_btf", "raw_tp", "tracepoint", "cgroup", "file"}, false, {NULL}},
 };
 

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bpf/internal.h"
 #include "bpf/tests/kernel_fixture.h"
 #include "bpf/text.h"
 #include "reference/base/mem.h"
@@ -293,6 +294,55 @@ static void test_wakeups(void **state)
     close_both(stats);
     close(ping.pipe[0]);
     close(ping.pipe[1]);
+}
+
+/* --- the program at the switch rests --- */
+
+#define NAPS 100
+
+static int nap(void *arg)
+{
+    (void)arg;
+    touch(NULL);
+    for (int i = 0; i < NAPS; i++)
+        nanosleep(&(struct timespec){0, 100000}, NULL);
+    return 0;
+}
+
+static struct kernel_child nap_in_a(void)
+{
+    struct kernel_child child;
+    kernel_child_run(&child, A, nap, NULL);
+    assert_int_equal(child.status, 0);
+    return child;
+}
+
+/* Then there is no histogram, and all else is as it is, but for what a task does after its end was
+ * told: that comes when the kernel frees it. After that it goes on. */
+static void test_resting(void **state)
+{
+    (void)state;
+    struct stats *stats = open_both(&(struct stats_options){0});
+    watch_detach(stats);
+    const struct kernel_child unseen = nap_in_a();
+    uint64_t left = (uint64_t)(unseen.after.ru_nvcsw - unseen.before.ru_nvcsw);
+    uint64_t faults = (uint64_t)(unseen.after.ru_minflt - unseen.before.ru_minflt);
+    const struct stats_container *a = kernel_read(stats, "a");
+    assert_int_equal(a->values[FIELD_RUN_QUEUE].count, 0);
+    assert_in_range(a->values[FIELD_SWITCHES_VOLUNTARY].value, NAPS, left + 1);
+    assert_in_range(a->values[FIELD_FAULTS_MINOR].value, PAGES, faults);
+    assert_true(a->values[FIELD_RUN_QUEUE_TIME].valid);
+    assert_true(stats_read(stats)->switches_watched < 1);
+
+    watch_attach(stats);
+    const struct kernel_child seen = nap_in_a();
+    left += (uint64_t)(seen.after.ru_nvcsw - seen.before.ru_nvcsw);
+    a = kernel_read(stats, "a");
+    assert_in_range(a->values[FIELD_RUN_QUEUE].count, NAPS, left);
+    assert_in_range(a->values[FIELD_SWITCHES_VOLUNTARY].value, 2 * NAPS, left + 2);
+    assert_true(a->values[FIELD_RUN_QUEUE].value <= a->values[FIELD_RUN_QUEUE_TIME].value);
+    assert_true(stats_read(stats)->switches_watched > 0);
+    close_both(stats);
 }
 
 /* --- CPU time --- */
@@ -573,6 +623,7 @@ int main(void)
         cmocka_unit_test(test_faults_major),
         cmocka_unit_test(test_oom),
         cmocka_unit_test(test_wakeups),
+        cmocka_unit_test(test_resting),
         cmocka_unit_test(test_cpu_time),
         cmocka_unit_test(test_throttled),
         cmocka_unit_test(test_signals),
