@@ -559,6 +559,78 @@ static void test_network(void **state)
     close_both(stats);
 }
 
+/* --- network: connections --- */
+
+#define STREAM 30000
+
+/* arg: where the port is told, as above. One connection, to its end. */
+static int accept_one(void *arg)
+{
+    struct datagrams *told = arg;
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof(address);
+    char bytes[PAGE];
+    size_t got = 0;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+        listen(listener, 1) < 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &length) < 0)
+        return 1;
+    memcpy(told->to, &address, sizeof(address));
+    int fd = accept(listener, NULL, NULL);
+    for (ssize_t count = 1; fd >= 0 && count > 0; got += (size_t)count)
+        count = read(fd, bytes, sizeof(bytes));
+    return got == STREAM ? 0 : 1;
+}
+
+static int connect_one(void *arg)
+{
+    struct datagrams *told = arg;
+    static const char bytes[STREAM];
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(fd, (struct sockaddr *)told->to, sizeof(*told->to)) < 0)
+        return 1;
+    for (size_t sent = 0; sent < STREAM;) {
+        ssize_t count = write(fd, bytes, STREAM - sent);
+        if (count < 0)
+            return 1;
+        sent += (size_t)count;
+    }
+    return 0;
+}
+
+/* An accepted socket is its listener's container's, made by no task of it, on v1 too. How many
+ * packets a stream is, the kernel decides. */
+static void test_accepted(void **state)
+{
+    (void)state;
+    struct stats *stats = open_both(&(struct stats_options){0});
+    if (!kernel_read(stats, "a")->values[FIELD_TRANSMIT_BYTES].valid) {
+        close_both(stats);
+        print_message("skipped: no cgroup2 is mounted\n");
+        skip();
+    }
+    struct datagrams told = {kernel_shared(PAGE)};
+    struct kernel_child server;
+    struct kernel_child client;
+    kernel_child_start(&server, A, accept_one, &told);
+    kernel_child_start(&client, B, connect_one, &told);
+    kernel_child_release(&server);
+    while (*(volatile in_port_t *)&told.to->sin_port == 0)
+        sched_yield();
+    kernel_child_release(&client);
+    kernel_child_wait(&client);
+    kernel_child_wait(&server);
+    assert_int_equal(client.status, 0);
+    assert_int_equal(server.status, 0);
+    assert_in_range(kernel_value(stats, "a", FIELD_RECEIVE_BYTES), STREAM, STREAM * 2);
+    assert_in_range(kernel_value(stats, "b", FIELD_TRANSMIT_BYTES), STREAM, STREAM * 2);
+    assert_in_range(kernel_value(stats, "a", FIELD_TRANSMIT_BYTES), 1, STREAM / 2);
+    assert_in_range(kernel_value(stats, "b", FIELD_RECEIVE_BYTES), 1, STREAM / 2);
+    close_both(stats);
+}
+
 /* --- block I/O --- */
 
 /* Over blocks that exist already, so that the file system has nothing to allocate. */
@@ -629,6 +701,7 @@ int main(void)
         cmocka_unit_test(test_signals),
         cmocka_unit_test(test_syscalls),
         cmocka_unit_test(test_network),
+        cmocka_unit_test(test_accepted),
         cmocka_unit_test(test_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
