@@ -89,6 +89,11 @@ static bool command_play(struct sim_xfs *xfs, const char *command)
         limits_show(xfs, id);
         return true;
     }
+    if (str_equal(command, "state -p")) {
+        str_set(&xfs->output, "Project quota state on / (/dev/vda1)\n  Accounting: ON\n"
+                              "  Enforcement: ON\n  Inode: #131 (1 blocks, 1 extents)\n");
+        return true;
+    }
     if (sscanf(command, "quota -p -N -b -v -n %llu", &id) != 1)
         return false;
     const struct xfs_project *project = project_get(xfs, id);

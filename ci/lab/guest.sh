@@ -10,7 +10,7 @@
 readonly GUEST_MODULES_AT_BOOT="virtio_pci virtio_console overlay"
 readonly GUEST_MODULES="fuse loop xfs veth bridge cls_cgroup sch_ingress cls_basic act_mirred cls_u32
     act_gact act_police cls_bpf cls_matchall cls_flower sch_fq_codel sch_htb sch_tbf sch_netem dummy
-    macvlan ipvlan tun vxlan ext4 squashfs erofs nf_tables nft_compat br_netfilter"
+    macvlan ipvlan tun vxlan tcp_diag ext4 squashfs erofs nf_tables nft_compat br_netfilter"
 # Beside busybox, where the machine has them.
 readonly GUEST_TOOLS="ip tc ss ethtool nsenter mkfs.xfs xfs_quota xfs_io"
 readonly GUEST_CNI_PLUGINS="bridge host-local loopback ptp static"

@@ -135,6 +135,17 @@ static void statistics_add(struct statistics *into, const struct disk_path *path
     item->used_bytes = path->used_bytes;
 }
 
+void disk_paths_volumes(const struct disk_path *paths, size_t count, struct statistics *into)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!paths[i].volume)
+            continue;
+        statistics_add(into, &paths[i]);
+        if (paths[i].mount_source)
+            into->disk_statistics[into->disk_statistics_count - 1].limit_bytes.set = false;
+    }
+}
+
 void disk_paths_usage(const struct disk_path *paths, size_t count, struct statistics *into)
 {
     for (size_t i = 0; i < count; i++) {

@@ -25,4 +25,6 @@ void disk_paths_update(struct disk_path **paths, size_t *count, const char *dire
     char *const *ephemeral, const struct resources *resources);
 /* One DiskStatistics per volume, one without source for the sandbox, and the sandbox's totals. */
 void disk_paths_usage(const struct disk_path *paths, size_t count, struct statistics *into);
+/* Those of volumes alone; one that is a mount of its own has no limit. */
+void disk_paths_volumes(const struct disk_path *paths, size_t count, struct statistics *into);
 void disk_paths_free(struct disk_path *paths, size_t count);

@@ -1,315 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * disk/xfs: quotas of sandboxes by XFS project ids (isolators.md 11). The tools of xfsprogs do what
- * the kernel wants of the file system: xfs_quota assigns ids, sets limits and tells what is used,
- * xfs_io tells the id of a directory. Root containers only.
+ * disk/xfs: quotas of sandboxes and persistent volumes by XFS project ids (isolators.md 11). Root
+ * containers only. A sandbox gives its id back when it is gone, and so does a volume; a volume that
+ * is a mount of its own is only measured.
  */
+#include "reference/isolators/disk_xfs.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "reference/base/log.h"
 #include "reference/base/map.h"
-#include "reference/isolators/isolator.h"
+#include "reference/base/mem.h"
 #include "reference/isolators/launch_build.h"
-#include "reference/isolators/ranges.h"
+#include "reference/isolators/persistent_volume.h"
 
 #define MEGABYTE (UINT64_C(1) << 20)
 
-struct disk_xfs {
-    struct isolator base;
-    char *work_dir;
-    struct ranges projects;
-    bool enforce;
-    bool kill; /* enforce by killing: a soft limit, checked now and then */
-    uint64_t headroom_bytes;
-    uint64_t check_ns;
-    uint64_t reclaim_ns;
-    struct strmap *containers; /* id -> struct xfs_container * */
-    struct list retired;       /* struct xfs_retired: ended, whose directories are still there */
-    struct list operations;    /* struct xfs_operation */
-    struct host_request *check;
-    struct host_request *reclaim;
-};
+/* --- records --- */
 
-struct xfs_container {
-    char *id;
-    char *directory;
-    char **ephemeral; /* share its project */
-    int64_t project;
-    struct opt_u64 limit_bytes;
-    bool watched;
-    struct done watch;
-};
+static void check_arm(struct disk_xfs *xfs);
 
-struct xfs_retired {
-    struct list node;
-    char *directory;
-    int64_t project;
-};
-
-/* One run of a tool; `fn` gets what it said, while the container is still known. */
-struct xfs_operation {
-    struct list node;
-    struct disk_xfs *xfs;
-    char *id; /* of the container */
-    struct host_request *run;
-    struct done done;
-    void (*fn)(struct xfs_operation *operation, const struct run_result *run);
-    /* recover: what is left of it */
-    char **ids;
-    size_t next;
-};
-
-/* --- running tools --- */
-
-static void operation_end(struct xfs_operation *operation, int result, const struct err *err)
-{
-    struct done done = operation->done;
-
-    list_remove(&operation->node);
-    host_cancel(operation->run);
-    strv_free(operation->ids);
-    free(operation->id);
-    free(operation);
-    done_result(done, result, err);
-}
-
-static void operation_ran(void *arg, int result, const void *value, const struct err *from)
-{
-    struct xfs_operation *operation = arg;
-    const struct run_result *run = value;
-    _cleanup_err_ struct err err = ERR_INIT;
-
-    operation->run = NULL;
-    if (result < 0)
-        operation_end(operation, result, from);
-    else if (run->status != 0)
-        operation_end(operation, err_set(&err, -EIO, "XFS quota of container %s: %s",
-            operation->id, run->errors), &err);
-    else
-        operation->fn(operation, run);
-}
-
-static struct xfs_operation *operation_new(struct disk_xfs *xfs, const char *id, struct done done,
-    void (*fn)(struct xfs_operation *, const struct run_result *))
-{
-    struct xfs_operation *operation = mem_alloc(sizeof(*operation));
-
-    operation->xfs = xfs;
-    operation->id = str_dup(id);
-    operation->done = done;
-    operation->fn = fn;
-    list_append(&xfs->operations, &operation->node);
-    return operation;
-}
-
-/* Takes the commands. */
-static void quota_run(struct xfs_operation *operation, char **commands)
-{
-    struct disk_xfs *xfs = operation->xfs;
-    _cleanup_strv_ char **argv = NULL;
-
-    strv_add(&argv, "xfs_quota");
-    strv_add(&argv, "-x");
-    for (size_t i = 0; commands[i]; i++) {
-        strv_add(&argv, "-c");
-        strv_add(&argv, commands[i]);
-    }
-    strv_add(&argv, xfs->work_dir);
-    strv_free(commands);
-    const struct run_request request = {.argv = argv};
-    operation->run = host_run(xfs->base.host, &request, DONE(operation_ran, operation));
-}
-
-static void nothing_more(struct xfs_operation *operation, const struct run_result *run)
-{
-    (void)run;
-    operation_end(operation, 0, NULL);
-}
-
-/* --- project ids --- */
-
-static bool project_taken(const struct disk_xfs *xfs, int64_t project)
-{
-    size_t cursor = 0;
-    const char *id;
-    void *value;
-
-    while (strmap_next(xfs->containers, &cursor, &id, &value)) {
-        const struct xfs_container *container = value;
-
-        if (container->project == project)
-            return true;
-    }
-    list_for_each_safe(node, following, &xfs->retired) {
-        if (list_entry(node, struct xfs_retired, node)->project == project)
-            return true;
-    }
-    return false;
-}
-
-/* The lowest free one; 0: none. */
-static int64_t project_allocate(const struct disk_xfs *xfs)
-{
-    for (size_t i = 0; i < xfs->projects.count; i++) {
-        for (int64_t p = xfs->projects.items[i].begin; p <= xfs->projects.items[i].end; p++) {
-            if (!project_taken(xfs, p))
-                return p;
-        }
-    }
-    return 0;
-}
-
-/* --- limits --- */
-
-/* The sandbox's own disk; volumes have paths, and are not its. */
-static void limit_read(struct xfs_container *container, const struct resources *resources)
-{
-    container->limit_bytes = (struct opt_u64){0};
-    for (size_t i = 0; i < resources->count; i++) {
-        const struct resource *resource = &resources->items[i];
-
-        if (!str_equal(resource->name, "disk") ||
-            (resource->disk && resource->disk->container_path))
-            continue;
-        container->limit_bytes.set = true;
-        container->limit_bytes.value += (uint64_t)(resource->scalar.value * (double)MEGABYTE);
-    }
-}
-
-static char *limit_command(const struct disk_xfs *xfs, const struct xfs_container *container)
-{
-    const bool limits = xfs->enforce && container->limit_bytes.set;
-    const uint64_t soft = limits ? container->limit_bytes.value : 0; /* 0: none */
-    const uint64_t hard = limits && xfs->kill ? soft + xfs->headroom_bytes : soft;
-
-    return str_printf("limit -p bsoft=%" PRIu64 " bhard=%" PRIu64 " %" PRId64, soft, hard,
-        container->project);
-}
-
-static void assign_commands(
-    const struct disk_xfs *xfs, const struct xfs_container *container, char ***commands)
-{
-    strv_add_owned(commands,
-        str_printf("project -s -p %s %" PRId64, container->directory, container->project));
-    for (char *const *path = container->ephemeral; path && *path; path++)
-        strv_add_owned(
-            commands, str_printf("project -s -p %s %" PRId64, *path, container->project));
-    strv_add_owned(commands, limit_command(xfs, container));
-}
-
-/* "SOURCE USED SOFT HARD …", in KiB. */
-static bool used_parse(const char *output, uint64_t *ret_bytes)
-{
-    unsigned long long kib;
-
-    if (sscanf(output, "%*s %llu", &kib) != 1)
-        return false;
-    *ret_bytes = kib * 1024;
-    return true;
-}
-
-static char **used_commands(const struct xfs_container *container)
-{
-    char **commands = NULL;
-
-    strv_add_owned(&commands, str_printf("quota -p -N -b -v -n %" PRId64, container->project));
-    return commands;
-}
-
-/* --- checks and reclaims --- */
-
-static void limit_reached(struct xfs_container *container, uint64_t used_bytes)
-{
-    struct limitation limitation = {0};
-
-    limitation.message = str_printf("Disk usage (%" PRIu64 "B) exceeds quota (%" PRIu64 "B)",
-        used_bytes, container->limit_bytes.value);
-    limitation.reason = str_dup("REASON_CONTAINER_LIMITATION_DISK");
-    resources_add_scalar(&limitation.resources, "disk",
-        (double)((used_bytes + MEGABYTE - 1) / MEGABYTE));
-    container->watched = false;
-    done_ok(container->watch, &limitation);
-    json_type_release(&limitation_json, &limitation);
-}
-
-static void checked(struct xfs_operation *operation, const struct run_result *run)
-{
-    struct xfs_container *container = strmap_get(operation->xfs->containers, operation->id);
-    uint64_t used_bytes;
-
-    if (container && container->watched && container->limit_bytes.set &&
-        used_parse(run->output, &used_bytes) && used_bytes > container->limit_bytes.value)
-        limit_reached(container, used_bytes);
-    operation_end(operation, 0, NULL);
-}
-
-static void check_due(void *arg, int result);
-
-static void check_arm(struct disk_xfs *xfs)
-{
-    if (!xfs->check && xfs->enforce && xfs->kill && strmap_count(xfs->containers) > 0)
-        xfs->check = host_timer(xfs->base.host, xfs->check_ns, check_due, xfs);
-}
-
-static void check_due(void *arg, int result)
-{
-    struct disk_xfs *xfs = arg;
-    size_t cursor = 0;
-    const char *id;
-    void *container;
-
-    xfs->check = NULL;
-    if (result < 0)
-        return;
-    while (strmap_next(xfs->containers, &cursor, &id, &container))
-        quota_run(operation_new(xfs, id, DONE_NONE, checked), used_commands(container));
-    check_arm(xfs);
-}
-
-static void reclaim_due(void *arg, int result);
-
-static void reclaim_arm(struct disk_xfs *xfs)
-{
-    if (!xfs->reclaim && !list_empty(&xfs->retired))
-        xfs->reclaim = host_timer(xfs->base.host, xfs->reclaim_ns, reclaim_due, xfs);
-}
-
-static void retired_free(struct xfs_retired *retired)
-{
-    list_remove(&retired->node);
-    free(retired->directory);
-    free(retired);
-}
-
-/* An id is free when nothing has it any more; its limits go first. */
-static void reclaim_due(void *arg, int result)
-{
-    struct disk_xfs *xfs = arg;
-
-    xfs->reclaim = NULL;
-    if (result < 0)
-        return;
-    list_for_each_safe(node, following, &xfs->retired) {
-        struct xfs_retired *retired = list_entry(node, struct xfs_retired, node);
-        char **commands = NULL;
-
-        if (host_file_exists(xfs->base.host, retired->directory))
-            continue;
-        strv_add_owned(&commands,
-            str_printf("limit -p bsoft=0 bhard=0 %" PRId64, retired->project));
-        quota_run(operation_new(xfs, "", DONE_NONE, nothing_more), commands);
-        retired_free(retired);
-    }
-    reclaim_arm(xfs);
-}
-
-/* --- the calls --- */
-
-static struct xfs_container *container_add(struct disk_xfs *xfs, const char *id,
+struct xfs_container *xfs_container_add(struct disk_xfs *xfs, const char *id,
     const char *directory, char *const *ephemeral, int64_t project)
 {
     struct xfs_container *container = mem_alloc(sizeof(*container));
@@ -327,19 +41,253 @@ static void container_free(struct xfs_container *container)
 {
     if (container->watched)
         done_fail(container->watch, -ECANCELED, NULL);
+    disk_paths_free(container->paths, container->paths_count);
     strv_free(container->ephemeral);
     free(container->directory);
     free(container->id);
     free(container);
 }
 
+static uint64_t sandbox_quota(const struct xfs_container *container)
+{
+    for (size_t i = 0; i < container->paths_count; i++) {
+        if (container->paths[i].root_of_sandbox)
+            return container->paths[i].quota_bytes;
+    }
+    return UINT64_MAX;
+}
+
+/* Where a volume lies on the host; NULL: it is none that has a quota of its own. Owned. */
+static char *volume_directory(const struct disk_xfs *xfs, const struct disk_path *path)
+{
+    const struct resource *resource = path->resources.items;
+
+    if (!path->volume || path->resources.count == 0 || !persistent_volume_is(resource))
+        return NULL;
+    return persistent_volume_source(xfs->work_dir, resource);
+}
+
+/* Any path of the file system that has the volume. */
+static const char *volume_root(const struct disk_xfs *xfs, const struct disk_path *path)
+{
+    const struct disk_source *source = path->resources.items->disk->source;
+
+    return source && source->root ? source->root : xfs->work_dir;
+}
+
+/* --- limits --- */
+
+static char *limit_command(const struct disk_xfs *xfs, uint64_t quota_bytes, int64_t project)
+{
+    const bool limits = xfs->enforce && quota_bytes != UINT64_MAX;
+    const uint64_t soft = limits ? quota_bytes : 0; /* 0: none */
+    const uint64_t hard = limits && xfs->kill ? soft + xfs->headroom_bytes : soft;
+
+    return str_printf(
+        "limit -p bsoft=%" PRIu64 " bhard=%" PRIu64 " %" PRId64, soft, hard, project);
+}
+
+static void project_set(char ***commands, const char *directory, int64_t project)
+{
+    strv_add_owned(commands, str_printf("project -s -p %s %" PRId64, directory, project));
+}
+
+static void sandbox_limit(
+    struct xfs_operation *operation, const struct xfs_container *container, char **commands)
+{
+    struct disk_xfs *xfs = operation->xfs;
+
+    strv_add_owned(
+        &commands, limit_command(xfs, sandbox_quota(container), container->project));
+    xfs_quota_add(operation, xfs->work_dir, commands, NULL, NULL);
+}
+
+void xfs_sandbox_assign(struct xfs_operation *operation, const struct xfs_container *container)
+{
+    char **commands = NULL;
+
+    project_set(&commands, container->directory, container->project);
+    for (char *const *path = container->ephemeral; path && *path; path++)
+        project_set(&commands, *path, container->project);
+    sandbox_limit(operation, container, commands);
+}
+
+/* A volume keeps the project that it once got, whoever uses it. */
+static int volume_limit(
+    struct xfs_operation *operation, const struct disk_path *path, struct err *err)
+{
+    struct disk_xfs *xfs = operation->xfs;
+    _cleanup_free_ char *directory = volume_directory(xfs, path);
+    int64_t project;
+    char **commands = NULL;
+
+    if (!directory || path->mount_source)
+        return 0;
+    project = xfs_known_project(xfs, directory);
+    if (!project) {
+        project = xfs_project_allocate(xfs);
+        if (!project)
+            return err_set(err, -ENOSPC, "no project id of --xfs_project_range is free");
+        xfs_known_add(xfs, directory, project);
+        project_set(&commands, directory, project);
+    }
+    strv_add_owned(&commands, limit_command(xfs, path->quota_bytes, project));
+    xfs_quota_add(operation, volume_root(xfs, path), commands, NULL, NULL);
+    return 0;
+}
+
+static void volumes_limit(struct xfs_operation *operation, const struct xfs_container *container)
+{
+    _cleanup_err_ struct err err = ERR_INIT;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < container->paths_count; i++)
+        r = volume_limit(operation, &container->paths[i], &err);
+    if (r < 0)
+        xfs_operation_end(operation, r, &err);
+    else
+        xfs_operation_start(operation);
+}
+
+static void paths_update(struct xfs_container *container, const struct resources *resources)
+{
+    disk_paths_update(&container->paths, &container->paths_count, container->directory,
+        container->ephemeral, resources);
+}
+
+/* --- what is used --- */
+
+/* "SOURCE USED SOFT HARD …", in KiB. */
+static int used_known(
+    struct xfs_operation *operation, const char *subject, const char *output, struct err *err)
+{
+    struct xfs_container *container = xfs_operation_container(operation);
+    unsigned long long kib;
+
+    (void)err;
+    if (!container || sscanf(output, "%*s %llu", &kib) != 1)
+        return 0;
+    if (!subject)
+        container->used_bytes = (struct opt_u64)OPT(kib * 1024);
+    for (size_t i = 0; subject && i < container->paths_count; i++) {
+        if (str_equal(container->paths[i].path, subject))
+            container->paths[i].used_bytes = (struct opt_u64)OPT(kib * 1024);
+    }
+    return 0;
+}
+
+static void used_ask(
+    struct xfs_operation *operation, const char *where, int64_t project, const char *subject)
+{
+    char **commands = NULL;
+
+    strv_add_owned(&commands, str_printf("quota -p -N -b -v -n %" PRId64, project));
+    xfs_quota_add(operation, where, commands, subject, used_known);
+}
+
+/* A mount of its own is used as much as its file system is. */
+static void mount_measure(struct disk_xfs *xfs, struct disk_path *path)
+{
+    struct filesystem_info info;
+
+    if (path->resources.count > 0 &&
+        host_filesystem_info(xfs->base.host, volume_root(xfs, path), &info, NULL) == 0)
+        path->used_bytes = (struct opt_u64)OPT(info.used_bytes);
+}
+
+static void measure(struct disk_xfs *xfs, struct xfs_container *container, struct done done,
+    void (*ended)(struct xfs_operation *))
+{
+    struct xfs_operation *operation = xfs_operation_new(xfs, container->id, done);
+
+    used_ask(operation, xfs->work_dir, container->project, NULL);
+    for (size_t i = 0; i < container->paths_count; i++) {
+        struct disk_path *path = &container->paths[i];
+        _cleanup_free_ char *directory = volume_directory(xfs, path);
+        const int64_t project = directory ? xfs_known_project(xfs, directory) : 0;
+
+        if (path->mount_source)
+            mount_measure(xfs, path);
+        else if (project)
+            used_ask(operation, volume_root(xfs, path), project, path->path);
+    }
+    operation->ended = ended;
+    xfs_operation_start(operation);
+}
+
+/* --- checks --- */
+
+/* In whole megabytes; of a volume with all that its resource says. */
+static void limit_reached(struct xfs_container *container, const struct disk_path *path,
+    uint64_t used_bytes, uint64_t quota_bytes)
+{
+    const double megabytes = (double)((used_bytes + MEGABYTE - 1) / MEGABYTE);
+    struct limitation limitation = {0};
+
+    limitation.message = str_printf("Disk usage (%" PRIu64 "B) exceeds quota (%" PRIu64 "B)",
+        used_bytes, quota_bytes);
+    limitation.reason = str_dup("REASON_CONTAINER_LIMITATION_DISK");
+    if (path) {
+        const struct resources one = {.items = path->resources.items, .count = 1};
+
+        resources_copy(&limitation.resources, &one);
+        limitation.resources.items[0].scalar = (struct opt_double){true, megabytes};
+    } else {
+        resources_add_scalar(&limitation.resources, "disk", megabytes);
+    }
+    container->watched = false;
+    done_ok(container->watch, &limitation);
+    json_type_release(&limitation_json, &limitation);
+}
+
+static void checked(struct xfs_operation *operation)
+{
+    struct xfs_container *container = xfs_operation_container(operation);
+
+    if (container && container->watched && container->used_bytes.set &&
+        container->used_bytes.value > sandbox_quota(container))
+        limit_reached(
+            container, NULL, container->used_bytes.value, sandbox_quota(container));
+    for (size_t i = 0; container && container->watched && i < container->paths_count; i++) {
+        const struct disk_path *path = &container->paths[i];
+
+        if (path->volume && !path->mount_source && path->used_bytes.set &&
+            path->used_bytes.value > path->quota_bytes)
+            limit_reached(container, path, path->used_bytes.value, path->quota_bytes);
+    }
+    xfs_operation_end(operation, 0, NULL);
+}
+
+static void check_due(void *arg, int result)
+{
+    struct disk_xfs *xfs = arg;
+    size_t cursor = 0;
+    const char *id;
+    void *container;
+
+    xfs->check = NULL;
+    if (result < 0)
+        return;
+    while (strmap_next(xfs->containers, &cursor, &id, &container))
+        measure(xfs, container, DONE_NONE, checked);
+    check_arm(xfs);
+}
+
+static void check_arm(struct disk_xfs *xfs)
+{
+    if (!xfs->check && xfs->enforce && xfs->kill && strmap_count(xfs->containers) > 0)
+        xfs->check = host_timer(xfs->base.host, xfs->check_ns, check_due, xfs);
+}
+
+/* --- the calls --- */
+
 static void xfs_prepare(struct isolator *isolator, const char *id,
     const struct container_config *config, struct done done)
 {
     struct disk_xfs *xfs = container_of(isolator, struct disk_xfs, base);
-    const int64_t project = project_allocate(xfs);
+    const int64_t project = xfs_project_allocate(xfs);
     struct xfs_container *container;
-    char **commands = NULL;
+    struct xfs_operation *operation;
 
     if (strmap_get(xfs->containers, id)) {
         done_error(done, -EEXIST, "container %s has already been prepared", id);
@@ -349,10 +297,12 @@ static void xfs_prepare(struct isolator *isolator, const char *id,
         done_error(done, -ENOSPC, "no project id of --xfs_project_range is free");
         return;
     }
-    container = container_add(xfs, id, config->directory, config->ephemeral_volumes, project);
-    limit_read(container, &config->resources);
-    assign_commands(xfs, container, &commands);
-    quota_run(operation_new(xfs, id, done, nothing_more), commands);
+    container =
+        xfs_container_add(xfs, id, config->directory, config->ephemeral_volumes, project);
+    paths_update(container, &config->resources);
+    operation = xfs_operation_new(xfs, id, done);
+    xfs_sandbox_assign(operation, container);
+    volumes_limit(operation, container);
 }
 
 static void xfs_watch(struct isolator *isolator, const char *id, struct done done)
@@ -373,40 +323,44 @@ static void xfs_update(struct isolator *isolator, const char *id, const struct r
 {
     struct disk_xfs *xfs = container_of(isolator, struct disk_xfs, base);
     struct xfs_container *container = strmap_get(xfs->containers, id);
-    char **commands = NULL;
+    struct xfs_operation *operation;
 
     (void)limits;
     if (!container) {
         done_error(done, -ENOENT, "unknown container %s", id);
         return;
     }
-    limit_read(container, requests);
-    strv_add_owned(&commands, limit_command(xfs, container));
-    quota_run(operation_new(xfs, id, done, nothing_more), commands);
+    paths_update(container, requests);
+    operation = xfs_operation_new(xfs, id, done);
+    sandbox_limit(operation, container, NULL);
+    volumes_limit(operation, container);
 }
 
-static void used(struct xfs_operation *operation, const struct run_result *run)
+static void used(struct xfs_operation *operation)
 {
-    const struct xfs_container *container =
-        strmap_get(operation->xfs->containers, operation->id);
+    const struct xfs_container *container = xfs_operation_container(operation);
     struct done done = operation->done;
     struct statistics statistics = {0};
 
-    statistics.disk_used_bytes.set = used_parse(run->output, &statistics.disk_used_bytes.value);
-    if (container)
-        statistics.disk_limit_bytes = container->limit_bytes;
+    if (container) {
+        disk_paths_volumes(container->paths, container->paths_count, &statistics);
+        statistics.disk_used_bytes = container->used_bytes;
+        if (sandbox_quota(container) != UINT64_MAX)
+            statistics.disk_limit_bytes = (struct opt_u64)OPT(sandbox_quota(container));
+    }
     operation->done = DONE_NONE;
-    operation_end(operation, 0, NULL);
+    xfs_operation_end(operation, 0, NULL);
     done_ok(done, &statistics);
+    json_type_release(&statistics_json, &statistics);
 }
 
 static void xfs_usage(struct isolator *isolator, const char *id, struct done done)
 {
     struct disk_xfs *xfs = container_of(isolator, struct disk_xfs, base);
-    const struct xfs_container *container = strmap_get(xfs->containers, id);
+    struct xfs_container *container = strmap_get(xfs->containers, id);
 
     if (container)
-        quota_run(operation_new(xfs, id, done, used), used_commands(container));
+        measure(xfs, container, done, used);
     else
         done_error(done, -ENOENT, "unknown container %s", id);
 }
@@ -417,82 +371,10 @@ static void xfs_cleanup(struct isolator *isolator, const char *id, struct done d
     struct xfs_container *container = strmap_remove(xfs->containers, id);
 
     if (container) {
-        struct xfs_retired *retired = mem_alloc(sizeof(*retired));
-
-        retired->directory = str_dup(container->directory);
-        retired->project = container->project;
-        list_append(&xfs->retired, &retired->node);
+        xfs_known_add(xfs, container->directory, container->project);
         container_free(container);
-        reclaim_arm(xfs);
     }
     done_ok(done, NULL);
-}
-
-/* --- recover: the id of each sandbox, one after the other --- */
-
-static void recover_next(struct xfs_operation *operation);
-
-static void recover_assigned(struct xfs_operation *operation, const struct run_result *run)
-{
-    (void)run;
-    recover_next(operation);
-}
-
-/* "projid = N". One without an id of ours was started without this isolator, and gets one now. */
-static void recover_read(struct xfs_operation *operation, const struct run_result *run)
-{
-    struct disk_xfs *xfs = operation->xfs;
-    struct xfs_container *container = strmap_get(xfs->containers, operation->id);
-    char **commands = NULL;
-    long long project = 0;
-
-    if (sscanf(run->output, "projid = %lld", &project) == 1 &&
-        ranges_contain(&xfs->projects, project) && !project_taken(xfs, project)) {
-        container->project = project;
-        recover_next(operation);
-        return;
-    }
-    container->project = project_allocate(xfs);
-    assign_commands(xfs, container, &commands);
-    operation->fn = recover_assigned;
-    quota_run(operation, commands);
-}
-
-static void recover_next(struct xfs_operation *operation)
-{
-    struct disk_xfs *xfs = operation->xfs;
-    const char *id = operation->ids ? operation->ids[operation->next] : NULL;
-    const struct xfs_container *container = id ? strmap_get(xfs->containers, id) : NULL;
-
-    if (!container) {
-        operation_end(operation, 0, NULL);
-        return;
-    }
-    operation->next++;
-    str_set(&operation->id, id);
-    operation->fn = recover_read;
-    const char *const argv[] = {"xfs_io", "-r", "-c", "lsproj", container->directory, NULL};
-    const struct run_request request = {.argv = (char *const *)(uintptr_t)argv};
-    operation->run = host_run(xfs->base.host, &request, DONE(operation_ran, operation));
-}
-
-static void xfs_recover(struct isolator *isolator, const struct container_state *states,
-    size_t count, char *const *orphans, struct done done)
-{
-    struct disk_xfs *xfs = container_of(isolator, struct disk_xfs, base);
-    struct xfs_operation *operation = operation_new(xfs, "", done, recover_read);
-
-    (void)orphans; /* their ids are read again when they are in the way: they are not recovered */
-    for (size_t i = 0; i < count; i++) {
-        const struct container_config *config = states[i].config;
-
-        if (!states[i].directory)
-            continue;
-        container_add(xfs, states[i].id, states[i].directory,
-            config ? config->ephemeral_volumes : NULL, 0);
-        strv_add(&operation->ids, states[i].id);
-    }
-    recover_next(operation);
 }
 
 /* --- birth and end --- */
@@ -505,11 +387,10 @@ static void xfs_free(struct isolator *isolator)
     void *container;
 
     list_for_each_safe(node, following, &xfs->operations)
-        operation_end(list_entry(node, struct xfs_operation, node), -ECANCELED, NULL);
+        xfs_operation_end(list_entry(node, struct xfs_operation, node), -ECANCELED, NULL);
     while (strmap_next(xfs->containers, &cursor, &id, &container))
         container_free(container);
-    list_for_each_safe(node, following, &xfs->retired)
-        retired_free(list_entry(node, struct xfs_retired, node));
+    xfs_known_free(xfs);
     strmap_free(xfs->containers);
     host_cancel(xfs->check);
     host_cancel(xfs->reclaim);
@@ -520,15 +401,9 @@ static void xfs_free(struct isolator *isolator)
 
 static void xfs_metrics(struct isolator *isolator, json_t *into)
 {
-    struct disk_xfs *xfs = container_of(isolator, struct disk_xfs, base);
-    json_int_t total = 0, free_ones = 0;
+    json_int_t total, free_ones;
 
-    for (size_t i = 0; i < xfs->projects.count; i++) {
-        for (int64_t p = xfs->projects.items[i].begin; p <= xfs->projects.items[i].end; p++) {
-            total++;
-            free_ones += !project_taken(xfs, p);
-        }
-    }
+    xfs_projects_count(container_of(isolator, struct disk_xfs, base), &total, &free_ones);
     json_object_set_new(
         into, "containerizer/mesos/disk/project_ids_total", json_integer(total));
     json_object_set_new(
@@ -546,14 +421,40 @@ static const struct isolator_ops xfs_ops = {
     .free = xfs_free,
 };
 
-static int settings_read(struct disk_xfs *xfs, const struct flags *flags, struct err *err)
+static int place_check(struct host *host, const char *what, const char *path, struct err *err)
 {
     struct filesystem_info info;
-    int r = host_filesystem_info(xfs->base.host, flags->work_dir, &info, err);
+    int r = host_filesystem_info(host, path, &info, err);
 
     if (r == 0 && !str_equal(info.type, "xfs"))
-        r = err_set(err, -ENOTSUP, "--work_dir: disk/xfs needs XFS, but \"%s\" is on %s",
-            flags->work_dir, info.type);
+        r = err_set(err, -ENOTSUP, "%s: disk/xfs needs XFS, but \"%s\" is on %s", what, path,
+            info.type);
+    return r;
+}
+
+/* Volumes of PATH disks lie there too. */
+static int disks_check(struct host *host, const char *text, struct err *err)
+{
+    struct resources resources = {0};
+    int r = text ? resources_parse_text(text, &resources, err) : 0;
+
+    for (size_t i = 0; r == 0 && i < resources.count; i++) {
+        const struct resource_disk *disk = resources.items[i].disk;
+
+        if (disk && disk->source && str_equal(disk->source->type, "PATH") && disk->source->root)
+            r = place_check(host, "--resources", disk->source->root, err);
+    }
+    resources_release(&resources);
+    return r;
+}
+
+static int settings_read(struct disk_xfs *xfs, const struct flags *flags, struct err *err)
+{
+    struct host *host = xfs->base.host;
+    int r = place_check(host, "--work_dir", flags->work_dir, err);
+
+    if (r == 0)
+        r = disks_check(host, flags->resources, err);
     if (r == 0)
         r = ranges_parse(flags_other(flags, "xfs_project_range"), &xfs->projects, err);
     if (r == 0)
@@ -576,7 +477,7 @@ int isolator_disk_xfs_create(
     xfs->kill = flags_other_bool(flags, "xfs_kill_containers");
     xfs->check_ns = flags->container_disk_watch_interval_ns;
     xfs->containers = strmap_new();
-    list_init(&xfs->retired);
+    list_init(&xfs->known);
     list_init(&xfs->operations);
     r = settings_read(xfs, flags, err);
     if (r < 0) {

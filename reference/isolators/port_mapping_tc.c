@@ -219,14 +219,25 @@ char *port_container_script(
     return strbuf_take(&script);
 }
 
+/* A second mount over the first would hide the handles that are there. Not every mountpoint(1) sees
+ * that a directory is mounted on itself. */
+static bool handles_mounted(struct host *host)
+{
+    _cleanup_free_ char *real = NULL;
+
+    return host_real_path(host, PORT_MAPPING_HANDLES, &real, NULL) == 0 &&
+           host_is_mounted(host, real);
+}
+
 char *port_host_script(const struct port_mapper *mapper)
 {
     struct strbuf script = STRBUF_INIT;
 
+    strbuf_add(&script, "mkdir -p " PORT_MAPPING_HANDLES " " PORT_MAPPING_LINKS "\n");
+    if (!handles_mounted(mapper->base.host))
+        strbuf_add(
+            &script, "mount --bind " PORT_MAPPING_HANDLES " " PORT_MAPPING_HANDLES "\n");
     strbuf_addf(&script,
-        "mkdir -p " PORT_MAPPING_HANDLES " " PORT_MAPPING_LINKS "\n"
-        "mountpoint -q " PORT_MAPPING_HANDLES " || mount --bind " PORT_MAPPING_HANDLES
-        " " PORT_MAPPING_HANDLES "\n"
         "mount --make-slave " PORT_MAPPING_HANDLES "\n"
         "mount --make-shared " PORT_MAPPING_HANDLES "\n"
         "ip link set dev %s address %s mtu %u\n"

@@ -18,6 +18,7 @@
 #include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "scenarios/workload/play.h"
@@ -139,12 +140,16 @@ static int attempt_connect(const char *where)
     return fd < 0 ? -fd : 0;
 }
 
-/* Until the other side's kernel has all of it. */
+/* Until the other side's kernel has all of it. "10.0.0.1:80/8": which is to take 8 s at least. */
 static int attempt_send(const char *where)
 {
     static const char bytes[SENT_BYTES];
-    int fd = connected(where);
+    const char *least = strchr(where, '/');
+    struct timespec begun;
+    struct timespec now;
     int left = 1;
+    int fd = connected(where);
+    clock_gettime(CLOCK_MONOTONIC, &begun);
     if (fd < 0)
         return -fd;
     if (write(fd, bytes, sizeof(bytes)) != (ssize_t)sizeof(bytes))
@@ -152,6 +157,9 @@ static int attempt_send(const char *where)
     while (ioctl(fd, SIOCOUTQ, &left) == 0 && left > 0)
         usleep(SENT_PAUSE_US);
     close(fd);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!left && least && now.tv_sec - begun.tv_sec < strtol(least + 1, NULL, 10))
+        return ETIME;
     return left ? EIO : 0;
 }
 
