@@ -294,7 +294,7 @@ static int parse_name(struct parser *parser, struct action *action)
 static int parse_try(struct parser *parser, struct action *action)
 {
     static const char *const words[] = {
-        "mount", "trace", "signal", "device", "hang", "connect", "send"};
+        "mount", "trace", "signal", "device", "hang", "connect", "send", "datagram", "ping"};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         size_t length = strlen(words[i]);
         if (strncmp(parser->at, words[i], length) != 0 || parser->at[length] != ' ')
@@ -308,7 +308,8 @@ static int parse_try(struct parser *parser, struct action *action)
         return 0;
     }
     return parse_expected(parser,
-        "\"mount\", \"trace\", \"signal\", \"device\", \"hang\", \"connect\" or \"send\"");
+        "\"mount\", \"trace\", \"signal\", \"device\", \"hang\", \"connect\", "
+        "\"send\", \"datagram\" or \"ping\"");
 }
 
 static int parse_expectation(struct parser *parser, struct action *action)
@@ -561,7 +562,7 @@ const struct action_form action_forms[ACTION_KIND_COUNT] = {
     [ACTION_OPEN] = {"open", "PATH=r|w|rw", "tries, prints \"open PATH: ok\" or the error"},
     [ACTION_MKCGROUP] = {"mkcgroup", "NAME", "a cgroup below its own, and moves in"},
     [ACTION_LINK] = {"link", "PATH=TARGET", "puts a symbolic link in the place of a file"},
-    [ACTION_TRY] = {"try", "mount|trace|signal|device|hang|connect|send SUBJECT",
+    [ACTION_TRY] = {"try", "mount|trace|signal|device|hang|connect|send|datagram|ping SUBJECT",
         "tries what is forbidden, prints \"try ... : ok\" or the error"},
     [ACTION_EXPECT] = {"expect", "env NAME=VALUE|file PATH", "fails when it is not so"},
     [ACTION_LOOP] = {"loop", "COUNT*[ACTION;...]", "plays them that often"},

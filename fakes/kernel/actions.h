@@ -62,7 +62,8 @@ enum action_kind {
     /* try:mount PATH (a tmpfs), try:trace PID, try:signal PID, try:device b 7:0 (makes and opens a
      * node), try:hang PATH (mounts a file system there that answers nobody), try:connect
      * ADDRESS:PORT (TCP, stays connected), try:send ADDRESS:PORT (20 KiB, until they have arrived;
-     * with /SECONDS: ETIME when that took less); prints
+     * with /SECONDS: ETIME when that took less), try:datagram ADDRESS:PORT (UDP), try:ping ADDRESS;
+     * prints
      * "try mount PATH: ok" or the errno's name */
     ACTION_TRY,
     ACTION_EXPECT,     /* expect:env NAME=VALUE, expect:file PATH; ends with exit 1 and a message

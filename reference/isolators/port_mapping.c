@@ -222,6 +222,18 @@ static void inner_updated(struct port_call *call, const char *output)
     port_call_end(call, 0, NULL);
 }
 
+/* Nobody waits for an update before a container is destroyed. */
+static bool update_is_late(struct port_call *call)
+{
+    _cleanup_err_ struct err err = ERR_INIT;
+
+    if (port_call_container(call))
+        return false;
+    err_set(&err, -ENOENT, "container %s was destroyed meanwhile", call->id);
+    port_call_end(call, err.code, &err);
+    return true;
+}
+
 static void inner_update(struct port_call *call)
 {
     struct port_mapper *mapper = call->mapper;
@@ -229,6 +241,8 @@ static void inner_update(struct port_call *call)
     struct ranges own = {0};
     struct strbuf batch = STRBUF_INIT;
 
+    if (update_is_late(call))
+        return;
     if (call->ports_changed) {
         port_ranges_own(container, &own);
         port_inner_rules(&batch, mapper, &own, true);
@@ -257,10 +271,12 @@ static void host_update(struct port_call *call)
 {
     struct port_mapper *mapper = call->mapper;
     const struct port_container *container = port_call_container(call);
-    _cleanup_free_ char *veth = str_printf(PORT_MAPPING_VETH "%d", (int)container->pid);
     struct ranges own = {0};
     struct strbuf batch = STRBUF_INIT;
 
+    if (update_is_late(call))
+        return;
+    _cleanup_free_ char *veth = str_printf(PORT_MAPPING_VETH "%d", (int)container->pid);
     if (call->ports_changed) {
         port_ranges_own(container, &own);
         for (size_t i = 0; i < own.count; i++) {

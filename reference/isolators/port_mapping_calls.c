@@ -190,6 +190,12 @@ static void searched_device(struct port_call *call, const char *output)
     const size_t count = port_filters_parse(output ? output : "", &filters);
     struct search_place place;
 
+    /* Those of eth0 and lo would be left for good. */
+    if (!output && call->device > 0 && !call->again) {
+        call->again = true;
+        search_next(call);
+        return;
+    }
     search_place_set(call, &place);
     if (call->device == SEARCH_FLOWS && output)
         port_flows_found(call->mapper, output);

@@ -21,6 +21,7 @@ struct port_call {
     void (*next)(struct port_call *call, const char *output);
     bool lenient; /* next hears of a failure, as NULL */
     char *batch;  /* that runs or waits; NULL: something else does */
+    bool again;   /* it was tried a second time already */
     bool waits;   /* for the batches of others */
     struct list turn;
     bool updates_mirrors;

@@ -56,6 +56,8 @@ static void link_gone(struct port_call *call, const char *output)
     port_call_end(call, err.code, &err);
 }
 
+static void filters_found(struct port_call *call);
+
 static void filters_gone(struct port_call *call, const char *output)
 {
     struct host *host = call->mapper->base.host;
@@ -64,6 +66,13 @@ static void filters_gone(struct port_call *call, const char *output)
     _cleanup_free_ char *batch =
         str_printf("link del dev " PORT_MAPPING_VETH "%d\n", (int)call->pid);
 
+    /* What of the batch was done tells another look. */
+    if (!output && !call->again) {
+        call->again = true;
+        call->mapper->mirrors_known = call->mapper->flows.known = false;
+        port_call_find(call, call->pid, filters_found);
+        return;
+    }
     if (!output)
         failure_note(call, "filters of the host can't be removed");
     call->lenient = true;

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <linux/fuse.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,21 +113,22 @@ static int attempt_hang(const char *path)
     return 0;
 }
 
-/* "10.0.0.1:80" by TCP: a socket, or the negative errno. */
-static int connected(const char *where)
+/* "10.0.0.1:80", or the address alone: a socket, or the negative errno. */
+static int connected(const char *where, int type, int protocol)
 {
     const struct timeval patience = {.tv_sec = CONNECT_SECONDS};
     struct sockaddr_in address = {.sin_family = AF_INET};
     char host[16];
-    unsigned port;
-    if (sscanf(where, "%15[0-9.]:%u", host, &port) != 2 ||
+    unsigned port = 0;
+    if (sscanf(where, "%15[0-9.]:%u", host, &port) < 1 ||
         inet_pton(AF_INET, host, &address.sin_addr) != 1)
         return -EINVAL;
     address.sin_port = htons((uint16_t)port);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, protocol);
     if (fd < 0)
         return -errno;
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
         return fd;
     int error = errno == EINPROGRESS ? ETIMEDOUT : errno; /* how the patience ends */
@@ -136,8 +139,61 @@ static int connected(const char *where)
 /* What is connected stays so: it can be counted. */
 static int attempt_connect(const char *where)
 {
-    int fd = connected(where);
+    int fd = connected(where, SOCK_STREAM, 0);
     return fd < 0 ? -fd : 0;
+}
+
+/* It only leaves: who gets it is asked elsewhere. */
+static int attempt_datagram(const char *where)
+{
+    int fd = connected(where, SOCK_DGRAM, 0);
+    if (fd < 0)
+        return -fd;
+    int error = send(fd, "hello", 5, 0) < 0 ? errno : 0;
+    close(fd);
+    return error;
+}
+
+static uint16_t checksum_of(const void *bytes, size_t length)
+{
+    const uint8_t *at = bytes;
+    uint32_t sum = 0;
+    for (size_t i = 0; i + 1 < length; i += 2)
+        sum += (uint32_t)(at[i] << 8 | at[i + 1]);
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return htons((uint16_t)~sum);
+}
+
+/* Until the answer: of this machine the question is heard, too. */
+static int echo_await(int fd, uint16_t id)
+{
+    uint8_t packet[512];
+    ssize_t length;
+    while ((length = recv(fd, packet, sizeof(packet), 0)) > 0) {
+        struct icmphdr header;
+        size_t above = (size_t)(packet[0] & 0xf) * 4; /* the header of IP */
+        if ((size_t)length < above + sizeof(header))
+            continue;
+        memcpy(&header, packet + above, sizeof(header));
+        if (header.type == ICMP_ECHOREPLY && header.un.echo.id == id)
+            return 0;
+    }
+    return errno == EAGAIN ? ETIMEDOUT : errno;
+}
+
+static int attempt_ping(const char *where)
+{
+    struct icmphdr echo = {.type = ICMP_ECHO};
+    int fd = connected(where, SOCK_RAW, IPPROTO_ICMP);
+    if (fd < 0)
+        return -fd;
+    echo.un.echo.id = htons((uint16_t)getpid());
+    echo.checksum = checksum_of(&echo, sizeof(echo));
+    int error =
+        send(fd, &echo, sizeof(echo), 0) < 0 ? errno : echo_await(fd, echo.un.echo.id);
+    close(fd);
+    return error;
 }
 
 /* Until the other side's kernel has all of it. "10.0.0.1:80/8": which is to take 8 s at least. */
@@ -148,7 +204,7 @@ static int attempt_send(const char *where)
     struct timespec begun;
     struct timespec now;
     int left = 1;
-    int fd = connected(where);
+    int fd = connected(where, SOCK_STREAM, 0);
     clock_gettime(CLOCK_MONOTONIC, &begun);
     if (fd < 0)
         return -fd;
@@ -174,6 +230,8 @@ static const struct {
     {"hang", attempt_hang},
     {"connect", attempt_connect},
     {"send", attempt_send},
+    {"datagram", attempt_datagram},
+    {"ping", attempt_ping},
 };
 
 int attempt(const char *what, const char *subject)

@@ -179,8 +179,8 @@ static const struct {
         "argument 1 \"try:mount \", position 11: expected what it is tried on, got nothing"},
     {{"try:swim x"},
         "argument 1 \"try:swim x\", position 5: "
-        "expected \"mount\", \"trace\", \"signal\", \"device\", \"hang\", \"connect\" or "
-        "\"send\", got \"swim x\""},
+        "expected \"mount\", \"trace\", \"signal\", \"device\", \"hang\", \"connect\", "
+        "\"send\", \"datagram\" or \"ping\", got \"swim x\""},
     {{"expect:foo"},
         "argument 1 \"expect:foo\", position 8: "
         "expected \"env NAME=VALUE\" or \"file PATH\", got \"foo\""},
