@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A CSI plugin, "local", in every world: it listens by the host that it is given, and does what it
- * does by that host too. Below its directory stand its socket, a configuration file in config/, the
- * volumes, and in `calls` what it was asked, one "Call volume-id" a line.
+ * CSI plugins, "local" and "old", in every world: they listen by the host that they are given, and
+ * do what they do by that host too. Both have the same volumes, but old speaks only version 0 of
+ * CSI. Below the directory stand their sockets, a configuration file of each in config/, the
+ * volumes, and in `calls` what they were asked, one "Call volume-id" a line.
  *
- * It stages, insists that a volume is staged before it is published and unpublished before it is
- * unstaged, and does again what was done already, as CSI wants. A volume_context with "fails": CALL
- * makes that call fail once, with "takes": SECONDS each of its calls lasts that long.
+ * A volume is to be staged before it is published, and unpublished before it is unstaged; what was
+ * done already is done again, as CSI wants. A volume_context with "takes": SECONDS makes each call
+ * last that long, one with "fails": CALL makes that call fail once, "by" an error (which is the
+ * default), a "hang-up", "garbage" or "silence".
  */
 #pragma once
 

@@ -440,8 +440,8 @@ void mount_info_free(struct mount_info *mounts, size_t count);
 bool host_may_be_mounted(struct host *host, const char *path);
 
 /*
- * Channels: lines of text to and from another process of the machine, over a Unix socket. A line
- * that comes is an event, one that is sent a message: both are effects.
+ * Channels: lines of text, or bytes as they come, to and from another process of the machine, over
+ * a Unix socket. What comes is an event, what is sent a message: both are effects.
  */
 #define HOST_LINE_MAX_BYTES (4u << 20)
 struct host_channel_events {
@@ -449,6 +449,8 @@ struct host_channel_events {
     /* The channel has ended, and is freed after the call: 0 when the other side has closed it,
      * -ESHUTDOWN when the agent is gone, -EMSGSIZE after a line that is too long. */
     void (*closed)(void *arg, int result);
+    /* In place of lines, where it is given: whatever came at once, borrowed. */
+    void (*bytes)(void *arg, const char *bytes, size_t length);
 };
 /*
  * Listens at the path, in place of what is there. accepted gets each new channel, which is the
@@ -465,5 +467,8 @@ int host_connect(
 void host_channel_start(
     struct host_channel *channel, const struct host_channel_events *events, void *arg);
 int host_channel_send(struct host_channel *channel, const char *line, struct err *err);
+/* Bytes as they are; traces tell only how many. */
+int host_channel_send_bytes(
+    struct host_channel *channel, const char *bytes, size_t length, struct err *err);
 /* Never calls back. NULL is fine. */
 void host_channel_close(struct host_channel *channel);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The front of the host: channels, which make lines of an implementation's stream of bytes. */
+/* The front of the host: channels, lines or bytes of an implementation's stream. */
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -14,7 +14,8 @@ struct host_channel {
     void *arg;
     char *name;            /* of the socket, for traces */
     struct strbuf partial; /* of a line whose end has not come */
-    char **late;           /* lines that a fault keeps, and those behind them */
+    struct strbuf late;    /* what a fault keeps, and what came behind it */
+    bool is_late;
     struct loop_timer *late_timer;
     unsigned calls; /* of ours that are on the stack */
     bool closed;    /* to be freed when the last of them returns */
@@ -47,7 +48,7 @@ static void channel_close(struct host_channel *channel)
     }
     if (channel->calls > 0)
         return;
-    strv_free(channel->late);
+    strbuf_release(&channel->late);
     strbuf_release(&channel->partial);
     free(channel->name);
     free(channel);
@@ -81,7 +82,22 @@ static void channel_shutdown(struct host_request *request)
     channel_tell_closed(container_of(request, struct host_channel, request), -ESHUTDOWN);
 }
 
-/* --- lines that come --- */
+/* --- what comes --- */
+
+/* Bytes, or lines that each end with a NUL. The caller holds the channel. */
+static void channel_hand(struct host_channel *channel, const char *bytes, size_t length)
+{
+    if (channel->events->bytes) {
+        channel->events->bytes(channel->arg, bytes, length);
+        return;
+    }
+    const char *line = bytes;
+    while (line < bytes + length && !channel->closed) {
+        const char *following = line + strlen(line) + 1;
+        channel->events->line(channel->arg, line);
+        line = following;
+    }
+}
 
 static void late_due(void *arg)
 {
@@ -89,30 +105,34 @@ static void late_due(void *arg)
     channel->late_timer = NULL;
     if (channel->request.host->gone)
         return;
-    _cleanup_strv_ char **lines = TAKE_PTR(channel->late);
+    struct strbuf late = channel->late;
+    channel->late = (struct strbuf)STRBUF_INIT;
+    channel->is_late = false;
     channel->calls++;
-    for (size_t i = 0; lines && lines[i] && !channel->closed; i++)
-        channel->events->line(channel->arg, lines[i]);
+    channel_hand(channel, late.text, late.length);
+    strbuf_release(&late);
     channel_leave(channel);
 }
 
 /* The caller holds the channel. */
-static void channel_deliver(struct host_channel *channel, const char *line)
+static void channel_deliver(
+    struct host_channel *channel, const char *bytes, size_t length, const char *detail)
 {
     struct host *host = channel->request.host;
-    if (channel->late) {
-        strv_add(&channel->late, line);
+    if (channel->is_late) {
+        strbuf_add_bytes(&channel->late, bytes, length);
         return;
     }
     struct effect_verdict verdict;
     int result = 0;
     _cleanup_free_ char *subject =
         host_is_observed(host) ? str_printf("message %s", channel->name) : NULL;
-    int r = host_deliver(host, subject, line, &result, &verdict);
+    int r = host_deliver(host, subject, detail, &result, &verdict);
     if (r < 0)
         return;
     if (r == 1) {
-        strv_add(&channel->late, line);
+        strbuf_add_bytes(&channel->late, bytes, length);
+        channel->is_late = true;
         if (verdict.delay_ns != UINT64_MAX)
             channel->late_timer =
                 loop_timer_start(host->loop, verdict.delay_ns, late_due, channel);
@@ -122,14 +142,12 @@ static void channel_deliver(struct host_channel *channel, const char *line)
         channel_tell_closed(channel, result);
         return;
     }
-    channel->events->line(channel->arg, line);
+    channel_hand(channel, bytes, length);
     host_delivered(host, &verdict);
 }
 
-static void stream_received(void *arg, const char *bytes, size_t length)
+static void lines_received(struct host_channel *channel, const char *bytes, size_t length)
 {
-    struct host_channel *channel = arg;
-    channel->calls++;
     while (length > 0 && !channel->closed && !channel->request.host->gone) {
         const char *newline = memchr(bytes, '\n', length);
         size_t part = newline ? (size_t)(newline - bytes) : length;
@@ -140,8 +158,25 @@ static void stream_received(void *arg, const char *bytes, size_t length)
             channel_tell_closed(channel, -EMSGSIZE);
         } else if (newline) {
             _cleanup_free_ char *line = strbuf_take(&channel->partial);
-            channel_deliver(channel, line);
+            channel_deliver(channel, line, strlen(line) + 1, line);
         }
+    }
+}
+
+static char *length_text(size_t length)
+{
+    return str_printf("%zu bytes", length);
+}
+
+static void stream_received(void *arg, const char *bytes, size_t length)
+{
+    struct host_channel *channel = arg;
+    channel->calls++;
+    if (!channel->events->bytes) {
+        lines_received(channel, bytes, length);
+    } else if (!channel->closed && !channel->request.host->gone) {
+        _cleanup_free_ char *detail = length_text(length);
+        channel_deliver(channel, bytes, length, detail);
     }
     channel_leave(channel);
 }
@@ -198,18 +233,31 @@ void host_channel_start(
         channel->request.host->ops->streams->start(channel->stream, &stream_events, channel);
 }
 
-int host_channel_send(struct host_channel *channel, const char *line, struct err *err)
+static int channel_send(struct host_channel *channel, const char *detail, const char *bytes,
+    size_t length, struct err *err)
 {
     struct host *host = channel->request.host;
     struct effect_verdict verdict;
-    int r = host_effect(host, EFFECT_MESSAGE, channel->name, line, &verdict, err);
+    int r = host_effect(host, EFFECT_MESSAGE, channel->name, detail, &verdict, err);
     if (r != 0)
         return r == 1 ? 0 : r;
-    _cleanup_free_ char *text = str_printf("%s\n", line);
-    r = channel->stream ? host->ops->streams->send(channel->stream, text, strlen(text)) : -EPIPE;
+    r = channel->stream ? host->ops->streams->send(channel->stream, bytes, length) : -EPIPE;
     if (r < 0)
         err_errno(err, r, "send to %s", channel->name);
-    return host_effect_done(host, EFFECT_MESSAGE, channel->name, line, &verdict, r, err);
+    return host_effect_done(host, EFFECT_MESSAGE, channel->name, detail, &verdict, r, err);
+}
+
+int host_channel_send(struct host_channel *channel, const char *line, struct err *err)
+{
+    _cleanup_free_ char *text = str_printf("%s\n", line);
+    return channel_send(channel, line, text, strlen(text), err);
+}
+
+int host_channel_send_bytes(
+    struct host_channel *channel, const char *bytes, size_t length, struct err *err)
+{
+    _cleanup_free_ char *detail = length_text(length);
+    return channel_send(channel, detail, bytes, length, err);
 }
 
 void host_channel_close(struct host_channel *channel)

@@ -25,6 +25,7 @@ seatrial_need(SECCOMP libseccomp)
 seatrial_need(CAP libcap)
 seatrial_need(ARCHIVE libarchive)
 seatrial_need(CURL libcurl)
+seatrial_need(NGHTTP2 libnghttp2)
 
 # The shared archive library brings an XML parser and 30 MB of ICU's data, for a format that we do not
 # read. Its static one brings what is used; the libraries behind it are those that it was built with.

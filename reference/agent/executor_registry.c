@@ -363,7 +363,8 @@ static void connection_closed(void *arg, int result)
 
 static void accepted(void *arg, struct host_channel *channel)
 {
-    static const struct host_channel_events events = {connection_line, connection_closed};
+    static const struct host_channel_events events = {
+        .line = connection_line, .closed = connection_closed};
     struct executor_registry *registry = arg;
     if (!channel) {
         registry->listener = NULL;

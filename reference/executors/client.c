@@ -223,7 +223,8 @@ static uint64_t backoff(struct executor_client *client)
 
 static void connect_to_agent(struct executor_client *client)
 {
-    static const struct host_channel_events events = {channel_line, channel_closed};
+    static const struct host_channel_events events = {
+        .line = channel_line, .closed = channel_closed};
     _cleanup_err_ struct err err = ERR_INIT;
     int r = host_connect(client->host, client->socket, &client->channel, &err);
     if (r < 0 && r != -ESHUTDOWN && !client->was_subscribed) {

@@ -121,6 +121,8 @@ const struct flag flag_table[] = {
         "default seccomp profile", NULL},
     {"csi_plugin_config_dir", FLAG_PATH, OTHER, NULL, NULL,
         "folder of CSI plugin configurations", NULL},
+    {"csi_call_timeout", FLAG_DURATION, OTHER, "1mins", NULL,
+        "how long a call of a CSI plugin may take", NULL},
     {"docker_volume_checkpoint_dir", FLAG_PATH, OTHER, "/var/run/mesos/isolators/docker/volume",
         NULL,
         "checkpoints of docker volumes", NULL},

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "reference/isolators/csi_plugin.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
+
+#include "reference/grpc/grpc.h"
+#include "reference/grpc/http2.h"
+#include "reference/isolators/csi_messages.h"
 
 #define UNIX "unix://"
 
@@ -83,78 +88,148 @@ int csi_plugin_endpoint(
 
 /* --- sessions --- */
 
+#define VERSION_NEWEST 1
+
 struct csi_session {
-    struct host_channel *channel; /* NULL once it has closed */
+    struct grpc_client *client;
+    uint64_t timeout_ns;
     void (*answered)(void *arg, int result, const json_t *answer, const struct err *err);
     void *arg;
+    const struct csi_method *method; /* of the call under way */
+    struct strbuf request;           /* its message */
+    unsigned version;                /* of CSI, that it speaks or is asked about */
+    bool probed;
 };
 
-static void session_line(void *arg, const char *line)
+/* Of an answer that came: its message (a new reference), or what is wrong with it. */
+static int answer_read(const struct grpc_answer *answer, const struct csi_method *method,
+    json_t **ret_json, struct err *err)
 {
-    struct csi_session *session = arg;
-    json_t *answer = json_loads(line, 0, NULL);
-    const json_t *error = json_object_get(answer, "error");
-    const char *message = json_string_value(json_object_get(error, "message"));
-    const char *code = json_string_value(json_object_get(error, "code"));
-    _cleanup_err_ struct err err = ERR_INIT;
+    int r;
 
-    if (!json_is_object(answer))
-        err_set(&err, -EBADMSG, "the CSI plugin answered what is no JSON object");
-    else if (error)
-        err_set(&err, -EIO, "the CSI plugin answered %s: %s", code ? code : "UNKNOWN",
-            message ? message : "");
-    session->answered(session->arg, err.code, err.code < 0 ? NULL : answer, &err);
-    json_decref(answer);
+    if (answer->status != GRPC_OK)
+        return err_set(err, -EIO, "the CSI plugin answered %s%s%s",
+            grpc_status_name(answer->status), *answer->message ? ": " : "", answer->message);
+    r = proto_decode(method->response, answer->bytes, answer->length, ret_json, err);
+    return r < 0 ? err_wrap(err, r, "the CSI plugin answered what is no response") : 0;
 }
 
-static void session_closed(void *arg, int result)
+static void session_fail(
+    struct csi_session *session, int result, const struct err *err, const char *call)
 {
-    struct csi_session *session = arg;
-    _cleanup_err_ struct err err = ERR_INIT;
+    _cleanup_err_ struct err wrapped = ERR_INIT;
 
-    session->channel = NULL;
-    result = result == 0 ? -ECONNRESET : result;
-    err_set(&err, result, "the CSI plugin has closed the connection");
-    session->answered(session->arg, result, NULL, &err);
+    err_copy(&wrapped, err);
+    err_wrap(&wrapped, result, "%s", call);
+    session->answered(session->arg, result, NULL, &wrapped);
 }
 
-int csi_session_start(struct host *host, const char *path,
+static void call_answered(
+    void *arg, int result, const struct grpc_answer *answer, const struct err *from)
+{
+    struct csi_session *session = arg;
+    json_t *json = NULL;
+    _cleanup_err_ struct err err = ERR_INIT;
+
+    if (result < 0)
+        err_copy(&err, from);
+    else
+        result = answer_read(answer, session->method, &json, &err);
+    if (result < 0)
+        session_fail(session, result, &err, session->method->name);
+    else
+        session->answered(session->arg, 0, json, NULL);
+    json_decref(json);
+}
+
+static int session_send(struct csi_session *session, const struct csi_method *method,
+    const struct strbuf *request, grpc_answered answered, struct err *err)
+{
+    _cleanup_free_ char *path = csi_method_path(method, session->version);
+
+    return grpc_client_call(session->client, path, strbuf_text(request), request->length,
+        session->timeout_ns, answered, session, err);
+}
+
+static int session_probe(struct csi_session *session, struct err *err);
+
+/* Whether it is ready is unknown without the field, and then no reason to wait. */
+static void probe_answered(
+    void *arg, int result, const struct grpc_answer *answer, const struct err *from)
+{
+    struct csi_session *session = arg;
+    const struct csi_method *probe = csi_method_find("Probe");
+    json_t *json = NULL;
+    _cleanup_err_ struct err err = ERR_INIT;
+
+    if (result == 0 && answer->status == GRPC_UNIMPLEMENTED && session->version > 0) {
+        session->version--;
+        result = session_probe(session, &err);
+        if (result == 0)
+            return;
+    } else if (result < 0) {
+        err_copy(&err, from);
+    } else {
+        result = answer_read(answer, probe, &json, &err);
+        const json_t *ready = json_object_get(json, "ready");
+        if (ready && !json_is_true(json_object_get(ready, "value")))
+            result = err_set(&err, -EAGAIN, "the CSI plugin is not ready");
+        json_decref(json);
+    }
+    if (result == 0) {
+        session->probed = true;
+        result = session_send(session, session->method, &session->request, call_answered, &err);
+    }
+    if (result < 0)
+        session_fail(session, result, &err, session->probed ? session->method->name : probe->name);
+}
+
+static int session_probe(struct csi_session *session, struct err *err)
+{
+    const struct strbuf empty = STRBUF_INIT;
+
+    return session_send(session, csi_method_find("Probe"), &empty, probe_answered, err);
+}
+
+int csi_session_start(struct host *host, const char *path, uint64_t timeout_ns,
     void (*answered)(void *arg, int result, const json_t *answer, const struct err *err), void *arg,
     struct csi_session **ret_session, struct err *err)
 {
-    static const struct host_channel_events events = {session_line, session_closed};
-    struct host_channel *channel = NULL;
-    struct csi_session *session;
-    int r = host_connect(host, path, &channel, err);
+    struct grpc_client *client = NULL;
+    int r = grpc_client_start(host, path, &client, err);
 
     if (r < 0)
         return r;
-    session = mem_alloc(sizeof(*session));
-    *session = (struct csi_session){channel, answered, arg};
-    host_channel_start(channel, &events, session);
-    *ret_session = session;
+    *ret_session = mem_alloc(sizeof(**ret_session));
+    **ret_session = (struct csi_session){.client = client,
+        .timeout_ns = timeout_ns,
+        .answered = answered,
+        .arg = arg,
+        .version = VERSION_NEWEST};
     return 0;
 }
 
 int csi_session_call(
-    struct csi_session *session, const char *call, json_t *request, struct err *err)
+    struct csi_session *session, const char *call, const json_t *request, struct err *err)
 {
-    char *line;
     int r;
 
-    json_object_set_new(request, "call", json_string(call));
-    line = json_dumps(request, JSON_COMPACT);
-    r = host_channel_send(session->channel, line, err);
-    json_decref(request);
-    free(line);
-    return r;
+    session->method = csi_method_find(call);
+    assert(session->method);
+    strbuf_reset(&session->request);
+    r = proto_encode(session->method->request, request, &session->request, err);
+    if (r == 0)
+        r = session->probed ? session_send(session, session->method, &session->request,
+                                  call_answered, err)
+                            : session_probe(session, err);
+    return r < 0 ? err_wrap(err, r, "%s", call) : 0;
 }
 
 void csi_session_end(struct csi_session *session)
 {
     if (!session)
         return;
-    if (session->channel)
-        host_channel_close(session->channel);
+    grpc_client_end(session->client);
+    strbuf_release(&session->request);
     free(session);
 }

@@ -15,8 +15,12 @@ struct volume_csi {
     struct plugin_volumes base;
     char *configs;
     char *root;        /* of targets: <root>/<plugin>/<volume id>/{staging,target} */
-    struct list calls; /* struct csi_call */
+    uint64_t timeout_ns; /* of a call */
+    struct list calls;   /* struct csi_call */
 };
+
+/* How a call fails before the plugin was asked to change anything. */
+#define UNTOUCHED (-ENOTCONN)
 
 enum csi_step { STEP_CAPABILITIES, STEP_FIRST, STEP_SECOND, STEP_END };
 
@@ -126,11 +130,10 @@ static int step_start(struct csi_call *call, struct err *err)
     json_t *request;
     int r = request_make(call, &request, err);
 
-    if (r < 0) {
-        json_decref(request);
-        return r;
-    }
-    return csi_session_call(call->session, steps[call->step], request, err);
+    if (r == 0)
+        r = csi_session_call(call->session, steps[call->step], request, err);
+    json_decref(request);
+    return r;
 }
 
 static bool can_stage(const json_t *answer)
@@ -139,7 +142,9 @@ static bool can_stage(const json_t *answer)
     size_t i;
 
     json_array_foreach(json_object_get(answer, "capabilities"), i, capability) {
-        if (str_equal(json_string_value(capability), "STAGE_UNSTAGE_VOLUME"))
+        const json_t *type = json_object_get(json_object_get(capability, "rpc"), "type");
+
+        if (str_equal(json_string_value(type), "STAGE_UNSTAGE_VOLUME"))
             return true;
     }
     return false;
@@ -149,13 +154,12 @@ static void answered(void *arg, int result, const json_t *answer, const struct e
 {
     struct csi_call *call = arg;
     struct host *host = call->csi->base.base.host;
-    const char *const *steps = call->publishing ? publish_steps : unpublish_steps;
     _cleanup_err_ struct err err = ERR_INIT;
 
     if (result < 0) {
-        err_copy(&err, from);
-        err_wrap(&err, result, "%s", steps[call->step]);
-        call_end(call, result, &err);
+        if (call->step == STEP_CAPABILITIES && result != -ESHUTDOWN)
+            result = UNTOUCHED;
+        call_end(call, result, from);
         return;
     }
     if (call->step == STEP_CAPABILITIES)
@@ -211,7 +215,8 @@ static void call_new(struct plugin_volumes *volumes, const struct plugin_volume 
     if (r == 0 && publishing)
         r = host_mkdir(host, staging, 0755, true, &err);
     if (r == 0)
-        r = csi_session_start(host, endpoint, answered, call, &call->session, &err);
+        r = csi_session_start(
+            host, endpoint, csi->timeout_ns, answered, call, &call->session, &err);
     if (r == 0)
         r = step_start(call, &err);
     if (r < 0)
@@ -275,10 +280,11 @@ static int csi_parse(const json_t *message, struct plugin_volume *ret_volume, st
 
 /* --- birth and end --- */
 
-/* There is no such plugin. One that was reached may have published before its answer was lost. */
+/* There is no such plugin, or it was only asked what it can. One that was asked to publish may have
+ * done so before its answer was lost. */
 static bool csi_is_harmless(int result)
 {
-    return result == -ENOENT || result == -ECONNREFUSED;
+    return result == -ENOENT || result == -ECONNREFUSED || result == UNTOUCHED;
 }
 
 static void csi_free(struct plugin_volumes *volumes)
@@ -308,8 +314,11 @@ int isolator_volume_csi_create(
     const struct flags *flags = context->flags;
     const char *configs = flags_other(flags, "csi_plugin_config_dir");
     struct volume_csi *csi;
-    int r;
+    uint64_t timeout_ns = 0;
+    int r = duration_parse(flags_other(flags, "csi_call_timeout"), &timeout_ns, err);
 
+    if (r < 0)
+        return err_wrap(err, r, "--csi_call_timeout");
     if (!configs)
         return err_set(err, -EINVAL, "CSI volumes need --csi_plugin_config_dir");
     r = csi_plugins_check(context->host, configs, err);
@@ -320,6 +329,7 @@ int isolator_volume_csi_create(
         str_printf("%s/isolators/volume/csi", flags->runtime_dir));
     csi->base.chown = PLUGIN_VOLUMES_CHOWN_UNUSED;
     csi->configs = str_dup(configs);
+    csi->timeout_ns = timeout_ns;
     csi->root = str_printf("%s/csi", flags->work_dir);
     list_init(&csi->calls);
     *ret_isolator = &csi->base.base;

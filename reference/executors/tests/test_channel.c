@@ -52,7 +52,7 @@ static void heard_end(void *arg, int result)
     side->channel = NULL;
 }
 
-static const struct host_channel_events events = {heard_line, heard_end};
+static const struct host_channel_events events = {.line = heard_line, .closed = heard_end};
 
 static void accepted(void *arg, struct host_channel *channel)
 {

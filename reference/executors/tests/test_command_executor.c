@@ -63,7 +63,8 @@ static void channel_closed(void *arg, int result)
 
 static void accepted(void *arg, struct host_channel *channel)
 {
-    static const struct host_channel_events events = {channel_line, channel_closed};
+    static const struct host_channel_events events = {
+        .line = channel_line, .closed = channel_closed};
     struct world *world = arg;
     if (!channel) {
         world->listener = NULL;

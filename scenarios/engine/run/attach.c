@@ -126,7 +126,8 @@ static void output_closed(void *arg, int result)
     session_look(session);
 }
 
-static const struct host_channel_events output_events = {output_line, output_closed};
+static const struct host_channel_events output_events = {
+    .line = output_line, .closed = output_closed};
 
 static void input_line(void *arg, const char *line)
 {
@@ -147,7 +148,7 @@ static void input_closed(void *arg, int result)
     session_look(session);
 }
 
-static const struct host_channel_events input_events = {input_line, input_closed};
+static const struct host_channel_events input_events = {.line = input_line, .closed = input_closed};
 
 static int record_send(struct session *session, const struct process_io *record, struct err *err)
 {
