@@ -90,6 +90,13 @@ static void fake_watch(struct isolator *isolator, const char *id, struct done do
         isolator_watch(inner, id, fake_call_done(call));
 }
 
+static void fake_exited(struct isolator *isolator, const char *id)
+{
+    struct isolator *inner = fake_of(isolator)->inner;
+    if (inner)
+        isolator_exited(inner, id);
+}
+
 static void fake_update(struct isolator *isolator, const char *id,
     const struct resources *requests, const struct resource_limits *limits, struct done done)
 {
@@ -176,6 +183,7 @@ static const struct isolator_ops fake_ops = {
     .prepare = fake_prepare,
     .isolate = fake_isolate,
     .watch = fake_watch,
+    .exited = fake_exited,
     .update = fake_update,
     .usage = fake_usage,
     .status = fake_status,

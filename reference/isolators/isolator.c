@@ -39,6 +39,12 @@ bool isolator_watch(struct isolator *isolator, const char *id, struct done done)
     return true;
 }
 
+void isolator_exited(struct isolator *isolator, const char *id)
+{
+    if (isolator->ops->exited)
+        isolator->ops->exited(isolator, id);
+}
+
 void isolator_update(struct isolator *isolator, const char *id, const struct resources *requests,
     const struct resource_limits *limits, struct done done)
 {

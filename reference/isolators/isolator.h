@@ -26,6 +26,9 @@ struct isolator_ops {
     /* value: const struct limitation *. Pending until a limit is reached; cleanup answers
      * -ECANCELED. */
     void (*watch)(struct isolator *isolator, const char *id, struct done done);
+    /* The init has ended. A limit that was reached, and whose event has not come yet, is told by
+     * watch from inside (field-bugs.md FB-31). */
+    void (*exited)(struct isolator *isolator, const char *id);
     void (*update)(struct isolator *isolator, const char *id, const struct resources *requests,
         const struct resource_limits *limits, struct done done);
     void (*usage)(struct isolator *isolator, const char *id,
@@ -53,6 +56,7 @@ void isolator_prepare(struct isolator *isolator, const char *id,
 void isolator_isolate(struct isolator *isolator, const char *id, pid_t pid, struct done done);
 /* False when the isolator has no limits to tell: done is never called then. */
 bool isolator_watch(struct isolator *isolator, const char *id, struct done done);
+void isolator_exited(struct isolator *isolator, const char *id);
 void isolator_update(struct isolator *isolator, const char *id, const struct resources *requests,
     const struct resource_limits *limits, struct done done);
 void isolator_usage(struct isolator *isolator, const char *id, struct done done);

@@ -212,6 +212,8 @@ void container_adopt_exit(struct container *container);
 /* --- limits.c: limitations (containerizer.md 4.1) --- */
 struct watch;
 void container_watch_limits(struct container *container);
+/* The init has ended: what was reached by then, and not heard of, has the container destroyed. */
+void container_look_at_limits(struct container *container);
 void container_unwatch_limits(struct container *container);
 
 /* --- destroy.c --- */

@@ -34,16 +34,21 @@ static void read_status(struct container *container, bool known, int wait_status
 
 static void has_exited(struct container *container)
 {
+    struct mesos *mesos = container->mesos;
+    mesos_hold(mesos);
     container->exited = true;
     if (container->recovering)
         return;
     trace_event(container->mesos->host->trace, "agent", "container.exit", 0,
         "id=%s pid=%d known=%b status=%ld", container->id, (int)container->pid,
         (int)container->exit_status.set, (long)container->exit_status.value);
+    if (container->phase != CONTAINER_DESTROYING)
+        container_look_at_limits(container); /* one that was reached has it destroyed */
     if (container->phase == CONTAINER_DESTROYING)
         container_ready(container);
     else
         container_destroy(container, NULL);
+    mesos_resume(mesos);
 }
 
 static void init_exited(void *arg, int result, bool status_known, int wait_status)

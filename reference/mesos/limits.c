@@ -69,6 +69,15 @@ void container_watch_limits(struct container *container)
     free(watch);
 }
 
+void container_look_at_limits(struct container *container)
+{
+    const struct isolator_list *isolators = &container->mesos->isolators;
+    for (size_t i = 0; i < isolators->count; i++) {
+        if (container_uses(container, isolators->items[i]))
+            isolator_exited(isolators->items[i], container->id);
+    }
+}
+
 void container_unwatch_limits(struct container *container)
 {
     list_for_each_safe(node, following, &container->watches)

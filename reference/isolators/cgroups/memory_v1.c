@@ -21,6 +21,8 @@ struct memory_container {
     struct cgroup_subsystem *subsystem;
     struct cgroup_container *container;
     bool hard_written; /* the first update after prepare, or recovery, has passed */
+    bool told;         /* the limitation was told */
+    uint64_t kills;    /* of the OOM killer in this very cgroup, when listening began */
     struct cgroup_watch *oom;
     struct pressure pressures[PRESSURE_COUNT];
 };
@@ -51,25 +53,50 @@ static int memory_create(struct cgroup_subsystem *subsystem, struct err *err)
     return 0;
 }
 
-static void oom_happened(void *arg, int result, uint64_t count)
+static void oom_tell(struct memory_container *memory)
 {
-    struct memory_container *memory = arg;
     const struct cgroup_container *container = memory->container;
     struct cgroup_fs *fs = memory->subsystem->fs;
     _cleanup_err_ struct err err = ERR_INIT;
     _cleanup_free_ char *statistics = NULL;
     uint64_t limit = 0, used = 0;
 
-    (void)count;
-    if (result < 0) {
-        memory->oom = NULL;
-        return;
-    }
+    memory->told = true;
     /* What can't be read any more is told as 0: the limitation itself matters more. */
     (void)cgroup_read_u64(fs, container->path, "memory.limit_in_bytes", &limit, &err);
     (void)cgroup_read_u64(fs, container->path, "memory.max_usage_in_bytes", &used, &err);
     (void)cgroup_read(fs, container->path, "memory.stat", &statistics, &err);
     memory_limited(memory->container, limit, used, statistics ? statistics : "");
+}
+
+static void oom_happened(void *arg, int result, uint64_t count)
+{
+    struct memory_container *memory = arg;
+
+    (void)count;
+    if (result < 0)
+        memory->oom = NULL;
+    else
+        oom_tell(memory);
+}
+
+/* 0 on kernels that do not count them (before 4.13). */
+static uint64_t oom_kills(const struct memory_container *memory)
+{
+    uint64_t kills = 0;
+
+    (void)cgroup_read_key(memory->subsystem->fs, memory->container->path, "memory.oom_control",
+        "oom_kill", &kills, NULL);
+    return kills;
+}
+
+/* The event and the death that it tells of may be heard in either order. */
+static void memory_exited(struct cgroup_subsystem *subsystem, struct cgroup_container *container)
+{
+    struct memory_container *memory = container->states[subsystem->index];
+
+    if (memory && !memory->told && oom_kills(memory) > memory->kills)
+        oom_tell(memory);
 }
 
 static void pressure_rose(void *arg, int result, uint64_t count)
@@ -123,6 +150,7 @@ static int memory_recover(
     struct memory_container *memory = memory_new(subsystem, container);
 
     memory->hard_written = true;
+    memory->kills = oom_kills(memory);
     return listeners_start(subsystem, container, memory, err);
 }
 
@@ -283,6 +311,7 @@ const struct cgroup_subsystem_ops cgroup_memory_v1_ops = {
     .prepare = memory_prepare,
     .recover = memory_recover,
     .isolate = memory_isolate,
+    .exited = memory_exited,
     .update = memory_update,
     .usage = memory_usage,
     .cleanup = memory_cleanup,

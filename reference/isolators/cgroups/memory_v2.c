@@ -133,6 +133,16 @@ static void events_changed(void *arg, int result, uint64_t count)
         oom_tell(memory);
 }
 
+/* Kernels keep back what happens to an events file within 10 ms of its last event, such as the kill
+ * that follows upon reaching the limit: the death may be known before. */
+static void memory_exited(struct cgroup_subsystem *subsystem, struct cgroup_container *container)
+{
+    struct memory_container *memory = container->states[subsystem->index];
+
+    if (memory)
+        events_changed(memory, 0, 1);
+}
+
 /* Listens, and looks once right after registering so that nothing falls between (LV2-14). */
 static struct memory_container *memory_start(
     struct cgroup_subsystem *subsystem, struct cgroup_container *container)
@@ -260,6 +270,7 @@ const struct cgroup_subsystem_ops cgroup_memory_v2_ops = {
     .name = "memory",
     .controller_v2 = "memory",
     .prepare = memory_prepare,
+    .exited = memory_exited,
     .recover = memory_recover,
     .update = memory_update,
     .usage = memory_usage,

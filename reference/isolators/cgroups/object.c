@@ -294,6 +294,20 @@ void cgroups_object_watch(struct isolator *isolator, const char *id, struct done
         cgroup_container_limited(container, container->limitation);
 }
 
+void cgroups_object_exited(struct isolator *isolator, const char *id)
+{
+    struct cgroups_object *object = container_of(isolator, struct cgroups_object, base);
+    struct cgroup_container *container = cgroup_container_find(object, id);
+
+    if (!container)
+        return;
+    for_each_active(subsystem, container)
+    {
+        if (subsystem->ops->exited)
+            subsystem->ops->exited(subsystem, container);
+    }
+}
+
 void cgroups_object_update(struct isolator *isolator, const char *id,
     const struct resources *requests, const struct resource_limits *limits, struct done done)
 {

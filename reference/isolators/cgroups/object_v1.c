@@ -359,6 +359,7 @@ const struct isolator_ops cgroups_v1_isolator_ops = {
     .prepare = v1_prepare,
     .isolate = v1_isolate,
     .watch = cgroups_object_watch,
+    .exited = cgroups_object_exited,
     .update = cgroups_object_update,
     .usage = cgroups_object_usage,
     .status = cgroups_object_status,

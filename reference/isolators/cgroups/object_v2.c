@@ -276,6 +276,7 @@ const struct isolator_ops cgroups_v2_isolator_ops = {
     .prepare = v2_prepare,
     .isolate = v2_isolate,
     .watch = cgroups_object_watch,
+    .exited = cgroups_object_exited,
     .update = cgroups_object_update,
     .usage = cgroups_object_usage,
     .status = cgroups_object_status,

@@ -48,6 +48,7 @@ struct cgroup_subsystem_ops {
         struct cgroup_subsystem *subsystem, struct cgroup_container *container, struct err *err);
     int (*isolate)(struct cgroup_subsystem *subsystem, struct cgroup_container *container,
         pid_t pid, struct err *err);
+    void (*exited)(struct cgroup_subsystem *subsystem, struct cgroup_container *container);
     int (*update)(struct cgroup_subsystem *subsystem, struct cgroup_container *container,
         const struct resources *requests, const struct resource_limits *limits, struct err *err);
     int (*usage)(struct cgroup_subsystem *subsystem, struct cgroup_container *container,
@@ -139,6 +140,7 @@ struct launch_info;
 void cgroup_container_mounts(const struct cgroup_container *container,
     const struct container_config *config, struct launch_info *info);
 void cgroups_object_watch(struct isolator *isolator, const char *id, struct done done);
+void cgroups_object_exited(struct isolator *isolator, const char *id);
 void cgroups_object_update(struct isolator *isolator, const char *id,
     const struct resources *requests, const struct resource_limits *limits, struct done done);
 void cgroups_object_usage(struct isolator *isolator, const char *id, struct done done);
