@@ -216,6 +216,25 @@ int run_until(struct run *run, run_condition done, void *arg, uint64_t timeout_n
     return came ? 0 : run_stuck(run, what, why, err);
 }
 
+bool run_along(struct run *run, run_condition broken, void *arg, uint64_t duration_ns)
+{
+    bool late = false;
+    struct loop *loop = run->world->loop;
+    struct loop_timer *timer = loop_timer_start(loop, duration_ns, deadline_passed, &late);
+    struct ticker ticker = {loop, NULL};
+    if (!run->world->virtual_time)
+        ticker_tick(&ticker);
+    bool held = !broken(run, arg);
+    while (held && !late) {
+        run_step(run);
+        held = late || !broken(run, arg);
+    }
+    if (!late)
+        loop_timer_stop(loop, timer);
+    loop_timer_stop(loop, ticker.timer);
+    return held;
+}
+
 void run_for(struct run *run, uint64_t duration_ns)
 {
     bool late = false;

@@ -160,6 +160,9 @@ int run_teardown(struct run *run, bool failed, struct err *err);
 typedef bool (*run_condition)(struct run *run, void *arg);
 int run_until(struct run *run, run_condition done, void *arg, uint64_t timeout_ns, const char *what,
     struct err *err);
+/* Lets time pass; false as soon as the condition holds in it. What is only seen when the time is
+ * over does not count. */
+bool run_along(struct run *run, run_condition broken, void *arg, uint64_t duration_ns);
 /* Lets time pass: everything due up to then happens. */
 void run_for(struct run *run, uint64_t duration_ns);
 /* Lets time pass until nothing is due for quiet_ns, at most for limit_ns. On a real kernel: until

@@ -461,7 +461,7 @@ static int expect_run(struct run *run, const struct step *step, struct err *err)
     if (time_ns == 0)
         right = looks_right(run, &looking);
     else if (along)
-        right = run_until(run, looks_wrong, &looking, time_ns, "", &ignored) < 0;
+        right = run_along(run, looks_wrong, &looking, time_ns);
     else
         right = run_until(run, looks_right, &looking, time_ns, "", &ignored) == 0;
     int result = right ? 0 : err_set(err, -EPROTO, "expected %s", looking.seen);
