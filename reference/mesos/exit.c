@@ -35,11 +35,11 @@ static void read_status(struct container *container, bool known, int wait_status
 static void has_exited(struct container *container)
 {
     struct mesos *mesos = container->mesos;
-    mesos_hold(mesos);
     container->exited = true;
     if (container->recovering)
         return;
-    trace_event(container->mesos->host->trace, "agent", "container.exit", 0,
+    mesos_hold(mesos);
+    trace_event(mesos->host->trace, "agent", "container.exit", 0,
         "id=%s pid=%d known=%b status=%ld", container->id, (int)container->pid,
         (int)container->exit_status.set, (long)container->exit_status.value);
     if (container->phase != CONTAINER_DESTROYING)

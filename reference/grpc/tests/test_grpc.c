@@ -205,6 +205,27 @@ static void test_hang_up(void **state)
     world_release(&world);
 }
 
+/* What a fault keeps back comes in its order. */
+static void test_late(void **state)
+{
+    struct world world;
+    const struct fault_rule rule = {.kind = EFFECT_EVENT,
+        .nth = 2,
+        .times = 1,
+        .verdict = {EFFECT_PROCEED, 0, 50 * NS_PER_MS}};
+
+    (void)state;
+    world_serve(&world);
+    fault_plan_add(&world.sim.faults, &rule);
+    call(&world, "/a.B/One", "request");
+    sim_fixture_run(&world.sim, 100);
+    heard(&world, "[/a.B/One 7]");
+    grpc_call_answer(world.asked, "response", 8);
+    sim_fixture_run(&world.sim, 100);
+    heard(&world, "response (8);");
+    world_release(&world);
+}
+
 /* A client may end inside its answer, and before it. */
 static void test_ends(void **state)
 {
@@ -372,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_too_long),
         cmocka_unit_test(test_deadline),
         cmocka_unit_test(test_hang_up),
+        cmocka_unit_test(test_late),
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_agent_gone),
         cmocka_unit_test(test_nobody),

@@ -120,7 +120,7 @@ static const struct schema update_schema = SCHEMA("update", update_keys, NULL);
 static const struct key values_keys[] = {
     {"id", VALUE_ID, KEY_REQUIRED, NULL, NULL, NULL, "the container"},
     {"expect", VALUE_CHECK_MAP, 0, NULL, NULL, NULL,
-        "fields with what they must be; `a.b` goes down; or {failed: /…/}"},
+        "fields with what they must be; `a.b` goes down, `a + b` is their sum; or {failed: /…/}"},
     {"async", VALUE_BOOL, 0, NULL, NULL, NULL, "go on without waiting for the outcome"},
     {"as", VALUE_TEXT, 0, NULL, NULL, NULL, "a name for a later `await`"},
 };
@@ -133,11 +133,13 @@ static void field_names_check(
         known[i] = type->fields[i].name;
     known[type->field_count] = "failed";
     for (size_t i = 0; expect && i < expect->count; i++) {
-        const char *name = expect->keys[i]->text;
-        _cleanup_free_ char *head = str_ndup(name, strcspn(name, "."));
-        _cleanup_free_ char *what = str_printf("unknown field \"%s\"", head);
-        if (!strv_contains((char *const *)known, head))
-            unknown_problem(problems, expect->keys[i], what, head, known);
+        _cleanup_strv_ char **names = strv_split(expect->keys[i]->text, "+ ");
+        for (size_t k = 0; names && names[k]; k++) {
+            _cleanup_free_ char *head = str_ndup(names[k], strcspn(names[k], "."));
+            _cleanup_free_ char *what = str_printf("unknown field \"%s\"", head);
+            if (!strv_contains((char *const *)known, head))
+                unknown_problem(problems, expect->keys[i], what, head, known);
+        }
     }
     free(known);
 }
