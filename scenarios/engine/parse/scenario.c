@@ -127,6 +127,16 @@ static void texts_take(const struct node *root, const char *key, char ***ret_tex
     }
 }
 
+/* A work directory on XFS is what a real kernel can have, too. */
+static uint64_t kernel_needs(const struct node *kernel)
+{
+    if (!kernel)
+        return 0;
+    if (kernel->count == 1 && str_equal(node_text(kernel, "filesystem"), "xfs"))
+        return NEED(CAPABILITY_XFS);
+    return NEED(CAPABILITY_KERNEL_KNOBS);
+}
+
 /* What the agent map asks of the machine. */
 static uint64_t agent_needs(const struct node *agent)
 {
@@ -141,13 +151,11 @@ static uint64_t agent_needs(const struct node *agent)
         {"cgroups", "hybrid", NEED(CAPABILITY_CGROUPS_HYBRID)},
         {"cgroups", "none", NEED(CAPABILITY_SIMULATION)},
     };
-    uint64_t needs = 0;
+    uint64_t needs = kernel_needs(node_get(agent, "kernel"));
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         if (str_equal(node_text(agent, rows[i].key), rows[i].value))
             needs |= rows[i].needs;
     }
-    if (node_get(agent, "kernel"))
-        needs |= NEED(CAPABILITY_KERNEL_KNOBS);
     size_t count;
     struct node *const *names = node_list(agent, "containerizers", &count);
     for (size_t i = 0; i < count; i++) {
