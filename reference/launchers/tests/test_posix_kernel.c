@@ -49,7 +49,9 @@ static void a_daemon_escapes(void **state)
     struct launcher *launcher = launcher_posix_new(world->host);
     struct plan plan;
     world_plan(world, &plan, "c1",
-        "(setsid sh -c 'echo $$ > escaped; exec sleep 100' &); sleep 0.05; exec sleep 100");
+        /* told once the shell between them has been reaped */
+        "(setsid sh -c 'echo $$ > born; exec sleep 100' &); until [ -s born ]; do sleep 0.01; "
+        "done; mv born escaped; exec sleep 100");
     world_fork(world, launcher, "c1", &plan);
     _cleanup_free_ char *text = world_await(world, "c1", "escaped");
     pid_t escaped = (pid_t)strtol(text, NULL, 10);
