@@ -41,6 +41,12 @@ static struct vfs *vfs_of(const struct sim_net *net)
     return net->world->kernel->vfs;
 }
 
+/* "PID:DEVICE": in a container. */
+static bool is_inner(const char *device)
+{
+    return strchr(device, ':') != NULL;
+}
+
 static void filter_free(struct net_filter *filter)
 {
     list_remove(&filter->node);
@@ -71,7 +77,8 @@ char **sim_net_left(const struct sim_net *net)
         return lines;
     for (struct list *node = net->filters.next; node != &net->filters; node = node->next) {
         const struct net_filter *filter = list_entry(node, struct net_filter, node);
-        if (filter->priority != ANYTHING) /* that one stays, by the contract */
+        /* The one for anything stays, by the contract; those inside go with the namespace. */
+        if (filter->priority != ANYTHING && !is_inner(filter->device))
             strv_add_owned(&lines, str_printf("filter of %s", filter->device));
     }
     vfs_list(vfs_of(net), LINKS, &names);
@@ -98,8 +105,9 @@ static void show(struct sim_net *net)
     list_for_each(node, &net->filters)
     {
         const struct net_filter *filter = list_entry(node, struct net_filter, node);
-        strbuf_addf(&filters, "%s %s %u %s\n", filter->device, filter->protocol, filter->priority,
-            filter->text);
+        if (!is_inner(filter->device))
+            strbuf_addf(&filters, "%s %s %u %s\n", filter->device, filter->protocol,
+                filter->priority, filter->text);
     }
     for (size_t i = 0; net->qdiscs && net->qdiscs[i]; i++)
         strbuf_addf(&qdiscs, "%s\n", net->qdiscs[i]);
@@ -210,7 +218,8 @@ static bool filter_add(struct sim_net *net, const char *line)
         return false;
     _cleanup_free_ char *qdisc =
         str_equal(parent, "ffff:") ? str_dup(" ingress") : str_printf(" handle %s ", parent);
-    if (!link_exists(net, device) || !qdisc_find(net->qdiscs, device, qdisc))
+    if (!is_inner(device) &&
+        (!link_exists(net, device) || !qdisc_find(net->qdiscs, device, qdisc)))
         return false;
     struct net_filter *filter = mem_alloc(sizeof(*filter));
     filter->table = FIRST_HANDLE + net->tables;
@@ -282,6 +291,16 @@ static void filter_print(struct strbuf *text, const struct net_filter *filter)
         if (sscanf(at, "mirred egress %15s dev %31s", way, device) == 2)
             strbuf_addf(text, "\taction order 1: mirred (Egress %s to device %s) stolen\n",
                 str_equal(way, "redirect") ? "Redirect" : "Mirror", device);
+    }
+}
+
+static void filters_print(
+    struct strbuf *text, const struct sim_net *net, const char *device, const char *parent)
+{
+    for (struct list *node = net->filters.next; node != &net->filters; node = node->next) {
+        const struct net_filter *filter = list_entry(node, struct net_filter, node);
+        if (str_equal(filter->device, device) && str_equal(filter->parent, parent))
+            filter_print(text, filter);
     }
 }
 
@@ -370,32 +389,42 @@ static void play_tc(void *arg, const struct run_request *request, struct sim_pro
         result->errors = "Cannot find device";
         return;
     }
-    list_for_each(node, &net->filters)
-    {
-        const struct net_filter *filter = list_entry(node, struct net_filter, node);
-        if (filters && str_equal(filter->device, device) && str_equal(filter->parent, parent))
-            filter_print(&text, filter);
-    }
+    if (filters)
+        filters_print(&text, net, device, parent);
     limit_print(&text, net->qdiscs, device, request->argv);
     free(net->output);
     net->output = strbuf_take(&text);
     result->output = net->output;
 }
 
-/* Of the lines of tc in a container what makes its limit and unmakes it. */
-static void inner_note(struct sim_net *net, long pid, const char *lines)
+/* "filter add dev lo …", said in the container. */
+static bool inner_filter(struct sim_net *net, long pid, const char *line)
+{
+    static const char add[] = "filter add dev ";
+    const bool adds = str_starts(line, add);
+    _cleanup_free_ char *whole =
+        str_printf("%.*s%ld:%s", (int)strlen(add), line, pid, line + strlen(add));
+    return adds ? filter_add(net, whole) : filter_delete(net, whole);
+}
+
+/* Of the lines of tc in a container its filters, and what makes its limit and unmakes it. */
+static bool inner_play(struct sim_net *net, long pid, const char *lines)
 {
     static const char mark[] = "add dev eth0 parent 1: ";
+    bool good = true;
     _cleanup_strv_ char **all = strv_split(lines, "\n");
     _cleanup_free_ char *device = str_printf("%ld:eth0", pid);
     for (size_t i = 0; all && all[i]; i++) {
         const char *class = str_starts(all[i], "class ") ? strstr(all[i], mark) : NULL;
+        if (str_starts(all[i], "filter "))
+            good = inner_filter(net, pid, all[i]) && good;
         if (str_starts(all[i], "qdisc del dev eth0 root"))
             root_delete(&net->inner, device);
         if (class)
             strv_add_owned(&net->inner,
                 str_printf("%s parent 1: %s", device, class + strlen(mark)));
     }
+    return good;
 }
 
 /* `ss -i` of a connection that is there and one that only listens, whose time is not known. */
@@ -424,9 +453,16 @@ static void play_inside(
         result->output = sockets;
         return;
     }
-    if (!limit_print(&text, net->inner, device, request->argv)) {
-        file_put(net, SIM_NET, "inside", request->input ? request->input : "");
-        inner_note(net, pid, request->input ? request->input : "");
+    if (strv_contains(request->argv, "filter")) {
+        _cleanup_free_ char *of = str_printf("%ld:%s", pid, request->argv[6]);
+        filters_print(&text, net, of, "ffff:");
+    } else if (!limit_print(&text, net->inner, device, request->argv)) {
+        const char *batch = request->input ? request->input : "";
+        file_put(net, SIM_NET, "inside", batch);
+        if (!inner_play(net, pid, batch)) {
+            result->status = EXIT_1;
+            result->errors = "Command failed -:1";
+        }
     }
     free(net->output);
     net->output = strbuf_take(&text);
@@ -473,7 +509,7 @@ static void play_sh(void *arg, const struct run_request *request, struct sim_pro
     } else {
         file_put(net, SIM_NET, "script", script);
         if (request->variables)
-            inner_note(net, strtol(request->variables[0] + strlen(parent), NULL, 10), script);
+            inner_play(net, strtol(request->variables[0] + strlen(parent), NULL, 10), script);
     }
 }
 

@@ -245,13 +245,16 @@ static void inner_update(struct port_call *call)
         return;
     if (call->ports_changed) {
         port_ranges_own(container, &own);
-        port_inner_rules(&batch, mapper, &own, true);
+        for (size_t i = 0; i < own.count; i++) {
+            if (!port_call_has(call, mapper->lo, &own.items[i]))
+                port_inner_rules(&batch, mapper, &own.items[i]);
+        }
+        port_call_delete(&batch, call, &own);
     }
     if (call->egress_changed)
         port_limit_set(&batch, mapper->eth0, &container->egress, call->had_egress);
     const char *const argv[] = {"tc", "-batch", "-", NULL};
     call->lenient = true;
-    call->pid = container->pid;
     port_call_enter(call, argv, strbuf_text(&batch), inner_updated);
     strbuf_release(&batch);
     ranges_release(&own);
@@ -260,7 +263,9 @@ static void inner_update(struct port_call *call)
 static void host_updated(struct port_call *call, const char *output)
 {
     (void)output;
-    if (call->ports_changed || call->egress_changed)
+    if (call->ports_changed)
+        port_call_find_inside(call, inner_update);
+    else if (call->egress_changed)
         inner_update(call);
     else
         port_call_end(call, 0, NULL);
@@ -319,6 +324,7 @@ static void mapping_update(struct isolator *isolator, const char *id,
         return;
     }
     call = port_call_new(mapper, id, done);
+    call->pid = container->pid;
     call->ports_changed = !same_ranges(&ports, &container->ports);
     call->egress_changed = !same_rate(&egress, &container->egress);
     call->had_egress = container->egress.rate > 0;

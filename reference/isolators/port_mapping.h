@@ -132,9 +132,9 @@ bool port_limit_parse(const char *text, struct port_rate *ret_rate);
 /* What the container's init runs in its namespaces; owned. */
 char *port_container_script(
     const struct port_mapper *mapper, const struct port_container *container);
-/* The filters inside, which an update writes anew. */
+/* The filters inside for one range of its own: what goes there stays, or goes to lo. */
 void port_inner_rules(struct strbuf *batch, const struct port_mapper *mapper,
-    const struct ranges *own, bool had);
+    const struct resource_range *range);
 /* What makes the pair of links, with IPv6 off at the host's end; owned. */
 char *port_link_script(const struct port_mapper *mapper, pid_t pid);
 /* What changes the host once; owned. */

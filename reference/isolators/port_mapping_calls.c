@@ -184,6 +184,18 @@ static bool search_wants(
     return call->device == 0 || str_equal(filter->device, veth);
 }
 
+static void found_add(struct port_call *call, const struct port_filter *filter, const char *device,
+    const char *parent)
+{
+    struct port_found *found;
+
+    call->found = mem_realloc(call->found, (call->found_count + 1) * sizeof(*call->found));
+    found = &call->found[call->found_count++];
+    *found = (struct port_found){.filter = *filter};
+    snprintf(found->device, sizeof(found->device), "%s", device);
+    snprintf(found->parent, sizeof(found->parent), "%s", parent);
+}
+
 static void searched_device(struct port_call *call, const char *output)
 {
     _cleanup_free_ struct port_filter *filters = NULL;
@@ -204,15 +216,8 @@ static void searched_device(struct port_call *call, const char *output)
         call->mapper->mirrors_known = true;
     }
     for (size_t i = 0; i < count; i++) {
-        struct port_found *found;
-
-        if (!search_wants(call, &filters[i], place.veth))
-            continue;
-        call->found = mem_realloc(call->found, (call->found_count + 1) * sizeof(*call->found));
-        found = &call->found[call->found_count++];
-        *found = (struct port_found){.filter = filters[i]};
-        snprintf(found->device, sizeof(found->device), "%s", place.device);
-        snprintf(found->parent, sizeof(found->parent), "%s", place.parent);
+        if (search_wants(call, &filters[i], place.veth))
+            found_add(call, &filters[i], place.device, place.parent);
     }
     call->device++;
     search_next(call);
@@ -241,6 +246,54 @@ void port_call_find(
     call->found_count = 0;
     call->searched = searched;
     search_next(call);
+}
+
+static const char *inside_device(const struct port_call *call)
+{
+    const char *const devices[] = {call->mapper->lo, call->mapper->eth0};
+
+    return call->device < ARRAY_SIZE(devices) ? devices[call->device] : NULL;
+}
+
+static void inside_next(struct port_call *call);
+
+static void inside_known(struct port_call *call, const char *output)
+{
+    _cleanup_free_ struct port_filter *filters = NULL;
+    const size_t count = port_filters_parse(output ? output : "", &filters);
+
+    if (!output && !call->again) {
+        call->again = true;
+        inside_next(call);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (filters[i].has_destination)
+            found_add(call, &filters[i], inside_device(call), "ffff:");
+    }
+    call->device++;
+    inside_next(call);
+}
+
+static void inside_next(struct port_call *call)
+{
+    const char *device = inside_device(call);
+    const char *const argv[] = {"tc", "filter", "show", "dev", device, "parent", "ffff:", NULL};
+
+    if (!device) {
+        call->searched(call);
+        return;
+    }
+    call->lenient = true;
+    port_call_enter(call, argv, NULL, inside_known);
+}
+
+void port_call_find_inside(struct port_call *call, void (*searched)(struct port_call *call))
+{
+    call->device = 0;
+    call->found_count = 0;
+    call->searched = searched;
+    inside_next(call);
 }
 
 bool port_call_has(

@@ -58,6 +58,8 @@ void port_call_enter(struct port_call *call, const char *const *argv, const char
  * put its ports into a flow. */
 void port_call_find(
     struct port_call *call, pid_t pid, void (*searched)(struct port_call *call));
+/* The same of the filters for its own ports in the network namespace of call->pid. */
+void port_call_find_inside(struct port_call *call, void (*searched)(struct port_call *call));
 /* Whether one of that range was found for what comes in by the device. */
 bool port_call_has(
     const struct port_call *call, const char *device, const struct resource_range *range);

@@ -142,20 +142,13 @@ char *port_link_script(const struct port_mapper *mapper, pid_t pid)
 /* --- inside --- */
 
 void port_inner_rules(struct strbuf *batch, const struct port_mapper *mapper,
-    const struct ranges *own, bool had)
+    const struct resource_range *range)
 {
-    if (had)
-        strbuf_addf(batch,
-            "filter del dev %s " INGRESS " protocol ip prio %d\n"
-            "filter del dev %s " INGRESS " protocol ip prio %d\n",
-            mapper->lo, IP_HIGH, mapper->eth0, IP_NORMAL);
-    for (size_t i = 0; i < own->count; i++) {
-        _cleanup_free_ char *ports = port_range_match("dport", &own->items[i]);
-        _cleanup_free_ char *to_lo = str_printf("match ip dst 127.0.0.1/32 %s", ports);
+    _cleanup_free_ char *ports = port_range_match("dport", range);
+    _cleanup_free_ char *to_lo = str_printf("match ip dst 127.0.0.1/32 %s", ports);
 
-        rule_add(batch, mapper->lo, IP_HIGH, ports, NULL);
-        rule_add(batch, mapper->eth0, IP_NORMAL, to_lo, mapper->lo);
-    }
+    rule_add(batch, mapper->lo, IP_HIGH, ports, NULL);
+    rule_add(batch, mapper->eth0, IP_NORMAL, to_lo, mapper->lo);
 }
 
 static void inner_batch(struct strbuf *batch, const struct port_mapper *mapper,
@@ -174,7 +167,8 @@ static void inner_batch(struct strbuf *batch, const struct port_mapper *mapper,
         rule_add(batch, mapper->lo, IP_NORMAL, to, mapper->eth0);
     }
     port_ranges_own(container, &own);
-    port_inner_rules(batch, mapper, &own, false);
+    for (size_t i = 0; i < own.count; i++)
+        port_inner_rules(batch, mapper, &own.items[i]);
     port_limit_set(batch, mapper->eth0, &container->egress, false);
     ranges_release(&own);
 }
