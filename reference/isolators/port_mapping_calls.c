@@ -179,8 +179,9 @@ static bool search_wants(
 {
     if (!filter->has_source && !filter->has_destination)
         return false;
-    if (call->device == SEARCH_FLOWS)
-        return port_call_has(call, veth, &filter->ports);
+    if (call->device == SEARCH_FLOWS) /* of ports that were found for this one */
+        return port_call_has(call, veth, &filter->ports) ||
+               port_call_has(call, call->mapper->eth0, &filter->ports);
     return call->device == 0 || str_equal(filter->device, veth);
 }
 
