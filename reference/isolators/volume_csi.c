@@ -124,12 +124,22 @@ static int request_make(const struct csi_call *call, json_t **ret_request, struc
         request, call->message, first ? "node_stage_secrets" : "node_publish_secrets", err);
 }
 
+/* The directories of a volume are there while its plugin may have done something with it. */
+static int directories_make(const struct csi_call *call, struct err *err)
+{
+    _cleanup_free_ char *staging = str_printf("%s/staging", call->directory);
+
+    return host_mkdir(call->csi->base.base.host, staging, 0755, true, err);
+}
+
 static int step_start(struct csi_call *call, struct err *err)
 {
     const char *const *steps = call->publishing ? publish_steps : unpublish_steps;
     json_t *request;
     int r = request_make(call, &request, err);
 
+    if (r == 0 && call->publishing && call->step != STEP_CAPABILITIES)
+        r = directories_make(call, err);
     if (r == 0)
         r = csi_session_call(call->session, steps[call->step], request, err);
     json_decref(request);
@@ -198,7 +208,6 @@ static void call_new(struct plugin_volumes *volumes, const struct plugin_volume 
     struct csi_call *call = mem_alloc(sizeof(*call));
     _cleanup_free_ char *plugin = name_encode(volume->plugin);
     _cleanup_free_ char *name = name_encode(volume->name);
-    _cleanup_free_ char *staging = NULL;
     _cleanup_free_ char *endpoint = NULL;
     _cleanup_err_ struct err err = ERR_INIT;
     int r;
@@ -210,10 +219,11 @@ static void call_new(struct plugin_volumes *volumes, const struct plugin_volume 
         .directory = str_printf("%s/%s/%s", csi->root, plugin, name),
         .id = str_dup(volume->name)};
     list_append(&csi->calls, &call->node);
-    staging = str_printf("%s/staging", call->directory);
+    if (!publishing && !host_file_exists(host, call->directory)) {
+        call_end(call, 0, NULL);
+        return;
+    }
     r = csi_plugin_endpoint(host, csi->configs, volume->plugin, &endpoint, &err);
-    if (r == 0 && publishing)
-        r = host_mkdir(host, staging, 0755, true, &err);
     if (r == 0)
         r = csi_session_start(
             host, endpoint, csi->timeout_ns, answered, call, &call->session, &err);
