@@ -30,6 +30,7 @@ static const char usage[] =
     "  --controller NAME  only this one; default: all that are mounted, of v2 all that the root\n"
     "                     has enabled, and \"core\"\n"
     "  --operations N     per controller, default 1000\n"
+    "  --length N         of a sequence, default 60\n"
     "  --seed S           default 1\n"
     "  --mismatches N     stops a controller after so many, default 5\n"
     "  --device MAJ:MIN   a disk of this machine, for blkio and io; default: the first\n"
@@ -39,9 +40,12 @@ struct fuzz {
     bool v2;
     const char *directory;
     char *enabled;          /* v2: the real root's subtree_control, as to be written; owned */
+    char *offered;          /* v2: its cgroup.controllers; owned */
+    bool perf_event;
     const char *controller; /* NULL: all */
     const char *device;
     uint64_t operations;
+    uint64_t length;
     uint64_t seed;
     uint64_t mismatches_most;
     struct replay_header header;
@@ -60,7 +64,7 @@ static const char *const volatile_files[] = {"cpuacct.usage", "cpuacct.stat", "c
     "memory.memsw.max_usage_in_bytes", "memory.kmem.", "memory.stat", "memory.numa_stat",
     "memory.failcnt", "memory.shown_ram", "memory.oom_control", "blkio.throttle.io_serv",
     "blkio.bfq.io_serv", "cpuset.memory_pressure", "memory.current", "memory.peak",
-    "memory.swap.current", "memory.swap.peak", "memory.events", "memory.swap.events",
+    "net_prio.prioidx", "memory.swap.current", "memory.swap.peak", "memory.events", "memory.swap.events",
     "memory.pressure", "cpu.pressure", "io.pressure", "io.stat", "cgroup.stat", NULL};
 
 static bool is_volatile(const char *path)
@@ -166,7 +170,8 @@ static const char *play(
         .uid = (uid_t)json_integer_value(json_object_get(line, "uid")),
     };
     const char *path = subject(line, opened);
-    bool reads = !strcmp(op.op, "fread") || !strcmp(op.op, "pread") || !strcmp(op.op, "lseek");
+    bool reads = !strcmp(op.op, "fread") || !strcmp(op.op, "pread") || !strcmp(op.op, "lseek") ||
+                 !strcmp(op.op, "keys");
     /* Pids that are not the same; and v1 shows a list again for a second that has changed. */
     bool digits = (reads || !strcmp(op.op, "poll")) && path && replay_is_pid_list(path);
     op.volatile_out = digits || (path && is_volatile(path));
@@ -176,8 +181,8 @@ static const char *play(
         return NULL;
     }
     record(line, &op, &kernel);
-    if (op.volatile_out && reads)
-        op.volatile_result = true; /* a length */
+    if (op.volatile_out && (reads || !strcmp(op.op, "await")))
+        op.volatile_result = true; /* a length, or whether it came to be */
     replay_execute(&pair->model, &op, model);
     replay_world_advance(&pair->model, STEP_NS);
     if (!kernel.result && takes_time(&op, path)) {
@@ -296,14 +301,15 @@ static void show(const struct fuzz *fuzz, json_t *lines, struct err *err)
 
 /* ---------------------------------------------------------------------- controllers */
 
-static json_t *draw_sequence(struct fuzz_generator *generator)
+static json_t *draw_sequence(struct fuzz_generator *generator, uint64_t length)
 {
     json_t *lines = json_array();
     generator->procs = generator->threads = generator->handles = 0;
+    generator->eventfds = generator->inotifies = 0;
     json_t *op;
     for (unsigned i = 0; (op = fuzz_prologue(generator, i)); i++)
         json_array_append_new(lines, op);
-    for (unsigned i = 0; i < SEQUENCE_OPERATIONS; i++)
+    for (uint64_t i = 0; i < length; i++)
         json_array_append_new(lines, fuzz_next(generator));
     return lines;
 }
@@ -373,6 +379,8 @@ static int header_make(struct fuzz *fuzz, const char *controller)
         .cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
         .flags = json_object_get(fuzz->header_json, "flags"),
         .defs = json_object_get(fuzz->header_json, "defs"),
+        .controllers = fuzz->offered,
+        .perf_event = fuzz->perf_event,
     };
     return fuzz->header_json ? 0 : -EINVAL;
 }
@@ -410,7 +418,7 @@ static int fuzz_controller(
     };
     while (tally->operations < fuzz->operations && !err->code &&
            tally->mismatches < fuzz->mismatches_most) {
-        json_t *lines = draw_sequence(&generator);
+        json_t *lines = draw_sequence(&generator, fuzz->length);
         int64_t differs = play_all(fuzz, lines, err);
         tally->operations += differs < 0 ? json_array_size(lines) : (uint64_t)differs + 1;
         if (differs >= 0 && !again(fuzz, lines, err)) {
@@ -426,12 +434,15 @@ static int fuzz_controller(
         }
         json_decref(lines);
     }
+    for (size_t i = 0; i < FUZZ_NEWEST; i++)
+        free(generator.opened[i]);
     rng_release(&rng);
     return err->code;
 }
 
 static const char *const names_v1[] = {
-    "cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", NULL};
+    "cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "systemd",
+    "net_cls", "net_prio", "perf_event", "hugetlb", "rdma", "misc", NULL};
 static const char *const names_v2[] = {
     "core", "cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma", "misc", NULL};
 
@@ -446,21 +457,31 @@ static bool is_there(const struct fuzz *fuzz, const char *controller)
            (fuzz->enabled && (!strcmp(controller, "core") || strstr(fuzz->enabled, name)));
 }
 
-/* What the real root has enabled, as "+cpu +memory ", so that the model's can be given the same. */
-static char *enabled_in_root(const struct fuzz *fuzz)
+/* The words of one of the real root's files, each behind a prefix and with a blank; owned, NULL
+ * when it cannot be read. */
+static char *root_words(const struct fuzz *fuzz, const char *name, const char *prefix)
 {
-    _cleanup_free_ char *path = str_printf("%s/cgroup.subtree_control", fuzz->directory);
-    char name[64];
+    _cleanup_free_ char *path = str_printf("%s/%s", fuzz->directory, name);
+    char word[64];
     struct strbuf all = STRBUF_INIT;
     FILE *file = fopen(path, "re");
     if (!file)
         return NULL;
-    while (fscanf(file, "%63s", name) == 1)
-        strbuf_addf(&all, "+%s ", name);
+    while (fscanf(file, "%63s", word) == 1)
+        strbuf_addf(&all, "%s%s ", prefix, word);
     fclose(file);
-    char *enabled = str_dup(strbuf_text(&all));
+    char *words = str_dup(strbuf_text(&all));
     strbuf_release(&all);
-    return enabled;
+    return words;
+}
+
+/* So that the model's root offers and has enabled the same. */
+static void look_at_root(struct fuzz *fuzz)
+{
+    _cleanup_free_ char *counted = root_words(fuzz, "cgroup.stat", "");
+    fuzz->enabled = root_words(fuzz, "cgroup.subtree_control", "+");
+    fuzz->offered = root_words(fuzz, "cgroup.controllers", "");
+    fuzz->perf_event = counted && strstr(counted, "nr_subsys_perf_event");
 }
 
 static void print_tally(const char *controller, const struct tally *tally)
@@ -477,7 +498,8 @@ static int fuzz_all(struct fuzz *fuzz)
 {
     struct tally total = {0};
     bool compared = false;
-    fuzz->enabled = fuzz->v2 ? enabled_in_root(fuzz) : NULL;
+    if (fuzz->v2)
+        look_at_root(fuzz);
     for (const char *const *name = fuzz->v2 ? names_v2 : names_v1; *name; name++) {
         _cleanup_err_ struct err err = ERR_INIT;
         struct tally tally = {0};
@@ -536,6 +558,8 @@ static bool take_option(struct fuzz *fuzz, const char *name, const char *value)
 {
     if (!strcmp(name, "--operations"))
         return take_number(value, &fuzz->operations);
+    if (!strcmp(name, "--length"))
+        return take_number(value, &fuzz->length) && fuzz->length > 0;
     if (!strcmp(name, "--seed"))
         return take_number(value, &fuzz->seed);
     if (!strcmp(name, "--mismatches"))
@@ -567,7 +591,13 @@ static const char *default_directory(const struct fuzz *fuzz)
 int cgroupfs_fuzz_main(int argc, char **argv)
 {
     _cleanup_free_ char *disk = first_disk();
-    struct fuzz fuzz = {.operations = 1000, .seed = 1, .mismatches_most = 5, .device = disk};
+    struct fuzz fuzz = {
+        .operations = 1000,
+        .length = SEQUENCE_OPERATIONS,
+        .seed = 1,
+        .mismatches_most = 5,
+        .device = disk,
+    };
     if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
         fputs(usage, stdout);
         return 0;
@@ -584,6 +614,7 @@ int cgroupfs_fuzz_main(int argc, char **argv)
         fuzz.directory = default_directory(&fuzz);
     int status = fuzz_all(&fuzz);
     free(fuzz.enabled);
+    free(fuzz.offered);
     json_decref(fuzz.header_json);
     return status;
 }

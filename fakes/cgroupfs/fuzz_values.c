@@ -77,6 +77,9 @@ static const char *const reclaim_values[] = {"0", "", "\n", "max", "x", "-1", "1
     "0 swappiness=60", "0 swappiness=201", "0 swappiness=", "0 swappiness", "0 bogus=1", "0 0",
     "0 swappiness=-1", "0 swappiness=60 swappiness=70", "swappiness=60", " 0", "0 ", "0\n",
     "0  swappiness=60", "0 swappiness=max", "0 swappiness=0x10", NULL};
+static const char *const priority_values[] = {"lo 5", "lo 0", "lo 5\n", "lo", "lo x", "lo -1",
+    "nosuch 5", "lo 5 6", "lo  5", " lo 5", "lo 4294967295", "lo 4294967296", "lo 0x10", "lo 010",
+    "", "\n", "5", "lo 5x", "lo\t7", NULL};
 static const char *const resource_values[] = {"res_a 1", "sev 0", "sev_es max", "tdx 1",
     "mlx5_0 hca_handle=2", "mlx5_0 hca_handle=max hca_object=3", "mlx5_0", "max", "0", "1", "",
     "\n", " ", "a=1", "a b", NULL};
@@ -104,6 +107,7 @@ static const struct {
     {"io.latency", io_max_values},
     {"memory.reclaim", reclaim_values},
     {"memory.oom.group", switch_values},
+    {"ifpriomap", priority_values},
     {"rdma.", resource_values},
     {"misc.", resource_values},
     {"tasks", pid_values},

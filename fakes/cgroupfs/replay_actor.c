@@ -13,9 +13,12 @@
 #include <sys/wait.h>
 
 #include "fakes/cgroupfs/replay_world.h"
+#include "fakes/sim_loop.h"
 #include "reference/base/mem.h"
 
 #define ASK_MS_DEFAULT 20000
+#define REAP_MS 3000
+#define TICK_NS NS_PER_MS
 #define SPIN_SYSTEM_SHARE 0.5
 
 /* Does it and returns the answer; false in *ret_answered when there is none (it died, or waits). */
@@ -42,6 +45,7 @@ struct replay_actor *replay_actor_add(
 {
     struct replay_actor *actor = mem_alloc(sizeof(*actor));
     actor->name = str_dup(name);
+    actor->fd = replay_fd_next(world);
     actor->process = process;
     actor->pid = process->pid;
     actor->next = world->actors;
@@ -177,10 +181,10 @@ static int64_t do_fork(struct replay_world *world, struct replay_actor *actor,
     struct replay_request *request, bool *ret_answered)
 {
     struct process *child;
-    (void)ret_answered;
     if (request->given_up)
         return 0; /* it would find its socket closed, and end */
     int result = process_fork(world->kernel, actor->process, 0, &child);
+    *ret_answered = alive(actor); /* memory for a child may have been its end */
     if (result)
         return result;
     list_remove(&child->sibling);
@@ -201,8 +205,8 @@ static int64_t do_thread(struct replay_world *world, struct replay_actor *actor,
     struct replay_request *request, bool *ret_answered)
 {
     struct task *task;
-    (void)ret_answered;
     int result = process_thread(actor->process, &task);
+    *ret_answered = alive(actor);
     if (result)
         return result;
     replay_symbol_set(world, replay_text(request->op, "name"), task->tid, true);
@@ -267,7 +271,7 @@ static void run_exit(
 {
     struct replay_actor *actor = replay_actor_find(world, replay_text(op, "name"));
     tell_to_exit(world, actor, op);
-    reap(world, actor, 3000, outcome);
+    reap(world, actor, REAP_MS, outcome);
     outcome->has_out = true;
 }
 
@@ -278,7 +282,7 @@ static void run_zombie(
     tell_to_exit(world, actor, op);
     if (!actor || !actor->process)
         outcome->result = -ECHILD;
-    else if (!replay_wait(world, ASK_MS_DEFAULT, is_zombie, actor))
+    else if (!replay_wait(world, REAP_MS, is_zombie, actor))
         outcome->result = -ETIMEDOUT;
 }
 
@@ -435,6 +439,29 @@ static int64_t do_opendev(struct replay_world *world, struct replay_actor *actor
         task, type, major, minor, reads && writes ? "rw" : writes ? "w" : "r");
 }
 
+static int64_t do_answer(struct replay_world *world, struct replay_actor *actor,
+    struct replay_request *request, bool *ret_answered)
+{
+    (void)world, (void)actor, (void)ret_answered;
+    return request->amount;
+}
+
+/* One that has frozen itself does not come to answering before it is thawed. */
+static void answer_or_wait(
+    struct replay_world *world, struct replay_actor *actor, int64_t answer, bool *ret_answered)
+{
+    sim_loop_advance(world->loop, TICK_NS);
+    *ret_answered = alive(actor); /* not by cgroup.kill of its own */
+    if (!*ret_answered || listens(actor))
+        return;
+    struct replay_request *late = mem_alloc(sizeof(*late));
+    late->fn = do_answer;
+    late->amount = answer;
+    late->next = actor->requests;
+    actor->requests = late;
+    *ret_answered = false;
+}
+
 static int64_t do_awrite(struct replay_world *world, struct replay_actor *actor,
     struct replay_request *request, bool *ret_answered)
 {
@@ -442,7 +469,6 @@ static int64_t do_awrite(struct replay_world *world, struct replay_actor *actor,
     struct cgroup_open *open;
     _cleanup_strbuf_ struct strbuf data = STRBUF_INIT;
     const char *text = replay_text(request->op, "text");
-    (void)ret_answered;
     caller.pid = actor->pid;
     caller.namespace_root = actor->namespace_root;
     replay_substitute(world, text, strlen(text), &data);
@@ -450,9 +476,9 @@ static int64_t do_awrite(struct replay_world *world, struct replay_actor *actor,
     int result = replay_open(world, replay_text(request->op, "path"), O_WRONLY, &caller, &open);
     if (result)
         return result;
-    ssize_t written = cgroup_open_write(open, strbuf_text(&data), data.length, &caller);
-    cgroup_open_close(open);
-    return written < 0 ? written : 0;
+    int64_t written = replay_write_close(world, open, O_WRONLY, &data, &caller);
+    answer_or_wait(world, actor, written, ret_answered);
+    return written;
 }
 
 static const struct {

@@ -69,6 +69,17 @@ static int slurp(struct cgroup_open *open, struct strbuf *out)
 
 /* ---------------------------------------------------------------------- writing */
 
+int64_t replay_write_close(struct replay_world *world, struct cgroup_open *open, int flags,
+    const struct strbuf *data, const struct cgroup_caller *caller)
+{
+    ssize_t written = cgroup_open_write(open, strbuf_text(data), data->length, caller);
+    struct cgroup_node node = cgroup_open_node(open);
+    if (written > 0)
+        replay_inotify(world, &node, IN_MODIFY);
+    close_after(world, open, (flags & O_ACCMODE) != O_RDONLY);
+    return written < 0 ? written : 0;
+}
+
 static int64_t write_once(struct replay_world *world, const struct replay_op *op, int flags,
     const struct strbuf *data, struct replay_outcome *outcome)
 {
@@ -81,12 +92,10 @@ static int64_t write_once(struct replay_world *world, const struct replay_op *op
         outcome->at_open = true;
         return result;
     }
-    ssize_t written = cgroup_open_write(open, strbuf_text(data), data->length, &caller);
-    struct cgroup_node node = cgroup_open_node(open);
-    if (written > 0)
-        replay_inotify(world, &node, IN_MODIFY);
-    close_after(world, open, (flags & O_ACCMODE) != O_RDONLY);
-    return written < 0 ? written : 0;
+    world->passing_fd = replay_fd_next(world);
+    int64_t written = replay_write_close(world, open, flags, data, &caller);
+    world->passing_fd = -1;
+    return written;
 }
 
 static void recorded_data(

@@ -20,13 +20,32 @@ struct replay_handle *replay_handle_find(const struct replay_world *world, const
     return at;
 }
 
+static bool fd_taken(const struct replay_world *world, int fd)
+{
+    for (const struct replay_handle *at = world->handles; at; at = at->next)
+        if (at->fd == fd && at->kind != HANDLE_NONE)
+            return true;
+    for (const struct replay_actor *at = world->actors; at; at = at->next)
+        if (at->fd == fd)
+            return true;
+    return false;
+}
+
+int replay_fd_next(const struct replay_world *world)
+{
+    int fd = STDERR_FILENO + 1;
+    while (fd_taken(world, fd))
+        fd++;
+    return fd;
+}
+
 struct replay_handle *replay_handle_add(
     struct replay_world *world, const char *name, enum handle_kind kind)
 {
     struct replay_handle *handle = mem_alloc(sizeof(*handle));
     handle->name = str_dup(name);
+    handle->fd = replay_fd_next(world);
     handle->kind = kind;
-    handle->fd = ++world->last_fd;
     handle->next = world->handles;
     world->handles = handle;
     replay_symbol_set(world, name, handle->fd, false);
@@ -183,10 +202,12 @@ static struct replay_handle *handle_by_fd(const struct replay_world *world, int 
     return at;
 }
 
-/* The recorder's standard streams are open, but neither eventfds nor control files. */
-static int foreign_fd(int fd)
+/* The recorder's standard streams are open, but neither eventfds nor control files; its sockets are
+ * not, and the file that is just written has no events. */
+static int foreign_fd(const struct replay_world *world, int fd)
 {
-    return fd >= STDIN_FILENO && fd <= STDERR_FILENO ? -EINVAL : -EBADF;
+    bool standard = fd >= STDIN_FILENO && fd <= STDERR_FILENO;
+    return standard || fd == world->passing_fd || fd_taken(world, fd) ? -EINVAL : -EBADF;
 }
 
 static int resolve_eventfd(void *arg, const struct cgroup_caller *caller, int fd,
@@ -195,7 +216,7 @@ static int resolve_eventfd(void *arg, const struct cgroup_caller *caller, int fd
     struct replay_handle *handle = handle_by_fd(arg, fd);
     (void)caller;
     if (!handle)
-        return foreign_fd(fd);
+        return foreign_fd(arg, fd);
     if (handle->kind != HANDLE_EVENTFD)
         return -EINVAL;
     *ret_fn = eventfd_signal;
@@ -209,7 +230,7 @@ static int resolve_control(
     struct replay_handle *handle = handle_by_fd(arg, fd);
     (void)caller;
     if (!handle)
-        return foreign_fd(fd);
+        return foreign_fd(arg, fd);
     if (handle->kind != HANDLE_FILE || !handle->open)
         return handle->kind == HANDLE_FILE ? -EBADF : -EINVAL;
     *ret_node = cgroup_open_node(handle->open);
@@ -303,9 +324,19 @@ static void run_close(
     replay_handle_close(handle);
 }
 
+/* pread and pwrite look at the offset before the descriptor. */
+static bool offset_fits(const struct replay_op *op, struct replay_outcome *outcome)
+{
+    if (*op->op == 'p' && replay_number(op, "off") < 0)
+        outcome->result = -EINVAL;
+    return !outcome->result;
+}
+
 static void run_read(
     struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
 {
+    if (!offset_fits(op, outcome))
+        return;
     struct replay_handle *handle = file_handle(world, op, outcome);
     if (!handle)
         return;
@@ -331,6 +362,8 @@ static void run_read(
 static void run_write(
     struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
 {
+    if (!offset_fits(op, outcome))
+        return;
     struct replay_handle *handle = file_handle(world, op, outcome);
     if (!handle)
         return;

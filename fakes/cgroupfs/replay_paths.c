@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fakes/cgroupfs/replay_world.h"
+#include "fakes/kernel/profile.h"
 #include "reference/base/mem.h"
 
 #define UMASK 022
@@ -141,20 +142,17 @@ static int may_link(const struct cgroup_node *node, const struct cgroup_caller *
 static void run_link(
     struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
 {
-    struct name_lookup from = lookup(world, op, replay_text(op, "path"));
     struct name_lookup to = lookup(world, op, replay_text(op, "path2"));
-    struct cgroup_node node;
-    if (!from.result)
-        from.result = cgroup_node_child(from.parent, from.name, &node);
-    struct cgroup_node taken;
-    outcome->result = from.result ? from.result : to.result;
-    if (!outcome->result && cgroup_node_child(to.parent, to.name, &taken) == 0)
+    struct cgroup_node node, taken;
+    int result = replay_node(world, replay_text(op, "path"), &to.caller, &node);
+    outcome->result = result ? result : to.result;
+    if (!outcome->result &&
+        (is_special(to.name) || cgroup_node_child(to.parent, to.name, &taken) == 0))
         outcome->result = -EEXIST;
     if (!outcome->result)
-        outcome->result = may_link(&node, &from.caller);
+        outcome->result = may_link(&node, &to.caller);
     if (!outcome->result)
         outcome->result = refuse(&to, -EPERM);
-    free(from.path);
     free(to.path);
 }
 
@@ -167,8 +165,10 @@ static void run_rename(
     /* What the system call refuses whatever the paths are. */
     const unsigned both = RENAME_NOREPLACE | RENAME_EXCHANGE;
     int result = (flags & both) == both ? -EINVAL : from.result ? from.result : to.result;
-    if (!result && (is_special(from.name) || is_special(to.name)))
+    if (!result && is_special(from.name))
         result = -EBUSY;
+    if (!result && is_special(to.name))
+        result = flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
     if (!result)
         result =
             cgroup_node_rename(from.parent, from.name, to.parent, to.name, flags, &from.caller);
@@ -193,6 +193,10 @@ static void run_truncate(
 {
     struct cgroup_caller caller;
     struct cgroup_node node;
+    if (replay_number(op, "size") < 0) {
+        outcome->result = -EINVAL; /* before the path is looked at */
+        return;
+    }
     if (!find_node(world, op, outcome, &caller, &node))
         return;
     outcome->result = node.file ? cgroup_node_access(&node, W_OK, &caller) : -EISDIR;
@@ -242,12 +246,26 @@ static void run_utimes(
         outcome->result = -EACCES;
 }
 
+/* The node, and that the attribute has a name: newer kernels look at the name first, those that
+ * read one only since 6.18 (fs/xattr.c). */
+static bool find_named(struct replay_world *world, const struct replay_op *op,
+    struct replay_outcome *outcome, struct cgroup_caller *ret_caller, struct cgroup_node *ret_node)
+{
+    bool named = *replay_text(op, "name");
+    bool reads = !strcmp(op->op, "getxattr");
+    if (!named && world->kernel->profile->version >= (reads ? KERNEL_6_18 : KERNEL_6_12))
+        outcome->result = -ERANGE;
+    else if (find_node(world, op, outcome, ret_caller, ret_node) && !named)
+        outcome->result = -ERANGE;
+    return !outcome->result;
+}
+
 static void run_setxattr(
     struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
 {
     struct cgroup_caller caller;
     struct cgroup_node node;
-    if (!find_node(world, op, outcome, &caller, &node))
+    if (!find_named(world, op, outcome, &caller, &node))
         return;
     const char *value = replay_text(op, "value");
     outcome->result = cgroup_node_xattr_set(
@@ -261,7 +279,7 @@ static void run_getxattr(
     struct cgroup_node node;
     const void *value;
     size_t length;
-    if (!find_node(world, op, outcome, &caller, &node))
+    if (!find_named(world, op, outcome, &caller, &node))
         return;
     outcome->result =
         cgroup_node_xattr_get(&node, replay_text(op, "name"), &caller, &value, &length);
@@ -276,7 +294,7 @@ static void run_removexattr(
 {
     struct cgroup_caller caller;
     struct cgroup_node node;
-    if (find_node(world, op, outcome, &caller, &node))
+    if (find_named(world, op, outcome, &caller, &node))
         outcome->result = cgroup_node_xattr_remove(&node, replay_text(op, "name"), &caller);
 }
 

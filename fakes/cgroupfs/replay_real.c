@@ -242,14 +242,22 @@ static void run_exit(
     outcome->has_out = true;
 }
 
+static bool has_ended(void *arg)
+{
+    const struct real_actor *actor = arg;
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)actor->pid, &info, WEXITED | WNOWAIT | WNOHANG) < 0 || info.si_pid;
+}
+
 static void run_zombie(
     struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
 {
-    const struct real_actor *actor = actor_find(world, replay_text(op, "name"));
-    siginfo_t info;
+    struct real_actor *actor = actor_find(world, replay_text(op, "name"));
     tell_to_exit(world, op);
-    outcome->result =
-        !actor || waitid(P_PID, (id_t)actor->pid, &info, WEXITED | WNOWAIT) < 0 ? -ECHILD : 0;
+    if (!actor || actor->reaped)
+        outcome->result = -ECHILD;
+    else if (!replay_wait(world, REAP_MS, has_ended, actor))
+        outcome->result = -ETIMEDOUT;
 }
 
 static void run_reap(
@@ -263,8 +271,10 @@ static void run_signal(
 {
     const struct real_actor *actor = actor_find(world, replay_text(op, "name"));
     bool there = actor && !actor->reaped;
-    outcome->result =
-        !there || kill(actor->pid, (int)replay_number(op, "sig")) < 0 ? -ESRCH : 0;
+    if (!there)
+        outcome->result = -ESRCH;
+    else if (kill(actor->pid, (int)replay_number(op, "sig")) < 0)
+        outcome->result = -errno;
 }
 
 static void run_ask(
@@ -582,13 +592,18 @@ static void home_go(const struct replay_real *real, const char *line)
     fclose(stream);
 }
 
+static bool is_child(const struct dirent *entry)
+{
+    return entry->d_type == DT_DIR && strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+}
+
 /* Depth is bounded by the length of a path. */
 static void base_remove(void *arg, const char *path)
 {
     const struct timespec pause = {.tv_nsec = REMOVE_PAUSE_NS};
     DIR *directory = opendir(path);
     for (const struct dirent *entry; directory && (entry = readdir(directory));) {
-        if (entry->d_type != DT_DIR || *entry->d_name == '.')
+        if (!is_child(entry))
             continue;
         _cleanup_free_ char *below = str_printf("%s/%s", path, entry->d_name);
         base_remove(arg, below);
@@ -605,7 +620,7 @@ static void base_thaw(void *arg, const char *path)
     DIR *directory = opendir(path);
     (void)arg;
     for (const struct dirent *entry; directory && (entry = readdir(directory));) {
-        if (entry->d_type != DT_DIR || *entry->d_name == '.')
+        if (!is_child(entry))
             continue;
         _cleanup_free_ char *below = str_printf("%s/%s", path, entry->d_name);
         base_thaw(arg, below);

@@ -184,6 +184,24 @@ static int parse_line(struct replay_trace *trace, const char *text, size_t lengt
     return result;
 }
 
+void replay_header_observe(struct replay_header *header, const char *path, const char *content)
+{
+    if (!header->controllers && !strcmp(path, "^cgroup.controllers"))
+        header->controllers = content;
+    if (str_ends(path, "cgroup.stat") && strstr(content, "nr_subsys_perf_event"))
+        header->perf_event = true;
+}
+
+/* Which controllers a machine has where is its set-up, not its behaviour. */
+static void observe_all(struct replay_trace *trace)
+{
+    for (size_t i = 0; i < trace->count; i++) {
+        const struct replay_op *op = &trace->ops[i];
+        if (op->out && op->result == 0 && (!strcmp(op->op, "read") || !strcmp(op->op, "keys")))
+            replay_header_observe(&trace->header, replay_text(op, "path"), op->out);
+    }
+}
+
 int replay_trace_read(const char *path, struct replay_trace *ret_trace, struct err *err)
 {
     FILE *file = fopen(path, "re");
@@ -207,6 +225,8 @@ int replay_trace_read(const char *path, struct replay_trace *ret_trace, struct e
     fclose(file);
     if (result)
         replay_trace_release(ret_trace);
+    else
+        observe_all(ret_trace);
     return result;
 }
 

@@ -16,6 +16,10 @@ struct replay_header {
     unsigned cpus;
     json_t *flags; /* array of strings; borrowed */
     json_t *defs;  /* object of strings; borrowed */
+    /* Hybrid: what v1 has left to v2, as the root's cgroup.controllers says, and whether perf_event
+     * (listed nowhere but in cgroup.stat) is among them. NULL: not known. */
+    const char *controllers;
+    bool perf_event;
 };
 
 /* One operation. Strings are borrowed from the trace. */
@@ -43,6 +47,8 @@ struct replay_trace {
 /* -EINVAL and the like; the message begins with FILE:LINE. */
 int replay_trace_read(const char *path, struct replay_trace *ret_trace, struct err *err);
 void replay_trace_release(struct replay_trace *trace);
+/* Takes from what was read there what the header of a hybrid machine does not say. */
+void replay_header_observe(struct replay_header *header, const char *path, const char *content);
 bool replay_header_flag(const struct replay_header *header, const char *flag);
 
 /* A string field; "" when absent. */

@@ -41,14 +41,31 @@ static const struct build *build_find(const char *release)
     return NULL;
 }
 
+/* The controllers of a hybrid machine's v2, as ",v2=a+b"; when nobody said which, hugetlb. */
+static char *hybrid_controllers(const struct replay_header *header)
+{
+    _cleanup_strbuf_ struct strbuf words = STRBUF_INIT;
+    if (!header->controllers)
+        return str_dup(",v2=hugetlb+perf_event");
+    _cleanup_strv_ char **names = strv_split(header->controllers, " \n");
+    for (char **name = names; *name; name++)
+        if (**name)
+            strbuf_addf(&words, "%s%s", words.length ? "+" : "", *name);
+    if (header->perf_event)
+        strbuf_addf(&words, "%sperf_event", words.length ? "+" : "");
+    return str_printf(",v2=%s", strbuf_text(&words));
+}
+
 /* v1: the flags are the controllers that were mounted; memory and cpuset may be built without. */
 static char *build_options(const struct replay_header *header, const struct build *build)
 {
     bool memory = replay_header_flag(header, "memory");
     bool cpuset = replay_header_flag(header, "cpuset");
-    if (header->v2)
-        return str_printf("%s%s", build->options,
-            replay_header_flag(header, "hybrid") ? ",v2=hugetlb+perf_event" : "");
+    if (header->v2) {
+        bool hybrid = replay_header_flag(header, "hybrid");
+        _cleanup_free_ char *controllers = hybrid ? hybrid_controllers(header) : str_dup("");
+        return str_printf("%s%s", build->options, controllers);
+    }
     return str_printf("%s,separate%s%s", build->options, memory ? "" : ",no-memory-v1",
         cpuset ? "" : ",no-cpuset-v1");
 }
@@ -83,7 +100,7 @@ int replay_world_start(
         .memory_bytes = MEMORY_BYTES,
         .options = options,
     };
-    *world = (struct replay_world){.header = header, .loop = sim_loop_new(0), .last_fd = 2};
+    *world = (struct replay_world){.header = header, .loop = sim_loop_new(0), .passing_fd = -1};
     world->kernel = kernel_new(world->loop, &config);
     assert(world->kernel);
     struct process *kthread;

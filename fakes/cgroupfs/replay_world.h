@@ -43,6 +43,7 @@ struct replay_request; /* what an actor was asked and has not done yet */
 struct replay_actor {
     struct replay_actor *next;
     char *name;
+    int fd; /* the recorder's end of its socket */
     pid_t pid;
     struct process *process; /* NULL once reaped */
     int status;              /* raw wait status once reaped */
@@ -73,7 +74,7 @@ struct replay_world {
     struct replay_actor *actors;     /* newest first, as they are looked up */
     struct replay_handle *handles;   /* newest first */
     struct replay_symbol *symbols;   /* newest first */
-    int last_fd;
+    int passing_fd; /* of the file that an operation has open for itself; -1 */
     struct replay_files *files; /* where file operations go; NULL: the model */
 };
 
@@ -112,6 +113,8 @@ struct replay_handle *replay_handle_find(const struct replay_world *world, const
 struct replay_handle *replay_handle_add(
     struct replay_world *world, const char *name, enum handle_kind kind);
 void replay_handle_close(struct replay_handle *handle);
+/* The number that the recorder's next descriptor gets: the lowest that is free. */
+int replay_fd_next(const struct replay_world *world);
 void replay_handles_start(struct replay_world *world); /* eventfds of event_control */
 /* An inotify event of a file (or directory) and of the directory it lies in. */
 void replay_inotify(struct replay_world *world, const struct cgroup_node *node, uint32_t mask);
@@ -122,6 +125,9 @@ int replay_open_flags(const char *letters);
 /* open(2) of a recorded path, with its inotify events. */
 int replay_open(struct replay_world *world, const char *recorded, int flags,
     const struct cgroup_caller *caller, struct cgroup_open **ret_open);
+/* write(2) and close(2) of that, with theirs; 0 or the write's error. */
+int64_t replay_write_close(struct replay_world *world, struct cgroup_open *open, int flags,
+    const struct strbuf *data, const struct cgroup_caller *caller);
 bool replay_is_pid_list(const char *path);
 
 /* ---- actors: replay_actor.c */

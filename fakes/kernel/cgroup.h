@@ -72,8 +72,9 @@ int cgroup_event_listen(struct cgroup_root *root, const char *path, const char *
 void cgroup_notify_stop(struct cgroup_notify *notify);
 
 /* Hooks called by the process side. */
-int cgroup_can_fork(
-    struct task *parent, struct cgroup *into); /* -EAGAIN at a pids limit; counts the event */
+/* May there be one more task, a process or (thread) one of the parent's own? -EAGAIN at a pids
+ * limit, which counts the event; -ENOMEM at one of memory, when nobody or the parent was killed. */
+int cgroup_can_fork(struct task *parent, struct cgroup *into, bool thread);
 /* parent NULL: the first process of all, which is born in every root. */
 void cgroup_post_fork(struct task *parent, struct task *child, struct cgroup *into);
 /* It became dead: populated, counts. Its memory was uncharged and its CPU time accounted before. */

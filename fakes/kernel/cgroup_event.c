@@ -5,6 +5,7 @@
  * change; open files and the sink only take a note.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "fakes/kernel/cgroup_internal.h"
 #include "fakes/kernel/cgroup_node.h"
@@ -55,6 +56,24 @@ void cgroup_listener_remove(struct cgroup_listener *listener)
     listener->cgroup = NULL;
 }
 
+/* kernfs tells inotify of files only whose inode is in memory: nobody looked one up, then neither
+ * it nor its directory has news (fs/kernfs/file.c, kernfs_notify_workfn). */
+static bool has_inode(const struct cgroup *cgroup, const struct cgroup_file *file)
+{
+    const struct cgroup_file_slot *slot =
+        cgroup_slot_find(cgroup->root, file->name, strlen(file->name));
+    return slot && cgroup->looked_up & slot->event_bit;
+}
+
+void cgroup_file_modified(struct cgroup *cgroup, const struct cgroup_file *file)
+{
+    struct cgroup_event_sink *sink = cgroup_world_of(cgroup)->sink;
+    if (sink && has_inode(cgroup, file)) {
+        struct cgroup_event event = {CGROUP_EVENT_MODIFIED, {cgroup, file}};
+        sink->fn(sink->arg, &event);
+    }
+}
+
 void cgroup_file_raise(struct cgroup *cgroup, const struct cgroup_file *file)
 {
     list_for_each_safe(node, following, &cgroup->listeners) {
@@ -62,11 +81,7 @@ void cgroup_file_raise(struct cgroup *cgroup, const struct cgroup_file *file)
         if (listener->file == file)
             listener->raised(listener, false);
     }
-    struct cgroup_event_sink *sink = cgroup_world_of(cgroup)->sink;
-    if (sink) {
-        struct cgroup_event event = {CGROUP_EVENT_MODIFIED, {cgroup, file}};
-        sink->fn(sink->arg, &event);
-    }
+    cgroup_file_modified(cgroup, file);
 }
 
 /* The cgroup, or with `only` one of its files, is no more. */
@@ -77,6 +92,10 @@ void cgroup_listeners_gone(struct cgroup *cgroup, const struct cgroup_file *only
         if (!only || listener->file == only)
             listener->raised(listener, true);
     }
+    const struct cgroup_file_slot *slot =
+        only ? cgroup_slot_find(cgroup->root, only->name, strlen(only->name)) : NULL;
+    if (slot)
+        cgroup->looked_up &= ~slot->event_bit;
 }
 
 static void notify_due(void *arg)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which control files a cgroup has, who may use them, and one read or write of one. */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,11 +22,15 @@ static void slot_add(struct cgroup_root *root, const struct cgroup_controller *c
     if (!(file->flags & version) || (file->available && !file->available(profile)) ||
         profile_files_have(profile->no_files, file->name))
         return;
+    bool events = file->flags & (FILE_EVENTS | FILE_PRESSURE);
+    assert(root->event_files_count < 32);
     root->slots[root->slots_count++] = (struct cgroup_file_slot){
         .file = file,
         .controller = controller,
         .hash = file_hash(file->name, strlen(file->name)),
+        .event_bit = events ? UINT32_C(1) << root->event_files_count : 0,
     };
+    root->event_files_count += events;
 }
 
 static size_t legacy_count(const struct cgroup_controller *controller)

@@ -161,6 +161,7 @@ struct cgroup {
     uint64_t mtime_ns;
     uint64_t user_ns;            /* v2 cpu.stat: CPU time of the subtree */
     uint64_t system_ns;
+    uint32_t looked_up;          /* event_bit of files that have an inode, which events need */
     struct cgroup *domain;       /* v2: itself, or the thread root when threaded */
     struct cgroup *dying_next;
     struct cgroup_css *css[SUBSYS_COUNT];
@@ -199,6 +200,7 @@ struct cgroup_root {
     /* The files that this hierarchy can have, and an index of them by name. */
     struct cgroup_file_slot *slots;
     size_t slots_count;
+    unsigned event_files_count;
     uint32_t *slot_index; /* slot + 1; 0 = free */
     size_t slot_index_count;
     char *release_agent;
@@ -208,6 +210,7 @@ struct cgroup_file_slot {
     const struct cgroup_file *file;
     const struct cgroup_controller *controller;
     uint32_t hash;
+    uint32_t event_bit; /* in cgroup.looked_up; 0: it has no events */
 };
 
 /* Per kernel: hangs off kernel->cgroups. */
@@ -298,6 +301,8 @@ void cgroup_attributes_free(struct cgroup *cgroup);
 /* events: cgroup_event.c */
 /* The content of an events file changed: wakes pollers, watches and the sink. */
 void cgroup_file_raise(struct cgroup *cgroup, const struct cgroup_file *file);
+/* Only what inotify hears of that. */
+void cgroup_file_modified(struct cgroup *cgroup, const struct cgroup_file *file);
 void cgroup_listener_add(struct cgroup_listener *listener, struct cgroup *cgroup,
     const struct cgroup_file *file);
 void cgroup_listener_remove(struct cgroup_listener *listener);

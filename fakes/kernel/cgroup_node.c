@@ -87,6 +87,7 @@ int cgroup_node_child(struct cgroup *directory, const char *name, struct cgroup_
     const struct cgroup_file_slot *slot = cgroup_slot_find(directory->root, name, strlen(name));
     if (!slot || !cgroup_slot_present(directory, slot))
         return -ENOENT;
+    directory->looked_up |= slot->event_bit;
     *ret_node = (struct cgroup_node){directory, slot->file};
     return 0;
 }
@@ -106,6 +107,7 @@ int cgroup_node_find(struct cgroup_root *root, const char *path, const char *fil
     const struct cgroup_file_slot *slot = cgroup_slot_find(root, file, strlen(file));
     if (!slot || !cgroup_slot_present(cgroup, slot))
         return -ENOENT;
+    cgroup->looked_up |= slot->event_bit;
     ret_node->file = slot->file;
     return 0;
 }

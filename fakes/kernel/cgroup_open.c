@@ -206,7 +206,7 @@ int64_t cgroup_open_seek(struct cgroup_open *open, int64_t offset, int whence)
     if (open->node.file && cgroup_since(open->node.cgroup, KERNEL_6_12) && open_gone(open))
         return -ENODEV;
     /* Files have no size, so there is neither data nor a hole anywhere. */
-    if (open->node.file && (whence == SEEK_DATA || whence == SEEK_HOLE))
+    if (whence == SEEK_DATA || whence == SEEK_HOLE)
         return -ENXIO;
     if (whence == SEEK_CUR)
         offset += open->offset;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fakes/kernel/cgroup_internal.h"
+#include "fakes/kernel/memory.h"
 #include "fakes/kernel/cgroup_parse.h"
 
 bool cgroup_is_populated(const struct cgroup *cgroup)
@@ -80,9 +81,12 @@ static void task_unlist(struct cgroup *cgroup, struct task *task)
 
 /* ---------------------------------------------------------------------- birth and death */
 
-int cgroup_can_fork(struct task *parent, struct cgroup *into)
+int cgroup_can_fork(struct task *parent, struct cgroup *into, bool thread)
 {
     struct kernel *kernel = parent->process->kernel;
+    int no_memory = memory_make_task(parent->process, thread);
+    if (no_memory)
+        return no_memory;
     if (into) {
         int result = into->dead ? -ENODEV : cgroup_vet_destination(into);
         if (result)

@@ -25,6 +25,7 @@ enum partition_error {
     PARTITION_NOT_EXCLUSIVE,
     PARTITION_NO_CPUS,
     PARTITION_CPUS_EMPTY,
+    PARTITION_NOT_PERMITTED,
 };
 
 struct cpuset_css {
@@ -38,6 +39,7 @@ struct cpuset_css {
     int8_t relax_domain_level;
     enum cpuset_partition partition;
     enum partition_error partition_error;
+    bool remote; /* of the root: there was a partition whose parent is none */
 };
 
 static inline struct cpuset_css *cpuset_of(const struct cgroup_css *css)

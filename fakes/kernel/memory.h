@@ -111,6 +111,9 @@ uint64_t memory_kernel_bytes(const struct memory_css *memory);
 bool memory_child_fits(struct cgroup_css *css);
 /* Page cache of a file that the process read or wrote; as cgroup_charge, for the control. */
 int memory_charge_file(struct process *process, uint64_t bytes);
+/* Finds room for what a new task of the process costs; -ENOMEM when there is none, or the process
+ * was killed for it. The room is not taken: the model counts no kernel memory. */
+int memory_make_task(struct process *process, bool thread);
 /* Frees up to that much of the subtree by dropping page cache and swapping; returns how much. */
 uint64_t memory_reclaim(struct memory_css *memory, uint64_t bytes);
 /* Kills by the rules of the OOM killer; false when there is nothing to kill. */

@@ -129,7 +129,7 @@ int process_fork_into(struct kernel *kernel, struct process *parent, unsigned cl
     pid_t pid = process_next_pid(kernel);
     if (pid == 0)
         return -EAGAIN;
-    int result = cgroup_can_fork(parent->leader, cgroup);
+    int result = cgroup_can_fork(parent->leader, cgroup, false);
     if (result < 0)
         return result;
     struct process *child = process_new(kernel, pid);
@@ -153,7 +153,7 @@ int process_thread(struct process *process, struct task **ret_task)
     pid_t tid = process_next_pid(process->kernel);
     if (tid == 0)
         return -EAGAIN;
-    int result = cgroup_can_fork(process->leader, NULL);
+    int result = cgroup_can_fork(process->leader, NULL, true);
     if (result < 0)
         return result;
     struct task *task = task_new(process, tid);

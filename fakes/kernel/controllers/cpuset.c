@@ -21,6 +21,7 @@ static const char *const partition_errors[] = {
     [PARTITION_NOT_EXCLUSIVE] = "Cpu list in cpuset.cpus not exclusive",
     [PARTITION_NO_CPUS] = "Parent unable to distribute cpu downstream",
     [PARTITION_CPUS_EMPTY] = "cpuset.cpus and cpuset.cpus.exclusive are empty",
+    [PARTITION_NOT_PERMITTED] = "Enable partition not permitted",
 };
 
 static const struct cgroup_file *const partition_file;
@@ -185,12 +186,38 @@ static bool conflicts(const struct cpuset_css *set, const struct cpuset_css *tri
 
 /* ---------------------------------------------------------------------- partitions */
 
-/* Away from partitions a set may still become one, of exclusive CPUs handed down from the root. */
-static enum partition_error check_remote(const struct cpuset_css *set)
+static bool is_remote(const struct cpuset_css *set)
 {
+    return takes_alone(set) && !is_partition(cpuset_parent(set));
+}
+
+/* What partitions keep for themselves, that one not counted, or (NULL) all that are remote. */
+static struct cpu_mask partitioned_cpus(const struct cpuset_css *but, struct cgroup *top)
+{
+    struct cpu_mask all = {{0}};
+    for (struct cgroup *at = cgroup_next(top, NULL); at; at = cgroup_next(top, at)) {
+        const struct cpuset_css *set = cpuset_of(at->css[SUBSYS_CPUSET]);
+        if (!set || !at->parent || set == but || !(but ? takes_alone(set) : is_remote(set)))
+            continue;
+        const struct cpu_mask own = claim(set);
+        all = cpu_mask_or(&all, &own);
+    }
+    return all;
+}
+
+/*
+ * Away from partitions a set may still become one, of exclusive CPUs handed down from the root; but
+ * only an administrator may ask for that (CAP_SYS_ADMIN, remote_partition_enable in
+ * kernel/cgroup/cpuset.c).
+ */
+static enum partition_error check_remote(const struct cpuset_css *set, bool permitted)
+{
+    if (!permitted)
+        return PARTITION_NOT_PERMITTED;
     const struct cpuset_css *top = cpuset_of(set->css.cgroup->root->top->css[SUBSYS_CPUSET]);
     struct cpu_mask wanted = claim(set);
-    if (cpu_mask_empty(&set->exclusive) || cpu_mask_empty(&wanted) ||
+    struct cpu_mask others = partitioned_cpus(set, set->css.cgroup->root->top);
+    if (cpu_mask_empty(&wanted) || cpu_mask_overlaps(&wanted, &others) ||
         cpu_mask_within(&top->effective, &wanted))
         return PARTITION_INVALID_CPUS;
     return PARTITION_VALID;
@@ -201,6 +228,7 @@ struct change {
     const struct cgroup *written;
     enum { WROTE_PARTITION, WROTE_CPUS, WROTE_EXCLUSIVE, WROTE_MEMS } what;
     struct cpu_mask before; /* its own CPUs before */
+    bool unprivileged;      /* by somebody else than root */
     bool force;             /* all below is looked at, also where nothing changes */
 };
 
@@ -277,7 +305,7 @@ static enum partition_error check_partition(
         return PARTITION_NOT_EXCLUSIVE;
     if (!is_partition(parent)) {
         if (remote)
-            return check_remote(set);
+            return check_remote(set, !change->unprivileged);
         return parent->partition == PARTITION_MEMBER ? PARTITION_NO_PARENT
                                                      : PARTITION_INVALID_PARENT;
     }
@@ -301,7 +329,9 @@ static void update_one(struct cpuset_css *set)
         struct cpu_mask mems = cpu_mask_and(&set->mems, &parent->effective_mems);
         set->effective_mems = cpu_mask_empty(&mems) ? parent->effective_mems : mems;
     } else {
-        set->effective = set->cpus;
+        const struct cpu_mask remote = set->remote ? partitioned_cpus(NULL, set->css.cgroup)
+                                                   : (struct cpu_mask){{0}};
+        set->effective = cpu_mask_without(&set->cpus, &remote);
     }
     list_for_each(node, &set->css.cgroup->children) {
         const struct cgroup *child = list_entry(node, struct cgroup, sibling);
@@ -322,6 +352,8 @@ static void judge(struct cpuset_css *set, const struct change *change)
     struct cgroup *cgroup = set->css.cgroup;
     bool valid = set->partition_error == PARTITION_VALID;
     set->partition_error = check_partition(set, change);
+    if (is_remote(set))
+        cpuset_of(cgroup->root->top->css[SUBSYS_CPUSET])->remote = true;
     bool told = cgroup == change->written && change->what == WROTE_PARTITION;
     if (valid != (set->partition_error == PARTITION_VALID) && !told)
         cgroup_file_raise(cgroup, partition_file);
@@ -355,7 +387,10 @@ static void update_below(struct cgroup *top, const struct change *change)
             set->partition == PARTITION_MEMBER && cpu_mask_equal(&before, &set->effective))
             skipped = at;
     }
-    /* And once more, as those below that became partitions have taken theirs. */
+    /* And once more, as those below that became partitions have taken theirs; remote ones from
+     * everybody. */
+    if (cpuset_of(top->root->top->css[SUBSYS_CPUSET])->remote)
+        top = top->root->top;
     for (struct cgroup *at = cgroup_next(top, NULL); at; at = cgroup_next(top, at))
         if (at->css[SUBSYS_CPUSET])
             update_one(cpuset_of(at->css[SUBSYS_CPUSET]));
@@ -505,6 +540,7 @@ static int partition_write(const struct cgroup_io *io, char *text)
         const struct change change = {
             .written = io->cgroup,
             .what = WROTE_PARTITION,
+            .unprivileged = io->caller->uid != 0,
             .force = i == PARTITION_MEMBER,
         };
         update_below(io->cgroup->parent->css[SUBSYS_CPUSET] ? io->cgroup->parent : io->cgroup,

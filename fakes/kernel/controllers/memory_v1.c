@@ -34,14 +34,14 @@ static uint64_t with_swap(const struct memory_css *memory)
     return memory_usage(memory) + memory->swapped;
 }
 
-/* Memory may not be limited above memory and swap together; and a limit below the usage must be
- * reached by reclaim, else the old one stays. */
+/* Memory may not be limited above memory and swap together; and a limit below the usage, to which
+ * belongs what cgroups below cost, must be reached by reclaim, else the old one stays. */
 static int resize(struct memory_css *memory, bool memsw, uint64_t pages)
 {
     uint64_t *limit = memsw ? &memory->memsw_max : &memory->max;
     if (memsw ? pages < memory->max : pages > memory->memsw_max)
         return -EINVAL;
-    uint64_t kernel = memory_kernel_bytes(memory);
+    uint64_t kernel = memory_children_bytes(memory);
     uint64_t usage = kernel + (memsw ? with_swap(memory) : memory_usage(memory));
     if (usage > limit_bytes(pages)) {
         memory_reclaim(memory, usage - limit_bytes(pages));

@@ -43,6 +43,23 @@ static void uncharge(struct cgroup_css *css)
             pids(css)->count--;
 }
 
+/* Tasks move into or out of a cgroup because the controller is switched there: for a moment each
+ * counts twice above it, as it is charged to the new cgroup first. */
+static void moved_below(struct cgroup_css *css)
+{
+    while ((css = cgroup_css_parent(css)) && css->cgroup->parent) {
+        struct pids_css *state = pids(css);
+        if (state->count + 1 > state->peak)
+            state->peak = state->count + 1;
+    }
+}
+
+static void pids_offline(struct cgroup_css *css)
+{
+    if (cgroup_is_populated(css->cgroup))
+        moved_below(css);
+}
+
 /* Switched on in a cgroup that has tasks: they count at once. */
 static void pids_init(struct cgroup_css *css)
 {
@@ -54,6 +71,7 @@ static void pids_init(struct cgroup_css *css)
     for (struct cgroup *at = cgroup_next(cgroup, NULL); at; at = cgroup_next(cgroup, at))
         state->count += at->tasks_count;
     state->peak = state->count;
+    moved_below(css);
 }
 
 static void raise_events(struct cgroup_css *css, const char *name)
@@ -192,6 +210,7 @@ const struct cgroup_controller cgroup_controller_pids = {
     .css_size = sizeof(struct pids_css),
     .init = pids_init,
     .can_fork = pids_can_fork,
+    .offline = pids_offline,
     .fork = pids_fork,
     .attach = pids_attach,
     .released = pids_released,

@@ -53,6 +53,7 @@ struct psi_trigger {
     uint32_t window_us;
     uint64_t window_start_ns;
     uint64_t total_us; /* at the start of the window */
+    uint64_t event_ns; /* the last event; 0: none yet */
     bool fired;
 };
 
@@ -140,11 +141,19 @@ static void trigger_check(struct psi_trigger *trigger, uint64_t now_ns, uint64_t
     }
     if (trigger_total(trigger) - trigger->total_us < trigger->threshold_us)
         return;
+    /* Once per window (kernel/sched/psi.c, update_triggers). */
+    if (trigger->event_ns && now_ns < trigger->event_ns + trigger->window_us * NS_PER_US)
+        return;
+    bool news = !trigger->fired;
     trigger->fired = true;
-    trigger->window_start_ns = now_ns;
+    trigger->event_ns = trigger->window_start_ns = now_ns;
     trigger->total_us = trigger_total(trigger);
     if (trigger->open->wakeup)
         trigger->open->wakeup(trigger->open->wakeup_arg);
+    /* Since 6.5 by kernfs_notify, which inotify hears, too. */
+    const struct cgroup_node *node = &trigger->open->node;
+    if (news && cgroup_since(node->cgroup, KERNEL_6_12))
+        cgroup_file_modified(node->cgroup, node->file);
 }
 
 static struct pressure *pressure_make(struct cgroup *cgroup, uint64_t now_ns)
