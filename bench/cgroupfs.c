@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench/bench.h"
@@ -25,6 +26,8 @@
 
 #define ROUNDS 15 /* of the model without a mount */
 #define ROUND_CALLS 2000
+#define SLICE_CALLS 50 /* of a round, before another place has its turn */
+#define GOAL_RATIO 1.3
 #define DIRECT_CALLS 200000
 #define TREE_FEW 1000
 #define TREE_MANY 100000
@@ -47,54 +50,98 @@ struct place {
     char *file;
     char *directory;
     pid_t server;    /* 0: none of ours */
+    pid_t serves;    /* whose CPU time counts, too; the server, also where another place has it */
     char *mount_point;
 };
 
-/* Microseconds of open, read, close; negative with errno. */
-static double time_reads(const struct place *place)
+/* So many times open, read, close; false with errno. */
+static bool play_reads(const struct place *place, int calls)
 {
     char buffer[4096];
-    double start = bench_now();
-    for (int i = 0; i < ROUND_CALLS; i++) {
+    for (int i = 0; i < calls; i++) {
         int fd = open(place->file, O_RDONLY | O_CLOEXEC);
         if (fd < 0 || read(fd, buffer, sizeof(buffer)) < 0)
-            return -1;
+            return false;
         close(fd);
     }
-    return (bench_now() - start) * 1e6 / ROUND_CALLS;
+    return true;
 }
 
 /* The same of mkdir, rmdir. */
-static double time_directories(const struct place *place)
+static bool play_directories(const struct place *place, int calls)
 {
-    double start = bench_now();
-    for (int i = 0; i < ROUND_CALLS; i++)
+    for (int i = 0; i < calls; i++)
         if (mkdir(place->directory, 0755) < 0 || rmdir(place->directory) < 0)
-            return -1;
-    return (bench_now() - start) * 1e6 / ROUND_CALLS;
+            return false;
+    return true;
 }
 
 static const struct {
     const char *part;
     const char *measure;
-    double (*sample)(const struct place *place);
-} samplers[] = {{"read", "read_us", time_reads}, {"mkdir", "mkdir_us", time_directories}};
+    const char *ratio; /* of CPU times to those of the empty one, round by round */
+    bool (*play)(const struct place *place, int calls);
+} samplers[] = {{"read", "read_us", "read_ratio", play_reads},
+    {"mkdir", "mkdir_us", "mkdir_ratio", play_directories}};
 
-/* In turns, so that what else the machine does hits all alike. */
+enum { PLACE_EMPTY, PLACE_CORE, PLACE_CONTROLLER, PLACE_REAL, PLACES };
+
+/* What a round has taken of a place. */
+struct cost {
+    double seconds;
+    double cpu_seconds; /* ours and the server's */
+};
+
+/* CPU time so far of us and who serves the place. */
+static double cpu_now(const struct place *place)
+{
+    clockid_t clock;
+    struct timespec served = {0};
+    if (place->serves && clock_getcpuclockid(place->serves, &clock) == 0)
+        clock_gettime(clock, &served);
+    return bench_cpu_now() + (double)served.tv_sec + (double)served.tv_nsec / 1e9;
+}
+
+/* A slice of each place in turns, so that what else the machine does hits all alike. */
+static int measure_round(const struct place *places, size_t count, size_t sampler,
+    struct cost costs[], struct err *err)
+{
+    for (int slice = 0; slice < ROUND_CALLS / SLICE_CALLS && !interrupted(); slice++)
+        for (size_t i = 0; i < count; i++) {
+            if (sampler == 1 && !places[i].directory)
+                continue;
+            const double start = bench_now(), cpu_start = cpu_now(&places[i]);
+            if (!samplers[sampler].play(&places[i], SLICE_CALLS))
+                return err_errno(err, -errno, "%s: %s", places[i].name,
+                    samplers[sampler].measure);
+            costs[i].cpu_seconds += cpu_now(&places[i]) - cpu_start;
+            costs[i].seconds += bench_now() - start;
+        }
+    return 0;
+}
+
+/* The empty one is the first. */
 static int measure_places(const struct settings *settings, const struct place *places,
     size_t count, struct report *report, struct err *err)
 {
     for (size_t round = 0; round < settings->rounds && !interrupted(); round++) {
         progress(&settings->output, "round %zu of %zu", round + 1, settings->rounds);
-        for (size_t i = 0; i < count * ARRAY_SIZE(samplers); i++) {
-            const struct place *place = &places[i / ARRAY_SIZE(samplers)];
-            const size_t k = i % ARRAY_SIZE(samplers);
-            if ((k == 1 && !place->directory) || !is_asked_for(settings, samplers[k].part))
+        for (size_t k = 0; k < ARRAY_SIZE(samplers); k++) {
+            struct cost costs[PLACES] = {0};
+            if (!is_asked_for(settings, samplers[k].part))
                 continue;
-            const double sample = samplers[k].sample(place);
-            if (sample < 0)
-                return err_errno(err, -errno, "%s: %s", place->name, samplers[k].measure);
-            series_add(report_series(report, place->name, samplers[k].measure, "", 0), sample);
+            const int result = measure_round(places, count, k, costs, err);
+            if (result)
+                return result;
+            for (size_t i = 0; i < count && !interrupted(); i++) {
+                if (costs[i].seconds <= 0)
+                    continue;
+                const char *name = places[i].name;
+                series_add(report_series(report, name, samplers[k].measure, "", 0),
+                    costs[i].seconds * 1e6 / ROUND_CALLS);
+                series_add(report_series(report, name, samplers[k].ratio, "", 0),
+                    costs[i].cpu_seconds / costs[PLACE_EMPTY].cpu_seconds);
+            }
         }
     }
     return 0;
@@ -131,6 +178,7 @@ static bool place_mount(struct place *place, int (*serve)(const char *mount_poin
     place->server = fork();
     if (place->server == 0)
         _exit(serve(directory));
+    place->serves = place->server;
     for (int waited = 0; waited < MOUNT_WAIT_MS; waited++) {
         if (stat(directory, &now) == 0 && now.st_dev != before.st_dev)
             return true;
@@ -179,6 +227,7 @@ static bool start_fake(struct place *core, struct place *controller)
     core->file = str_printf("%s/a/cgroup.freeze", core->mount_point);
     core->directory = str_printf("%s/b", core->mount_point);
     controller->file = str_printf("%s/a/memory.max", core->mount_point);
+    controller->serves = core->server;
     return true;
 }
 
@@ -280,8 +329,6 @@ static struct direct measure_direct(struct report *report)
 
 /* ---------------------------------------------------------------------- telling */
 
-enum { PLACE_EMPTY, PLACE_CORE, PLACE_CONTROLLER, PLACE_REAL, PLACES };
-
 static json_t *median_json(const struct report *report, const char *measure)
 {
     const struct series *series = report_find(report, "model", measure, "", 0);
@@ -329,6 +376,11 @@ static void figures_add(
             _cleanup_free_ char *name = str_printf("%s/empty %s", places[i].name, measure);
             report_ratio(report, name, report_find(report, places[i].name, measure, "", 0),
                 report_find(report, "empty", measure, "", 0), 0, false);
+            const char *ratio = samplers[k].ratio;
+            _cleanup_free_ char *cpu = str_printf("%s/empty %s by CPU time", places[i].name, ratio);
+            report_ratio(report, cpu, report_find(report, places[i].name, ratio, "", 0),
+                report_find(report, "empty", ratio, "", 0), i == PLACE_REAL ? 0 : GOAL_RATIO,
+                false);
         }
     if (direct->tree_mib <= 0)
         return; /* was not asked for */
