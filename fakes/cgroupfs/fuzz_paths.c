@@ -108,7 +108,7 @@ static void draw_get(struct fuzz_generator *generator, json_t *op)
 static void draw_await(struct fuzz_generator *generator, json_t *op)
 {
     static const char *const texts[] = {"populated 0", "frozen 0", "frozen 1", "THAWED", "FROZEN",
-        "0", "$P0\n", "", NULL};
+        "0", "", NULL};
     draw_file(generator, op);
     fuzz_put_text(op, "data", fuzz_pick(generator, texts));
     fuzz_put_text(op, "ms", "10");

@@ -2,6 +2,7 @@
 /* Controller states of cgroups, and cgroup.subtree_control, which makes and unmakes them. */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "fakes/kernel/cgroup_internal.h"
 #include "fakes/kernel/cgroup_parse.h"
@@ -42,7 +43,7 @@ struct cgroup_css *cgroup_css_create(struct cgroup *cgroup,
         .cgroup = cgroup,
         .controller = controller,
         .uid = uid,
-        .gid = gid,
+        .gid = cgroup->mode & S_ISGID ? cgroup->gid : gid,
         .serial = ++cgroup_world_of(cgroup)->last_serial,
     };
     cgroup->css[controller->subsys] = css;

@@ -168,9 +168,14 @@ int cgroup_tree_create(struct cgroup *parent, const char *name, mode_t mode,
     bool charged = parent->subtree_control & SUBSYS_BIT(SUBSYS_MEMORY);
     if (charged && !memory_child_fits(parent->css[SUBSYS_MEMORY]))
         return -ENOMEM;
-    struct cgroup *cgroup = cgroup_alloc(root, cgroup_get(parent), name, mode & 01777);
+    /* A set-group-ID bit is inherited, with the group (fs/kernfs/dir.c, kernfs_new_node); files get
+     * the group of theirs, too. */
+    bool inherits = parent->mode & S_ISGID;
+    const gid_t gid = inherits ? parent->gid : caller->gid;
+    struct cgroup *cgroup = cgroup_alloc(
+        root, cgroup_get(parent), name, (mode & 01777) | (inherits ? S_ISGID : 0));
     cgroup->uid = cgroup->files_uid = caller->uid;
-    cgroup->gid = cgroup->files_gid = caller->gid;
+    cgroup->gid = cgroup->files_gid = gid;
     cgroup->notify_on_release = parent->notify_on_release;
     cgroup->clone_children = parent->clone_children;
     list_append(&parent->children, &cgroup->sibling);
@@ -184,7 +189,7 @@ int cgroup_tree_create(struct cgroup *parent, const char *name, mode_t mode,
     uint32_t mask = root->v2 ? cgroup_control_mask(cgroup) : parent->subtree_control;
     for (int i = 0; mask; i++, mask >>= 1)
         if (mask & 1)
-            cgroup_css_create(cgroup, cgroup_controllers[i], caller->uid, caller->gid);
+            cgroup_css_create(cgroup, cgroup_controllers[i], caller->uid, gid);
     if (root->v2) {
         if (parent->subtree_implicit && root->subsystems & SUBSYS_BIT(SUBSYS_PERF_EVENT))
             cgroup_css_create(cgroup, cgroup_controllers[SUBSYS_PERF_EVENT], 0, 0);
