@@ -64,8 +64,9 @@ static const char *const volatile_files[] = {"cpuacct.usage", "cpuacct.stat", "c
     "memory.memsw.max_usage_in_bytes", "memory.kmem.", "memory.stat", "memory.numa_stat",
     "memory.failcnt", "memory.shown_ram", "memory.oom_control", "blkio.throttle.io_serv",
     "blkio.bfq.io_serv", "cpuset.memory_pressure", "memory.current", "memory.peak",
-    "net_prio.prioidx", "memory.swap.current", "memory.swap.peak", "memory.events", "memory.swap.events",
-    "memory.pressure", "cpu.pressure", "io.pressure", "io.stat", "cgroup.stat", NULL};
+    "net_prio.prioidx", "memory.swap.current", "memory.swap.peak", "memory.events",
+    "memory.swap.events", "memory.pressure", "cpu.pressure", "io.pressure", "io.stat",
+    "cgroup.stat", NULL};
 
 static bool is_volatile(const char *path)
 {

@@ -98,6 +98,12 @@ static unsigned weight_of(
 
 #define FROZEN_EXITS 10 /* one in so many is drawn where processes may be frozen */
 
+/* Whether processes may be frozen: one that is to end is then waited for in vain. */
+static bool may_freeze(const struct fuzz_generator *generator)
+{
+    return !strcmp(generator->controller, "freezer") || !strcmp(generator->controller, "core");
+}
+
 static bool makes_sense(
     struct fuzz_generator *generator, const struct fuzz_operation *operation)
 {
@@ -113,8 +119,7 @@ static bool makes_sense(
     case FUZZ_ROOM_THREAD:
         return generator->threads < FUZZ_THREADS;
     case FUZZ_RUNNING:
-        return (strcmp(generator->controller, "freezer") && strcmp(generator->controller, "core")) ||
-               fuzz_below(generator, FROZEN_EXITS) == 0;
+        return !may_freeze(generator) || fuzz_below(generator, FROZEN_EXITS) == 0;
     default:
         return true;
     }

@@ -123,12 +123,9 @@ int replay_world_start(
 
 void replay_world_stop(struct replay_world *world)
 {
-    for (struct replay_handle *at = world->handles, *next; at; at = next) {
-        next = at->next;
+    struct replay_handle *handles = world->handles;
+    for (struct replay_handle *at = handles; at; at = at->next)
         replay_handle_close(at);
-        free(at->name);
-        free(at);
-    }
     world->handles = NULL; /* whose events the end of processes still raises */
     for (struct replay_actor *at = world->actors, *next; at; at = next) {
         next = at->next;
@@ -141,6 +138,12 @@ void replay_world_stop(struct replay_world *world)
     }
     kernel_free(world->kernel);
     loop_free(world->loop);
+    /* Cgroups that go tell the eventfds that are registered there. */
+    for (struct replay_handle *at = handles, *next; at; at = next) {
+        next = at->next;
+        free(at->name);
+        free(at);
+    }
 }
 
 void replay_world_advance(struct replay_world *world, uint64_t duration_ns)

@@ -39,13 +39,20 @@ uint64_t memory_kernel_bytes(const struct memory_css *memory)
     return cgroup_profile(memory->css.cgroup)->kernel_memory ? memory_children_bytes(memory) : 0;
 }
 
-static void count_child_failure(struct memory_css *memory)
+/* The kernel tries until nobody is left in the cgroup whom it could kill for that. */
+static void child_failed(struct memory_css *memory)
 {
-    if (!memory->css.cgroup->root->v2)
-        return;
-    for (int i = 0; i < CHILD_TRIES; i++)
-        memory_event_count(memory, MEMORY_MAX);
-    memory_event_count(memory, MEMORY_OOM);
+    bool v2 = memory->css.cgroup->root->v2;
+    do {
+        for (int i = 0; v2 && i < CHILD_TRIES; i++)
+            memory_event_count(memory, MEMORY_MAX);
+        if (v2)
+            memory_event_count(memory, MEMORY_OOM);
+        else if (memory->oom_kill_disable)
+            return;
+        else
+            memory_oom_notify(memory);
+    } while (memory_oom_kill(memory));
 }
 
 bool memory_child_fits(struct cgroup_css *css)
@@ -60,7 +67,7 @@ bool memory_child_fits(struct cgroup_css *css)
                             ? whole_pages((children + 1) * child) - whole_pages(children * child)
                             : child;
         if (memory_children_bytes(at) + memory_usage(at) + more > limit_bytes(at->max)) {
-            count_child_failure(at);
+            child_failed(at);
             return false;
         }
     }

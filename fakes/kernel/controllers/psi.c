@@ -150,10 +150,9 @@ static void trigger_check(struct psi_trigger *trigger, uint64_t now_ns, uint64_t
     trigger->total_us = trigger_total(trigger);
     if (trigger->open->wakeup)
         trigger->open->wakeup(trigger->open->wakeup_arg);
-    /* Since 6.5 by kernfs_notify, which inotify hears, too. */
-    const struct cgroup_node *node = &trigger->open->node;
-    if (news && cgroup_since(node->cgroup, KERNEL_6_12))
-        cgroup_file_modified(node->cgroup, node->file);
+    /* By kernfs_notify (since 6.5, and in the later ones of 6.1), which inotify hears, too. */
+    if (news)
+        cgroup_file_modified(trigger->open->node.cgroup, trigger->open->node.file);
 }
 
 static struct pressure *pressure_make(struct cgroup *cgroup, uint64_t now_ns)
