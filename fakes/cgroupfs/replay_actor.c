@@ -576,7 +576,7 @@ static void run_selfcg(
     _cleanup_free_ char *above = top ? cgroup_path_of(top) : str_dup("");
     const char *shown = path + strlen(above);
     shown += *shown == '/';
-    if (!actor->namespace_root && str_starts(shown, REPLAY_BASE))
+    if (!*above && str_starts(shown, REPLAY_BASE))
         shown += strlen(REPLAY_BASE);
     shown += *shown == '/';
     strbuf_addf(&outcome->out, "/%s\n", shown);
