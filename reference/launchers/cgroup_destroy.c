@@ -86,6 +86,11 @@ uint64_t cgroup_destroy_guard(struct cgroup_destroy *destroy)
     return delay;
 }
 
+bool cgroup_destroy_is_slow(const struct cgroup_destroy *destroy)
+{
+    return destroy->kill_delay_ns == GUARD_MAX_NS;
+}
+
 int cgroup_destroy_list(struct cgroup_destroy *destroy, char ***ret_paths, struct err *err)
 {
     int result = cgroup_descendants(destroy->fs, destroy->path, ret_paths, err);

@@ -74,6 +74,8 @@ void cgroup_destroy_free(struct cgroup_destroy *destroy);
 
 /* For the kinds. Takes the next turn from the loop, soon. */
 void cgroup_destroy_wake(struct cgroup_destroy *destroy);
+/* Its guard has waited in ever longer steps, up to the longest. */
+bool cgroup_destroy_is_slow(const struct cgroup_destroy *destroy);
 /* The cgroup's descendants, children first, and itself. -ENOENT when it is gone. */
 int cgroup_destroy_list(struct cgroup_destroy *destroy, char ***ret_paths, struct err *err);
 /* Awaits the end of a process in `exits`. */

@@ -3,7 +3,7 @@
  * How v2 kills: cgroup.kill, which reaches all below the cgroup, frozen ones and fast forkers too;
  * then cgroup.events says when the last one has gone (launchers.md 3.5). Kernels before 5.14 have
  * no cgroup.kill: there it is SIGKILL to everybody, again and again. Where the events cannot be
- * watched, or get lost, the guard's polling notices.
+ * watched, or get lost, the guard's polling notices; it writes again when it has become slow.
  */
 #include <errno.h>
 
@@ -29,6 +29,9 @@ static int kill_everybody(struct cgroup_destroy *destroy, struct err *err)
             destroy->fs, destroy->path, "cgroup.events", "populated", &populated, err);
         if (result < 0 || populated == 0)
             return result;
+        /* Who was killed by one write takes its time; who was killed one by one may have forked. */
+        if (!destroy->exits && !cgroup_destroy_is_slow(destroy))
+            return 0;
     }
     destroy->killed_once = true;
     int result = cgroup_write(destroy->fs, destroy->path, "cgroup.kill", "1", err);

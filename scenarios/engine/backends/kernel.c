@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "fakes/fake_csi.h"
@@ -264,11 +265,22 @@ static void tell_name(const char *name)
     fclose(file);
 }
 
-static int make_directory(struct kernel_world *kernel, struct err *err)
+static const char *directory_above(void)
 {
     const char *above = getenv("TMPDIR");
-    if (!above || !*above)
-        above = "/tmp";
+    return above && *above ? above : "/tmp";
+}
+
+/* File systems without a device have 0 as its major number. */
+static bool has_disk(void)
+{
+    struct stat info;
+    return stat(directory_above(), &info) == 0 && major(info.st_dev) != 0;
+}
+
+static int make_directory(struct kernel_world *kernel, struct err *err)
+{
+    const char *above = directory_above();
     if (strlen(above) > ABOVE_MAX_BYTES)
         return err_set(err, -ENAMETOOLONG, "TMPDIR=%s is too long for the sockets below it", above);
     _cleanup_free_ char *path = str_printf("%s/seatrial-XXXXXX", above);
@@ -416,6 +428,8 @@ static const char *machine_misses(enum capability capability)
                    : "xfsprogs is not installed, or the kernel mounts no XFS with project quotas";
     case CAPABILITY_PERF:
         return access("/usr/bin/perf", X_OK) == 0 ? NULL : "perf is not installed";
+    case CAPABILITY_DISK:
+        return has_disk() ? NULL : "the work directory is on no block device";
     case CAPABILITY_STEADY_CPUS:
         return getenv("SEATRIAL_PATIENCE")
                    ? "the machine is emulated, its CPU time is not what it seems"

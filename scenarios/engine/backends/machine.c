@@ -185,10 +185,10 @@ static int hierarchy_mount(const char *directory, const char *controller)
 int machine_mount(const struct node *agent, const char *directory, struct err *err)
 {
     const char *layout = machine_layout(agent);
-    size_t count;
-    struct node *const *isolators = node_list(agent, "isolation", &count);
-    for (size_t i = 0; i < count && str_equal(layout, "v1"); i++) {
-        const char *controller = controller_of(isolators[i]->text, false);
+    _cleanup_free_ char *text = node_list_text(agent, "isolation");
+    _cleanup_strv_ char **isolators = text ? strv_split(text, ",") : NULL;
+    for (size_t i = 0; isolators && isolators[i] && str_equal(layout, "v1"); i++) {
+        const char *controller = controller_of(isolators[i], false);
         if (!controller || has_v1(controller) || !can_mount_v1(controller))
             continue;
         int r = machine_mounts_unshare();
@@ -200,18 +200,18 @@ int machine_mount(const struct node *agent, const char *directory, struct err *e
     return 0;
 }
 
-char *machine_lacks(const struct node *agent)
+char *machine_lacks(const struct node *agent, const struct node *asks)
 {
     const char *layout = machine_layout(agent);
     bool v2 = layout ? strcmp(layout, "v2") == 0 : !machine_has_v1();
-    size_t count;
-    struct node *const *isolators = node_list(agent, "isolation", &count);
-    if (!str_equal(node_text(agent, "launcher"), "linux"))
+    _cleanup_free_ char *text = node_list_text(asks, "isolation");
+    if (!text || !str_equal(node_text(agent, "launcher"), "linux"))
         return NULL;
-    for (size_t i = 0; i < count; i++) {
-        const char *controller = controller_of(isolators[i]->text, v2);
+    _cleanup_strv_ char **isolators = strv_split(text, ",");
+    for (size_t i = 0; isolators && isolators[i]; i++) {
+        const char *controller = controller_of(isolators[i], v2);
         unsigned hierarchy = 0;
-        if (v2 && strcmp(isolators[i]->text, "cgroups/perf_event") == 0 &&
+        if (v2 && strcmp(isolators[i], "cgroups/perf_event") == 0 &&
             kernel_has_v1("perf_event", &hierarchy) && hierarchy != 0)
             return str_dup("needs perf_event in cgroups v2, but a hierarchy of v1 has it");
         if (controller && !(v2 ? has_v2(controller)

@@ -22,9 +22,9 @@ void machine_csi_flags(const struct world *world, struct flags *flags);
 /* For host_linux_options.cgroups: the version that the agent asks for; without a wish that which
  * the machine stands on, as an agent refuses a hybrid layout. */
 const char *machine_layout(const struct node *agent);
-/* "needs the controller memory: …" for the isolators of an agent; owned, NULL when all are there.
- */
-char *machine_lacks(const struct node *agent);
+/* "needs the controller memory: …" for the isolators that an agent, or a restart of it, asks for;
+ * owned, NULL when all are there. */
+char *machine_lacks(const struct node *agent, const struct node *asks);
 /* Mounts, below the directory, the v1 hierarchies that the isolators of an agent need and nobody
  * has mounted; for this process and its children only. */
 int machine_mount(const struct node *agent, const char *directory, struct err *err);

@@ -29,6 +29,7 @@
     row(CAPABILITY_XFS, "xfs", "the work directory on XFS with project quotas") \
     row(CAPABILITY_CNI, "cni", "the CNI plugins bridge and ptp in /usr/lib/cni") \
     row(CAPABILITY_PERF, "perf", "the program perf, which counts events of cgroups") \
+    row(CAPABILITY_DISK, "disk", "the work directory on a block device") \
     row(CAPABILITY_STEADY_CPUS, "steady-cpus", "CPU time that nobody takes: no emulation") \
     row(CAPABILITY_FUSE, "fuse", "/dev/fuse, for workloads that serve a file system") \
     row(CAPABILITY_SIMULATION, "simulation", "nothing but the simulated kernel will do")

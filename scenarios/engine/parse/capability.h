@@ -28,6 +28,7 @@ enum capability {
     CAPABILITY_TRAFFIC_CONTROL, /* filters that redirect packets */
     CAPABILITY_TRAFFIC_SHAPING, /* limits of rates */
     CAPABILITY_XFS, /* the work directory on XFS with project quotas */
+    CAPABILITY_DISK, /* the work directory is on a block device */
     CAPABILITY_STEADY_CPUS, /* a second of CPU time takes about a second */
     CAPABILITY_CNI, /* CNI plugins at Debian's place */
     CAPABILITY_PERF,

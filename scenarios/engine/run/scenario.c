@@ -23,6 +23,19 @@ static bool backend_allowed(const struct scenario *scenario, const struct backen
     return count == 0;
 }
 
+/* Of the agent, and of its restarts that are to succeed. */
+static char *isolation_lacks(const struct scenario *scenario, const struct backend *backend)
+{
+    char *reason = backend->lacks ? backend->lacks(scenario->agent, scenario->agent) : NULL;
+    for (size_t i = 0; backend->lacks && !reason && i < scenario->steps_count; i++) {
+        const struct step *step = &scenario->steps[i];
+        if (str_equal(step->spec->name, "restart") &&
+            !node_text(node_get(step->args, "expect"), "failed"))
+            reason = backend->lacks(scenario->agent, step->args);
+    }
+    return reason;
+}
+
 char *scenario_skip_reason(const struct scenario *scenario, const struct backend *backend)
 {
     if (!backend_allowed(scenario, backend))
@@ -33,7 +46,7 @@ char *scenario_skip_reason(const struct scenario *scenario, const struct backend
         if ((scenario->needs & NEED(i)) && !backend->has((enum capability)i, &reason))
             return str_printf("needs %s: %s", capability_rows[i].name, reason);
     }
-    return backend->lacks ? backend->lacks(scenario->agent) : NULL;
+    return isolation_lacks(scenario, backend);
 }
 
 static double wall_seconds(void)
