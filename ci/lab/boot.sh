@@ -21,12 +21,15 @@ mark() {
     tr -d '\r' <"$1" | sed -n "s/^@@ $2 *//p" | sed -n 1p
 }
 
+# out_of_memory FILE: the whole guest was, not only a cgroup of it.
+out_of_memory() {
+    grep -aqsE '(^|\] )Out of memory: Killed' "$1"
+}
+
 # console_state FILE: why a guest that did not finish stopped.
 console_state() {
     if grep -aq 'Kernel panic' "$1"; then
         printf 'panic\t%s' "$(grep -am1 -o 'Kernel panic.*' "$1" | tr -d '\r\t')"
-    elif grep -aqE '(^|\] )Out of memory: Killed' "$1"; then
-        printf 'memory\tthe guest ran out of memory'
     elif [[ ! -s $1 ]]; then
         printf 'stopped\tthe kernel said nothing: it may be corrupt, or not for this machine'
     else
@@ -166,13 +169,11 @@ guest_state() {
     [[ -n $broken ]] || broken=$(mark "$1/console" broken)
     if [[ $status == 2 && -s $1/output ]]; then
         printf 'bad\t%s' "$(tail -n 1 "$1/output" | tr -d '\t')"
+    elif out_of_memory "$1/console" || out_of_memory "$1/kernel-log"; then
+        printf 'memory\tthe guest ran out of memory'
     elif [[ -n $status ]] && ((status > 2)) && grep -aq '^@@ begin output' "$1/results"; then
-        if grep -aqE '(^|\] )Out of memory: Killed' "$1/kernel-log"; then
-            printf 'memory\tthe guest ran out of memory'
-        else
-            printf 'stopped\tseatrial run ended with status %d: %s' "$status" \
-                "$(tail -n 1 "$1/output" | tr -d '\t')"
-        fi
+        printf 'stopped\tseatrial run ended with status %d: %s' "$status" \
+            "$(tail -n 1 "$1/output" | tr -d '\t')"
     elif [[ -n $status ]]; then
         printf 'done\t'
     elif [[ -n $broken ]]; then
@@ -186,12 +187,21 @@ guest_state() {
     fi
 }
 
+# emulated_clock KHZ: for the kernel's command line. What it would measure at boot it is told, as on a
+# busy machine it measures wrong: the frequency of its counter; the loops of a delay, which are as many
+# as ticks of the counter in a 250th of a second, Debian's jiffy (measuring takes the second CPU a
+# second); and that its timer works, for which it waits so short a time that it panics when there is
+# load.
+emulated_clock() {
+    printf 'tsc=reliable no_timer_check%s' "${1:+ tsc_early_khz=$1 lpj=$(($1 * 4))}"
+}
+
 # guest_boot DIRECTORY KERNEL INITRD CGROUPS: leaves console, results, boot and state there.
 guest_boot() {
     local directory=$1 options="seatrial.cgroups=$4" khz
     if [[ $ACCELERATOR != kvm ]]; then
         khz=$("$SEATRIAL" lab tsc || true)
-        options+=" tsc=reliable${khz:+ tsc_early_khz=$khz} seatrial.patience=$EMULATED_PATIENCE"
+        options+=" $(emulated_clock "$khz") seatrial.patience=$EMULATED_PATIENCE"
     fi
     (guest_qemu "$directory" "$2" "$3" "$options") | guest_follow "$directory" || true
     touch "$directory/console"

@@ -57,7 +57,7 @@ kernel_prepare() {
     kernel_check_image "$image"
     cp "$image" "$place/image"
     guest_modules "$place/modules.cpio" "$place" "$modules"
-    cat "$WORK/base.cpio" "$place/modules.cpio" >"$place/initrd"
+    [[ ! -e $WORK/base.cpio ]] || cat "$WORK/base.cpio" "$place/modules.cpio" >"$place/initrd"
     rm -rf "$place/modules"
 }
 

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,14 +16,14 @@
 #define EXIT_USAGE 2
 #define TSC_LOOKS 50
 
-/* The folder lab/ beside this program (the build tree), or where it is installed. */
-static char *script_path(const char *self)
+/* A file of the folder lab/ beside this program (the build tree), or where it is installed. */
+static char *lab_path(const char *self, const char *file)
 {
-    char *path = str_printf("%.*s/lab/lab", (int)(strrchr(self, '/') - self), self);
-    if (access(path, X_OK) == 0)
+    char *path = str_printf("%.*s/lab/%s", (int)(strrchr(self, '/') - self), self, file);
+    if (access(path, R_OK) == 0)
         return path;
     free(path);
-    return str_dup(SEATRIAL_LIBEXEC "/lab/lab");
+    return str_printf(SEATRIAL_LIBEXEC "/lab/%s", file);
 }
 
 #ifdef __x86_64__
@@ -65,8 +66,8 @@ int lab_main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "tsc") == 0)
         return print_tsc();
-    if (argc >= 3 && strcmp(argv[1], "report") == 0)
-        return lab_report(argv[2], argv + 3, argc - 3);
+    if (argc == 3 && strcmp(argv[1], "ratios") == 0)
+        return lab_ratios(argv[2]);
     char self[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
     if (length <= 0) {
@@ -74,7 +75,12 @@ int lab_main(int argc, char **argv)
         return EXIT_USAGE;
     }
     self[length] = '\0';
-    _cleanup_free_ char *script = script_path(self);
+    if (argc >= 3 && strcmp(argv[1], "report") == 0) {
+        const char *asked = getenv("SEATRIAL_LAB_KNOWN");
+        _cleanup_free_ char *known = asked ? str_dup(asked) : lab_path(self, "differences.txt");
+        return lab_report(argv[2], known, argv + 3, argc - 3);
+    }
+    _cleanup_free_ char *script = lab_path(self, "lab");
     setenv("SEATRIAL", self, 1);
     setenv("SEATRIAL_LIBEXEC", SEATRIAL_LIBEXEC, 1);
     argv[0] = script;

@@ -7,12 +7,17 @@
 #include <stddef.h>
 
 #include "ci/lab/cell.h"
+#include "ci/lab/explain.h"
 
 struct matrix {
     struct cell *cells;
     size_t count;
-    json_t *rows;        /* of each scenario: file, name, results by cell, reasons by cell */
-    json_t *differences; /* those that differ, with the kind */
+    /* Of each scenario: file, name, results by cell, reasons by cell; and of one that fails or
+     * differs: explained by cell, and unexplained, the cells for which nothing is known. */
+    json_t *rows;
+    json_t *differences; /* those that differ, with the kind; the unexplained first */
+    size_t unexplained;  /* so many of them */
+    struct explanations explanations;
 };
 
 /* The guest told all, and its kernel's log is clean. */
@@ -24,6 +29,10 @@ bool cell_good(const struct cell *cell);
 /* A row's verdict in a cell, and why (NULL: nothing to say). Borrowed. */
 const char *row_verdict(const json_t *row, const struct cell *cell);
 const char *row_reason(const json_t *row, const struct cell *cell);
+
+/* It fails or differs in that cell, and nothing is known of why / what is known (NULL). */
+bool row_unexplained(const json_t *row);
+const char *row_explanation(const json_t *row, const char *cell);
 
 /* Where it failed and why, without the trace behind it; owned by the caller. */
 char *reason_short(const char *reason);

@@ -2,12 +2,14 @@
 /* Puts the cells together: a row for each scenario, and those in which kernels differ. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "ci/lab/lab.h"
 #include "ci/lab/matrix.h"
 #include "reference/base/mem.h"
 
 #define REASON_MAX 300
+#define EXIT_USAGE 2
 
 /* Fails somewhere and passes elsewhere; or, of two kernels with the same hierarchy, only one can
  * run it. NULL: the same everywhere. */
@@ -28,6 +30,54 @@ static const char *difference_of(const struct matrix *matrix, const enum verdict
         }
     }
     return NULL;
+}
+
+/* It fails there, or is skipped where another kernel with the same hierarchy runs it. */
+static bool deviates(const struct matrix *matrix, const enum verdict *verdicts, size_t cell)
+{
+    for (size_t i = 0; verdicts[cell] == VERDICT_SKIPPED && i < matrix->count; i++) {
+        bool runs = verdicts[i] == VERDICT_PASSED || verdicts[i] == VERDICT_FAILED;
+        if (runs && str_equal(matrix->cells[i].cgroups, matrix->cells[cell].cgroups))
+            return true;
+    }
+    return verdicts[cell] == VERDICT_FAILED;
+}
+
+static void row_explain(struct matrix *matrix, json_t *row, const enum verdict *verdicts)
+{
+    _cleanup_free_ char *scenario = str_printf("%s: %s",
+        json_string_value(json_object_get(row, "file")),
+        json_string_value(json_object_get(row, "name")));
+    json_t *explained = json_object(), *unexplained = json_array();
+    for (size_t i = 0; i < matrix->count; i++) {
+        const struct cell *cell = &matrix->cells[i];
+        if (verdicts[i] != VERDICT_ABSENT)
+            explanations_played(&matrix->explanations, cell->name, scenario);
+        if (!deviates(matrix, verdicts, i))
+            continue;
+        const struct explanation *why = explanations_find(
+            &matrix->explanations, cell->name, scenario, row_reason(row, cell));
+        if (why)
+            json_object_set_new(explained, cell->name, json_string(why->text));
+        else
+            json_array_append_new(unexplained, json_string(cell->name));
+    }
+    if (json_object_size(explained) > 0)
+        json_object_set(row, "explained", explained);
+    if (json_array_size(unexplained) > 0)
+        json_object_set(row, "unexplained", unexplained);
+    json_decref(explained);
+    json_decref(unexplained);
+}
+
+bool row_unexplained(const json_t *row)
+{
+    return json_object_get(row, "unexplained") != NULL;
+}
+
+const char *row_explanation(const json_t *row, const char *cell)
+{
+    return json_string_value(json_object_get(json_object_get(row, "explained"), cell));
 }
 
 static bool row_known(const struct matrix *matrix, size_t until, const char *file, const char *name)
@@ -54,12 +104,16 @@ static void row_add(struct matrix *matrix, const char *file, const char *name)
     }
     json_t *row = json_pack(
         "{ss ss so so}", "file", file, "name", name, "results", results, "reasons", reasons);
+    row_explain(matrix, row, verdicts);
     json_array_append_new(matrix->rows, row);
     const char *kind = difference_of(matrix, verdicts);
     if (kind) {
         json_t *difference = json_copy(row);
         json_object_set_new(difference, "kind", json_string(kind));
-        json_array_append_new(matrix->differences, difference);
+        if (row_unexplained(row))
+            json_array_insert_new(matrix->differences, matrix->unexplained++, difference);
+        else
+            json_array_append_new(matrix->differences, difference);
     }
 }
 
@@ -146,7 +200,7 @@ static int matrix_status(const struct matrix *matrix)
     for (size_t i = 0; i < matrix->count; i++) {
         const struct cell *cell = &matrix->cells[i];
         if (strcmp(cell->state, "bad") == 0 || strcmp(cell->state, "qemu") == 0)
-            return 2;
+            return EXIT_USAGE;
         status = cell_good(cell) ? status : 1;
     }
     return status;
@@ -162,10 +216,19 @@ static const struct {
     {"html", matrix_print_html},
 };
 
-int lab_report(const char *format, char *const *cells, int count)
+int lab_report(const char *format, const char *known, char *const *cells, int count)
 {
     struct matrix matrix = {.cells = mem_alloc((size_t)count * sizeof(struct cell) + 1),
         .count = (size_t)count};
+    _cleanup_err_ struct err err = ERR_INIT;
+    char today[sizeof("2026-01-31")];
+    time_t now = time(NULL);
+    strftime(today, sizeof(today), "%Y-%m-%d", localtime(&now));
+    if (explanations_read(known, today, &matrix.explanations, &err) < 0) {
+        fprintf(stderr, "seatrial lab: %s\n", err_text(&err));
+        free(matrix.cells);
+        return EXIT_USAGE;
+    }
     for (size_t i = 0; i < matrix.count; i++)
         cell_read(cells[i], &matrix.cells[i]);
     matrix_fill(&matrix);
@@ -177,6 +240,7 @@ int lab_report(const char *format, char *const *cells, int count)
     for (size_t i = 0; i < matrix.count; i++)
         cell_release(&matrix.cells[i]);
     free(matrix.cells);
+    explanations_release(&matrix.explanations);
     json_decref(matrix.rows);
     json_decref(matrix.differences);
     return status;

@@ -75,15 +75,32 @@ static void print_cells(const struct matrix *matrix)
     printf("</table>\n");
 }
 
+/* What is known of a row's cells, each once. */
+static void print_explanations(const struct matrix *matrix, const json_t *row)
+{
+    const char *last = NULL;
+    printf("<td>");
+    if (row_unexplained(row))
+        printf("<b>not explained</b> ");
+    for (size_t i = 0; i < matrix->count; i++) {
+        const char *text = row_explanation(row, matrix->cells[i].name);
+        if (text && !str_equal(text, last))
+            xml_print(stdout, text, false);
+        last = text ? text : last;
+    }
+    printf("</td>");
+}
+
 static void print_rows(const struct matrix *matrix, const json_t *rows, const char *heading)
 {
     size_t index;
     json_t *row;
-    print_table(matrix, heading, "scenario");
+    print_table(matrix, heading, "scenario</th><th>known");
     json_array_foreach(rows, index, row) {
         printf("<tr>");
         print_cell("td", NULL, json_string_value(json_object_get(row, "file")),
             json_string_value(json_object_get(row, "name")));
+        print_explanations(matrix, row);
         for (size_t i = 0; i < matrix->count; i++) {
             const char *verdict = row_verdict(row, &matrix->cells[i]);
             print_cell("td", verdict, row_reason(row, &matrix->cells[i]), verdict);
@@ -98,7 +115,10 @@ void matrix_print_html(const struct matrix *matrix)
     fputs(head, stdout);
     print_features(matrix);
     print_cells(matrix);
-    print_rows(matrix, matrix->differences, "Differences between kernels");
+    _cleanup_free_ char *heading =
+        str_printf("Differences between kernels: %zu, not explained %zu",
+            json_array_size(matrix->differences), matrix->unexplained);
+    print_rows(matrix, matrix->differences, heading);
     print_rows(matrix, matrix->rows, "All scenarios");
     printf("</body></html>\n");
 }

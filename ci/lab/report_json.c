@@ -35,8 +35,22 @@ static json_t *summary_json(const struct matrix *matrix)
             counts[k] += cell->counts[k];
         counts[VERDICT_FAILED] += !cell_ended_well(cell);
     }
-    return json_pack("{sI sI sI}", "passed", (json_int_t)counts[VERDICT_PASSED], "failed",
-        (json_int_t)counts[VERDICT_FAILED], "skipped", (json_int_t)counts[VERDICT_SKIPPED]);
+    return json_pack("{sI sI sI sI}", "passed", (json_int_t)counts[VERDICT_PASSED], "failed",
+        (json_int_t)counts[VERDICT_FAILED], "skipped", (json_int_t)counts[VERDICT_SKIPPED],
+        "unexplained", (json_int_t)matrix->unexplained);
+}
+
+/* The table of what is known, and what became of it. */
+static json_t *explanations_json(const struct matrix *matrix)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < matrix->explanations.count; i++) {
+        const struct explanation *one = &matrix->explanations.items[i];
+        json_array_append_new(array,
+            json_pack("{ss sI sb sb}", "text", one->text, "matched", (json_int_t)one->matched,
+                "stale", explanation_is_stale(one), "expired", one->expired));
+    }
+    return array;
 }
 
 void matrix_print_json(const struct matrix *matrix)
@@ -53,8 +67,9 @@ void matrix_print_json(const struct matrix *matrix)
                 (json_int_t)cell->counts[VERDICT_SKIPPED], "splats", strings_json(cell->splats),
                 "features", features_json(cell)));
     }
-    json_t *all = json_pack("{so so sO sO}", "summary", summary_json(matrix), "cells", cells,
-        "differences", matrix->differences, "scenarios", matrix->rows);
+    json_t *all = json_pack("{so so so sO sO}", "summary", summary_json(matrix), "cells", cells,
+        "explanations", explanations_json(matrix), "differences", matrix->differences, "scenarios",
+        matrix->rows);
     json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     printf("\n");
     json_decref(all);

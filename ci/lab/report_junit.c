@@ -21,9 +21,15 @@ static void print_case(const json_t *row, const struct cell *cell)
     }
     bool failed = strcmp(verdict, verdict_words[VERDICT_FAILED]) == 0;
     _cleanup_free_ char *why = reason_short(reason ? reason : "");
+    const char *known = row_explanation(row, cell->name);
     printf("><%s", failed ? "failure" : "skipped");
     xml_print_attribute(stdout, "message", why);
     printf(">");
+    if (known) {
+        printf("explained by ");
+        xml_print(stdout, known, false);
+        printf("\n");
+    }
     if (failed && reason)
         xml_print(stdout, reason, false);
     printf("</%s></testcase>\n", failed ? "failure" : "skipped");

@@ -38,19 +38,61 @@ static void print_row(const json_t *row, const char *kind)
             const char *reason =
                 json_string_value(json_object_get(json_object_get(row, "reasons"), cell));
             _cleanup_free_ char *why = reason ? reason_short(reason) : NULL;
+            const char *known = row_explanation(row, cell);
             printf("    %-8s %s%s%s\n", verdict_words[word], cell, why ? ": " : "",
                 why ? why : "");
+            if (known)
+                printf("             %s\n", known);
         }
     }
+}
+
+/* The files of the rows that have this explanation, with so many of them. */
+static void print_explained(const struct matrix *matrix, const struct explanation *explanation)
+{
+    const char *file = NULL;
+    size_t index, count = 0;
+    json_t *row;
+    printf("  %s\n", explanation->text);
+    json_array_foreach(matrix->differences, index, row) {
+        bool has = false;
+        for (size_t i = 0; i < matrix->count && !row_unexplained(row); i++)
+            has = has ||
+                  str_equal(row_explanation(row, matrix->cells[i].name), explanation->text);
+        const char *its_file = json_string_value(json_object_get(row, "file"));
+        if (has && !str_equal(file, its_file)) {
+            if (count > 0)
+                printf("    %s: %zu\n", file, count);
+            file = its_file;
+            count = 0;
+        }
+        count += has;
+    }
+    if (count > 0)
+        printf("    %s: %zu\n", file, count);
 }
 
 static void print_differences(const struct matrix *matrix)
 {
     size_t index;
     json_t *row;
-    printf("\nDifferences: %zu\n", json_array_size(matrix->differences));
-    json_array_foreach(matrix->differences, index, row)
-        print_row(row, json_string_value(json_object_get(row, "kind")));
+    printf("\nDifferences: %zu, not explained %zu\n", json_array_size(matrix->differences),
+        matrix->unexplained);
+    json_array_foreach(matrix->differences, index, row) {
+        if (row_unexplained(row))
+            print_row(row, json_string_value(json_object_get(row, "kind")));
+    }
+    printf("Explained, by file\n");
+    for (size_t i = 0; i < matrix->explanations.count; i++) {
+        const struct explanation *one = &matrix->explanations.items[i];
+        if (one->matched > 0)
+            print_explained(matrix, one);
+    }
+    for (size_t i = 0; i < matrix->explanations.count; i++) {
+        const struct explanation *one = &matrix->explanations.items[i];
+        if (one->expired || explanation_is_stale(one))
+            printf("  %s: %s\n", one->expired ? "has expired" : "is no longer so", one->text);
+    }
 }
 
 /* Those that fail wherever they run; the others stand among the differences. */

@@ -118,6 +118,12 @@ ends "a guest without memory" 1 'memory: the guest ran out of memory' \
 ends "seatrial run killed for lack of memory" 1 'memory: the guest ran out of memory' \
     "echo hello >&3; $BEGUN; echo '@@ begin output'; echo '@@ end output 0'
     echo '[9.0] Out of memory: Killed process 7 (seatrial)' >&5; echo '@@ exit 137'"
+ends "a guest that was out of memory for a while" 1 'memory: the guest ran out of memory' \
+    "echo hello >&3; $BEGUN; echo '$PASSED' >&4
+    echo '[9.0] Out of memory: Killed process 7 (seatrial-worklo)' >&5; $ENDED"
+says '^.*/image v2  *1  *0  *0'
+ends "a cgroup that was out of memory" 0 'done$' "echo hello >&3; $BEGUN; echo '$PASSED' >&4
+    echo '[9.0] Memory cgroup out of memory: Killed process 7 (seatrial-worklo)' >&5; $ENDED"
 ends "a guest that just ends" 1 'stopped: the guest stopped without a report' "echo hello >&3"
 ends "a kernel that says nothing" 1 'stopped: the kernel said nothing' ":"
 ends "a guest that hangs" 1 'late: not finished after 1 s' \

@@ -86,8 +86,8 @@ struct backend {
     const char *help;
     /* Does it have the capability? If not, why not (static or owned by the backend). */
     bool (*has)(enum capability capability, const char **ret_reason);
-    /* What else the isolation of `asks` (the agent itself, or a restart of it) needs of the world and
-     * does not find (a controller); owned, NULL: nothing. */
+    /* What else the isolation of `asks` (the agent itself, or a restart of it) needs of the world
+     * and does not find (a controller); owned, NULL: nothing. */
     char *(*lacks)(const struct node *agent, const struct node *asks);
     int (*world_new)(
         const struct world_options *options, struct world **ret_world, struct err *err);
