@@ -16,6 +16,7 @@
 struct mount_fs {
     struct cgroup_fs base;
     char *directory;
+    int root; /* the directory, open (cgroup_fs_mount_hold), or AT_FDCWD */
     struct cgroup_inotify *inotify; /* made with the first watch */
 };
 
@@ -47,31 +48,42 @@ static int path_make(
     return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
 }
 
+/* The same below mount_of(fs)->root. */
+static int name_make(
+    struct cgroup_fs *fs, const char *path, const char *file, char *buffer, size_t size)
+{
+    if (mount_of(fs)->root == AT_FDCWD)
+        return path_make(fs, path, file, buffer, size);
+    int length = snprintf(buffer, size, "%s%s%s", path, path[0] && file ? "/" : "",
+        file ? file : path[0] ? "" : ".");
+    return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
+}
+
 static int mount_create(struct cgroup_fs *fs, const char *path, mode_t mode)
 {
     char buffer[PATH_MAX];
-    int r = path_make(fs, path, NULL, buffer, sizeof(buffer));
+    int r = name_make(fs, path, NULL, buffer, sizeof(buffer));
     if (r < 0)
         return r;
-    return mkdir(buffer, mode) < 0 ? -errno : 0;
+    return mkdirat(mount_of(fs)->root, buffer, mode) < 0 ? -errno : 0;
 }
 
 static int mount_remove(struct cgroup_fs *fs, const char *path)
 {
     char buffer[PATH_MAX];
-    int r = path_make(fs, path, NULL, buffer, sizeof(buffer));
+    int r = name_make(fs, path, NULL, buffer, sizeof(buffer));
     if (r < 0)
         return r;
-    return rmdir(buffer) < 0 ? -errno : 0;
+    return unlinkat(mount_of(fs)->root, buffer, AT_REMOVEDIR) < 0 ? -errno : 0;
 }
 
 static int file_open(struct cgroup_fs *fs, const char *path, const char *file, int flags)
 {
     char buffer[PATH_MAX];
-    int r = path_make(fs, path, file, buffer, sizeof(buffer));
+    int r = name_make(fs, path, file, buffer, sizeof(buffer));
     if (r < 0)
         return r;
-    int fd = open(buffer, flags | O_CLOEXEC | O_NOCTTY);
+    int fd = openat(mount_of(fs)->root, buffer, flags | O_CLOEXEC | O_NOCTTY);
     return fd < 0 ? -errno : fd;
 }
 
@@ -110,6 +122,8 @@ static bool enters_by_itself(
     char buffer[PATH_MAX];
     const struct host_ops *ops = fs->host->ops;
     return ops->enter_at_gate && str_equal(file, "cgroup.procs") &&
+        name_make(fs, path, "tasks", buffer, sizeof(buffer)) == 0 &&
+        faccessat(mount_of(fs)->root, buffer, W_OK, 0) == 0 &&
         path_make(fs, path, "tasks", buffer, sizeof(buffer)) == 0 &&
         ops->enter_at_gate(fs->host, (pid_t)strtol(data, NULL, 10), buffer);
 }
@@ -181,8 +195,8 @@ static bool mount_exists(struct cgroup_fs *fs, const char *path, const char *fil
 {
     char buffer[PATH_MAX];
     struct stat status;
-    return path_make(fs, path, file, buffer, sizeof(buffer)) == 0 && stat(buffer, &status) == 0 &&
-        S_ISDIR(status.st_mode) == !file;
+    return name_make(fs, path, file, buffer, sizeof(buffer)) == 0 &&
+        fstatat(mount_of(fs)->root, buffer, &status, 0) == 0 && S_ISDIR(status.st_mode) == !file;
 }
 
 static int mount_chown(
@@ -300,6 +314,8 @@ static void mount_free(struct cgroup_fs *fs)
     struct mount_fs *mount = mount_of(fs);
     cgroup_inotify_free(mount->inotify);
     cgroup_fs_release(fs);
+    if (mount->root >= 0)
+        close(mount->root);
     free(mount->directory);
     free(mount);
 }
@@ -324,5 +340,14 @@ struct cgroup_fs *cgroup_fs_mount_new(
     struct mount_fs *mount = mem_alloc(sizeof(*mount));
     cgroup_fs_init(&mount->base, &mount_ops, host, name, mount_point);
     mount->directory = str_dup(directory);
+    mount->root = AT_FDCWD;
     return &mount->base;
+}
+
+void cgroup_fs_mount_hold(struct cgroup_fs *fs)
+{
+    struct mount_fs *mount = mount_of(fs);
+    int root = open(mount->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root >= 0)
+        mount->root = root;
 }

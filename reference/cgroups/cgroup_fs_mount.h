@@ -15,3 +15,6 @@
  */
 struct cgroup_fs *cgroup_fs_mount_new(
     struct host *host, const char *name, const char *directory, const char *mount_point);
+/* Keeps the directory open, so that no path is walked to it again: the mount can't be unmounted
+ * from now on. Without effect when it can't be opened. */
+void cgroup_fs_mount_hold(struct cgroup_fs *fs);

@@ -78,6 +78,7 @@ static void add(struct host *host, struct cgroup_hierarchies *all, const char *m
         return;
     }
     item.fs = cgroup_fs_mount_new(host, item.name, mount_point, mount_point);
+    cgroup_fs_mount_hold(item.fs);
     if (v2) {
         all->unified = str_equal(mount_point, UNIFIED_MOUNT_POINT);
         all->hybrid = !all->unified;

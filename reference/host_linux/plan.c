@@ -19,14 +19,25 @@
 #include "reference/host_linux/seccomp.h"
 #include "reference/launchers/child_wire.h"
 
+#define NUMBER_BYTES 24
+
+/* Texts of the plan, NULL behind the last; none is copied. */
+struct texts {
+    const char **items;
+    size_t count;
+    size_t capacity;
+};
+
 /* What the wire plan points to, and its first error. */
 struct builder {
     struct host *host;
     const struct plan *plan;
     struct child_plan wire;
+    struct texts mounts;
+    struct texts files;
+    char (*numbers)[NUMBER_BYTES]; /* one for each mount of both */
+    size_t numbers_count;
     char **enter;
-    char **mounts;
-    char **files;
     char **pre_exec;
     char **groups;
     char **rlimits;
@@ -39,10 +50,13 @@ struct builder {
 
 static void builder_release(struct builder *builder)
 {
-    char **const lists[] = {builder->enter, builder->mounts, builder->files, builder->pre_exec,
-        builder->groups, builder->rlimits, builder->arguments, builder->environment};
+    char **const lists[] = {builder->enter, builder->pre_exec, builder->groups, builder->rlimits,
+        builder->arguments, builder->environment};
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
         strv_free(lists[i]);
+    free(builder->mounts.items);
+    free(builder->files.items);
+    free(builder->numbers);
     free(builder->seccomp);
     err_clear(&builder->user_error);
     err_clear(&builder->plan_error);
@@ -53,22 +67,26 @@ static const char **as_wire(char **strings)
     return (const char **)(uintptr_t)strings;
 }
 
-static void add_text(char ***list, const char *text)
+static void add(struct texts *list, const char *text)
 {
-    strv_add(list, text ? text : "");
+    list->items =
+        mem_grow(list->items, &list->capacity, list->count + 2, sizeof(*list->items));
+    list->items[list->count++] = text ? text : "";
+    list->items[list->count] = NULL;
 }
 
-static void add_mount(char ***list, const struct mount_entry *entry)
+static void add_mount(
+    struct builder *builder, struct texts *list, const struct mount_entry *entry)
 {
     static const struct mount_entry none;
+    char *flags = builder->numbers[builder->numbers_count++];
     if (!entry)
         entry = &none;
-    add_text(list, entry->target);
-    add_text(list, entry->source);
-    add_text(list, entry->type);
-    add_text(list, entry->options);
-    strv_add_owned(list, str_printf("%llu", (unsigned long long)entry->flags));
-    add_text(list, entry->source_root);
+    snprintf(flags, NUMBER_BYTES, "%llu", (unsigned long long)entry->flags);
+    const char *const texts[CHILD_MOUNT_STRINGS] = {
+        entry->target, entry->source, entry->type, entry->options, flags, entry->source_root};
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        add(list, texts[i]);
 }
 
 static void build_files(struct builder *builder)
@@ -78,18 +96,20 @@ static void build_files(struct builder *builder)
         [FILE_OPERATION_RENAME] = "rename",
         [FILE_OPERATION_MKDIR] = "mkdir"};
     const struct launch_info *info = &builder->plan->info;
+    builder->numbers = mem_alloc(
+        (info->mounts_count + info->file_operations_count + 1) * sizeof(*builder->numbers));
     for (size_t i = 0; i < info->mounts_count; i++)
-        add_mount(&builder->mounts, &info->mounts[i]);
+        add_mount(builder, &builder->mounts, &info->mounts[i]);
     for (size_t i = 0; i < info->file_operations_count; i++) {
         const struct file_operation *operation = &info->file_operations[i];
-        add_text(&builder->files, kinds[operation->operation]);
-        add_text(&builder->files, operation->source);
-        add_text(&builder->files, operation->target);
-        add_text(&builder->files, operation->recursive ? "1" : "0");
-        add_mount(&builder->files, operation->mount);
+        const char *const texts[] = {kinds[operation->operation], operation->source,
+            operation->target, operation->recursive ? "1" : "0"};
+        for (size_t k = 0; k < ARRAY_SIZE(texts); k++)
+            add(&builder->files, texts[k]);
+        add_mount(builder, &builder->files, operation->mount);
     }
-    builder->wire.mounts = as_wire(builder->mounts);
-    builder->wire.file_operations = as_wire(builder->files);
+    builder->wire.mounts = builder->mounts.items;
+    builder->wire.file_operations = builder->files.items;
     builder->wire.masked_paths = as_wire(info->masked_paths);
     builder->wire.rootfs = info->rootfs;
     builder->wire.working_directory = info->working_directory;
@@ -233,7 +253,7 @@ static void build_limits(struct builder *builder)
 {
     const struct rlimit_info *info = builder->plan->info.rlimits;
     for (size_t i = 0; info && i < info->rlimits_count; i++) {
-        add_text(&builder->rlimits, info->rlimits[i].type);
+        strv_add(&builder->rlimits, info->rlimits[i].type ? info->rlimits[i].type : "");
         add_bound(&builder->rlimits, &info->rlimits[i].soft);
         add_bound(&builder->rlimits, &info->rlimits[i].hard);
     }

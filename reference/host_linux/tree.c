@@ -13,10 +13,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A directory on the way down. */
+/* More than most directories of ours have; readdir(3) allocates eight times as much for each. */
+#define ENTRIES_BYTES 4096
+
+/* A directory on the way down, with those of its entries that were read last. */
 struct level {
-    DIR *directory;
+    int fd;
     char *name; /* in the level above */
+    char *entries;
+    size_t length;
+    size_t at;
 };
 
 /* For each entry, in post-order. is_directory: it was walked before. Stops at a negative result. */
@@ -36,49 +42,66 @@ static int descend(struct walk *walk, int parent, const char *name)
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return errno == ELOOP ? -ENOTDIR : -errno;
-    DIR *directory = fdopendir(fd);
-    if (!directory) {
-        close(fd);
-        return -ENOMEM;
-    }
     walk->levels =
         mem_grow(walk->levels, &walk->capacity, walk->depth + 1, sizeof(*walk->levels));
-    walk->levels[walk->depth++] = (struct level){directory, str_dup(name)};
+    walk->levels[walk->depth++] =
+        (struct level){.fd = fd, .name = str_dup(name), .entries = mem_alloc(ENTRIES_BYTES)};
     return 0;
 }
 
 static void ascend(struct walk *walk)
 {
     struct level *level = &walk->levels[--walk->depth];
-    closedir(level->directory);
+    close(level->fd);
+    free(level->entries);
     free(level->name);
 }
 
 static int parent_fd(const struct walk *walk)
 {
-    return walk->depth > 0 ? dirfd(walk->levels[walk->depth - 1].directory) : AT_FDCWD;
+    return walk->depth > 0 ? walk->levels[walk->depth - 1].fd : AT_FDCWD;
+}
+
+/* The directory's next entry, until the one after it is asked for; NULL at its end, and with an
+ * error, negative. */
+static const struct dirent64 *entry_next(struct level *level, int *ret_error)
+{
+    *ret_error = 0;
+    if (level->at == level->length) {
+        ssize_t length = getdents64(level->fd, level->entries, ENTRIES_BYTES);
+        if (length <= 0) {
+            *ret_error = length < 0 ? -errno : 0;
+            return NULL;
+        }
+        level->length = (size_t)length;
+        level->at = 0;
+    }
+    const struct dirent64 *entry = (const void *)(level->entries + level->at);
+    level->at += entry->d_reclen;
+    return entry;
 }
 
 /* The next entry of the deepest level: walked if it is a directory, else handed out. */
 static int step(struct walk *walk)
 {
     struct level *level = &walk->levels[walk->depth - 1];
-    errno = 0;
-    const struct dirent *entry = readdir(level->directory);
+    const int fd = level->fd;
+    int result;
+    const struct dirent64 *entry = entry_next(level, &result);
     if (!entry) {
-        if (errno)
-            return -errno;
+        if (result < 0)
+            return result;
         _cleanup_free_ char *name = TAKE_PTR(level->name);
         ascend(walk);
         return walk->fn(walk->arg, parent_fd(walk), name, true);
     }
     if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
         return 0;
-    int result = -ENOTDIR;
+    result = -ENOTDIR;
     if (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN)
-        result = descend(walk, dirfd(level->directory), entry->d_name);
+        result = descend(walk, fd, entry->d_name);
     if (result == -ENOTDIR)
-        return walk->fn(walk->arg, dirfd(level->directory), entry->d_name, false);
+        return walk->fn(walk->arg, fd, entry->d_name, false);
     return result == -ENOENT ? 0 : result;
 }
 

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -114,16 +115,20 @@ static void take_terminal(const char *tty)
         child_fail(errno, "control terminal %s", tty);
 }
 
-/* Where the kernel says that it is. */
-static int path_of(int fd, char *buffer, size_t size)
+/* Where the kernel says that it is; as a working directory it needs no look into /proc. */
+static int path_of(int directory, char *buffer, size_t size)
 {
-    char name[32];
-    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-    ssize_t length = readlink(name, buffer, size - 1);
-    if (length < 0)
-        return -1;
-    buffer[length] = '\0';
-    return 0;
+    int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int result = here < 0 || fchdir(directory) < 0 ? -1 : 0;
+    if (result == 0 && syscall(SYS_getcwd, buffer, size) < 0)
+        result = -1;
+    int saved = errno;
+    if (here >= 0 && fchdir(here) < 0)
+        child_fail(errno, "return to the working directory");
+    if (here >= 0)
+        close(here);
+    errno = saved;
+    return result;
 }
 
 static void check_root(const struct child_plan *plan)

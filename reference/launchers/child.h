@@ -77,14 +77,37 @@ enum mount_string {
 };
 void child_mount(const struct child_plan *plan, const char *const *entry);
 
+/* child_own.c: file systems that nobody else has seen, in which names need no check. */
+/* Mounts the entry's file system at what the descriptor is of, and keeps it as one of these; ends
+ * the process when it can't. False when it is to be mounted another way. */
+bool child_own_mount(
+    const struct child_plan *plan, const char *const *entry, int target, unsigned long flags);
+/* The entry's mount, when its target lies directly in one of them; ends the process when it can't.
+ * False: find the target by child_path_open. */
+bool child_own_place(const char *const *entry, unsigned long flags);
+/* Covers the path, when it lies directly in one of them; *ret_result is 0, or -1 and errno. */
+bool child_own_mask(const char *path, int *ret_result);
+/* The one in which a symlink at the path will lie, by its descriptor, which stays its own; -1.
+ * From here on its names are checked. */
+int child_own_directory(const char *path, const char **ret_name);
+/* Something is mounted at the path: what it covers is none of them any more. */
+void child_own_cover(const char *path);
+void child_own_forget(void);
+
 /* child_bind.c */
 /* mount(2) at what the descriptor is of: it takes only paths, and a path looked up again could lead
- * elsewhere by now. A relative source is the number of a descriptor of ours. -1 and errno. */
-int child_mount_at(
-    int fd, const char *source, const char *type, unsigned long flags, const char *options);
+ * elsewhere by now. On an older kernel a relative source is the number of a descriptor of ours. -1
+ * and errno. */
+int child_mount_at(const struct child_plan *plan, int fd, const char *source, const char *type,
+    unsigned long flags, const char *options);
+/* A copy of the mounts at the source (a path from the directory, or "" for what this is of), with
+ * their options, at what the descriptor is of. Needs CHILD_MOUNT_API. -1 and errno. */
+int child_bind_tree(int directory, const char *source, int target, unsigned long flags);
 /* Binds the entry's source at what the descriptor is of; ends the process when it can't. */
 void child_bind(
     const struct child_plan *plan, const char *const *entry, int target, unsigned long flags);
+/* Works in that directory until child_mounts_done(). -1 and errno. */
+int child_mounts_enter(int directory);
 /* Leaves the directory in which child_mount_at works: whoever is in the container could go from
  * there to the host's processes. */
 void child_mounts_done(void);

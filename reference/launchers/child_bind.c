@@ -20,19 +20,37 @@
 #define FD_NAME_BYTES 12
 #define SETTABLE (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
-/* The names of our own descriptors as working directory, entered once: a plan may move /proc away
- * (namespaces/pid does when a nested container shares its parent's), and where we are goes with it.
+/*
+ * Mounts are made from the directory that is mounted on, or, on a file, from that of the names of our
+ * own descriptors. On an older kernel, which takes a source by its name there too, from this one
+ * alone: a plan may move /proc away (namespaces/pid does when a nested container shares its
+ * parent's), and where we are goes with it.
  */
 static int before = -1; /* the working directory to return to; -1: we are there */
+static bool among_names;
+
+static int leave(void)
+{
+    if (before < 0)
+        before = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return before < 0 ? -1 : 0;
+}
 
 static int names_enter(void)
 {
-    if (before >= 0)
+    if (among_names)
         return 0;
-    int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (here < 0 || chdir("/proc/self/fd") < 0)
+    if (leave() < 0 || chdir("/proc/self/fd") < 0)
         return -1;
-    before = here;
+    among_names = true;
+    return 0;
+}
+
+int child_mounts_enter(int directory)
+{
+    if (leave() < 0 || fchdir(directory) < 0)
+        return -1;
+    among_names = false;
     return 0;
 }
 
@@ -43,12 +61,15 @@ void child_mounts_done(void)
     if (before >= 0)
         close(before);
     before = -1;
+    among_names = false;
 }
 
-int child_mount_at(
-    int fd, const char *source, const char *type, unsigned long flags, const char *options)
+int child_mount_at(const struct child_plan *plan, int fd, const char *source, const char *type,
+    unsigned long flags, const char *options)
 {
     char name[FD_NAME_BYTES];
+    if (plan->flags & CHILD_MOUNT_API && child_mounts_enter(fd) == 0)
+        return mount(source, ".", type, flags, options);
     snprintf(name, sizeof(name), "%d", fd);
     return names_enter() < 0 ? -1 : mount(source, name, type, flags, options);
 }
@@ -60,7 +81,7 @@ static int open_source(const char *root, const char *const *entry)
                       : child_path_open(root, entry[MOUNT_SOURCE], false);
 }
 
-static int bind_tree(int source, int target, unsigned long flags)
+int child_bind_tree(int directory, const char *source, int target, unsigned long flags)
 {
     static const struct {
         unsigned long flag;
@@ -76,8 +97,8 @@ static int bind_tree(int source, int target, unsigned long flags)
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
         if (flags & options[i].flag)
             attributes.attr_set |= options[i].attribute;
-    int tree = (int)syscall(
-        SYS_open_tree, source, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | recursive);
+    int tree = (int)syscall(SYS_open_tree, directory, source,
+        OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | recursive);
     if (tree < 0)
         return -1;
     long result = 0;
@@ -94,7 +115,8 @@ static int bind_tree(int source, int target, unsigned long flags)
 }
 
 /* A bind mount takes its options only from a second call, which must repeat those it has. */
-static void remount_bind(const char *root, const char *const *entry, unsigned long flags)
+static void remount_bind(
+    const struct child_plan *plan, const char *const *entry, unsigned long flags)
 {
     static const struct {
         unsigned long has;
@@ -108,27 +130,27 @@ static void remount_bind(const char *root, const char *const *entry, unsigned lo
         {ST_RELATIME, MS_RELATIME},
     };
     struct statfs info;
-    int fd = child_path_open(root, entry[MOUNT_TARGET], true);
+    int fd = child_path_open(plan->rootfs, entry[MOUNT_TARGET], true);
     if (fd < 0 || fstatfs(fd, &info) < 0)
         child_fail(errno, "look at mount %s", entry[MOUNT_TARGET]);
     unsigned long again = MS_REMOUNT | MS_BIND | (flags & ~(unsigned long)(MS_REC));
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
         if ((unsigned long)info.f_flags & kept[i].has)
             again |= kept[i].flag;
-    if (child_mount_at(fd, NULL, NULL, again, NULL) < 0)
+    if (child_mount_at(plan, fd, NULL, NULL, again, NULL) < 0)
         child_fail(errno, "remount %s", entry[MOUNT_TARGET]);
     close(fd);
 }
 
-static int bind_old(
-    const char *root, const char *const *entry, int source, int target, unsigned long flags)
+static int bind_old(const struct child_plan *plan, const char *const *entry, int source, int target,
+    unsigned long flags)
 {
     char name[FD_NAME_BYTES]; /* a name in the directory in which child_mount_at works */
     snprintf(name, sizeof(name), "%d", source);
-    int result = child_mount_at(target, name, NULL, flags, NULL);
+    int result = child_mount_at(plan, target, name, NULL, flags, NULL);
     child_path_forget();
     if (result == 0 && flags & SETTABLE)
-        remount_bind(root, entry, flags);
+        remount_bind(plan, entry, flags);
     return result;
 }
 
@@ -139,21 +161,29 @@ static int bind_by_descriptor(
     if (source < 0)
         child_fail(errno, "mount source %s", entry[MOUNT_SOURCE]);
     int result = plan->flags & CHILD_MOUNT_API
-                     ? bind_tree(source, target, flags)
-                     : bind_old(plan->rootfs, entry, source, target, flags);
+                     ? child_bind_tree(source, "", target, flags)
+                     : bind_old(plan, entry, source, target, flags);
     int saved = errno;
     close(source);
     errno = saved;
     return result;
 }
 
-/* One call does, where the path is trusted and the mount as it is. */
+/* Where the path is trusted, and the mount as it is. */
+static int bind_plain(
+    const struct child_plan *plan, const char *source, int target, unsigned long flags)
+{
+    if (plan->flags & CHILD_MOUNT_API && child_mounts_enter(target) < 0 && errno == ENOTDIR)
+        return child_bind_tree(AT_FDCWD, source, target, flags);
+    return child_mount_at(plan, target, source, NULL, flags, NULL);
+}
+
 void child_bind(
     const struct child_plan *plan, const char *const *entry, int target, unsigned long flags)
 {
     int result = flags & SETTABLE || entry[MOUNT_SOURCE_ROOT][0]
                      ? bind_by_descriptor(plan, entry, target, flags)
-                     : child_mount_at(target, entry[MOUNT_SOURCE], NULL, flags, NULL);
+                     : bind_plain(plan, entry[MOUNT_SOURCE], target, flags);
     if (result < 0)
         child_fail(errno, "mount %s at %s", entry[MOUNT_SOURCE], entry[MOUNT_TARGET]);
 }

@@ -105,19 +105,19 @@ int dup2(int from, int to)
     return from == to ? to : (int)CALL3(SYS_dup3, from, to, 0);
 }
 
-static int stat_at(int directory, const char *path, struct stat *info, int flags)
+int fstatat(int directory, const char *restrict path, struct stat *restrict info, int flags)
 {
     return (int)CALL4(SYS_newfstatat, directory, path, info, flags);
 }
 
 int stat(const char *path, struct stat *info)
 {
-    return stat_at(AT_FDCWD, path, info, 0);
+    return fstatat(AT_FDCWD, path, info, 0);
 }
 
 int lstat(const char *path, struct stat *info)
 {
-    return stat_at(AT_FDCWD, path, info, AT_SYMLINK_NOFOLLOW);
+    return fstatat(AT_FDCWD, path, info, AT_SYMLINK_NOFOLLOW);
 }
 
 int fstat(int fd, struct stat *info)

@@ -46,15 +46,19 @@ void child_mount(const struct child_plan *plan, const char *const *entry)
     unsigned long flags = flags_of(entry);
     if (entry[MOUNT_TARGET][0] != '/')
         child_mounts_done();
+    if (child_own_place(entry, flags))
+        return;
     int fd = open_target(root, entry);
     /* A path that is bound to itself, to be read-only, and that this kernel does not have. */
     if (fd < 0 && errno == ENOENT && strcmp(entry[MOUNT_SOURCE], entry[MOUNT_TARGET]) == 0)
         return;
     if (fd < 0)
         child_fail(errno, "mount target %s", entry[MOUNT_TARGET]);
+    child_own_cover(entry[MOUNT_TARGET]);
     if (flags & MS_BIND && !(flags & MS_REMOUNT))
         child_bind(plan, entry, fd, flags);
-    else if (child_mount_at(fd, or_null(entry[MOUNT_SOURCE]), or_null(entry[MOUNT_TYPE]), flags,
+    else if (!child_own_mount(plan, entry, fd, flags) &&
+             child_mount_at(plan, fd, or_null(entry[MOUNT_SOURCE]), or_null(entry[MOUNT_TYPE]), flags,
                  or_null(entry[MOUNT_OPTIONS])) < 0)
         child_fail(errno, "mount %s at %s", entry[MOUNT_SOURCE], entry[MOUNT_TARGET]);
     close(fd);
@@ -193,6 +197,37 @@ static void check_unmounted(const struct child_plan *plan)
         child_fail(0, "masked paths need a mount namespace of the container's own");
 }
 
+/* Whether the path, or NULL, is the target or below it. */
+static bool is_at(const char *target, const char *path)
+{
+    return path && child_path_below(target, path);
+}
+
+static bool is_used(const char *const *entry, const char *target)
+{
+    return is_at(target, entry[MOUNT_SOURCE]) || is_at(target, entry[MOUNT_TARGET]);
+}
+
+/* A file system outside of the root goes with the old root: nobody ever looks into it, unless what
+ * comes after it does. */
+static bool is_left_behind(const struct child_plan *plan, const char *const *entry)
+{
+    const char *target = entry[MOUNT_TARGET];
+    if (!plan->rootfs || flags_of(entry) & (MS_BIND | MS_REMOUNT | MS_MOVE | MS_SHARED) ||
+        !entry[MOUNT_TYPE][0] || is_at(target, plan->rootfs) ||
+        child_path_below(plan->rootfs, target) || is_at(target, "/dev/null") ||
+        (plan->pre_exec && plan->pre_exec[0]))
+        return false;
+    for (entry += CHILD_MOUNT_STRINGS; *entry; entry += CHILD_MOUNT_STRINGS)
+        if (is_used(entry, target))
+            return false;
+    for (entry = plan->file_operations; entry && *entry; entry += CHILD_FILE_STRINGS)
+        if (is_at(target, entry[FILE_SOURCE]) || is_at(target, entry[FILE_TARGET]) ||
+            is_used(entry + FILE_MOUNT, target))
+            return false;
+    return true;
+}
+
 void child_mounts(const struct child_plan *plan)
 {
     const char **mounts = plan->mounts;
@@ -212,33 +247,50 @@ void child_mounts(const struct child_plan *plan)
             continue;
         if (any_shared)
             check_not_shared(entry);
-        child_mount(plan, entry);
+        if (any_shared || !is_left_behind(plan, entry))
+            child_mount(plan, entry);
     }
 }
 
 /* Covers one path; says what went wrong, since a container without it is better than none. */
-static int cover(const char *root, const char *path, int fd)
+static int cover(const struct child_plan *plan, const char *path, int fd)
 {
     struct stat info;
     if (fstat(fd, &info) < 0)
         return -1;
     if (S_ISDIR(info.st_mode))
-        return child_mount_at(fd, "tmpfs", "tmpfs", MS_RDONLY, "size=0");
-    if (child_mount_at(fd, "/dev/null", NULL, MS_BIND, NULL) < 0)
+        return child_mount_at(plan, fd, "tmpfs", "tmpfs", MS_RDONLY, "size=0");
+    if (plan->flags & CHILD_MOUNT_API)
+        return child_bind_tree(AT_FDCWD, "/dev/null", fd, MS_RDONLY);
+    if (child_mount_at(plan, fd, "/dev/null", NULL, MS_BIND, NULL) < 0)
         return -1;
-    int cover_fd = child_path_open(root, path, false);
+    int cover_fd = child_path_open(plan->rootfs, path, false);
     if (cover_fd < 0)
         return -1;
-    int result = child_mount_at(cover_fd, NULL, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL);
+    int result = child_mount_at(plan, cover_fd, NULL, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL);
     int saved = errno;
     close(cover_fd);
     errno = saved;
     return result;
 }
 
-static void mask(const char *root, const char *path)
+static int mask_by_descriptor(const struct child_plan *plan, const char *path)
 {
+    int fd = child_path_open(plan->rootfs, path, false);
+    if (fd < 0)
+        return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+    int result = cover(plan, path, fd);
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return result;
+}
+
+static void mask(const struct child_plan *plan, const char *path)
+{
+    const char *root = plan->rootfs;
     char joined[4096];
+    int result;
     if (root && !child_path_below(root, path)) {
         if ((size_t)snprintf(joined, sizeof(joined), "%s%s", root, path) >= sizeof(joined))
             return;
@@ -246,30 +298,27 @@ static void mask(const char *root, const char *path)
     }
     if (path[0] != '/')
         child_mounts_done();
-    int fd = child_path_open(root, path, false);
-    if (fd < 0) {
-        if (errno != ENOENT && errno != ENOTDIR)
-            child_warn(errno, "mask %s", path);
-        return;
-    }
-    if (cover(root, path, fd) < 0)
+    if (!child_own_mask(path, &result))
+        result = mask_by_descriptor(plan, path);
+    if (result < 0)
         child_warn(errno, "mask %s", path);
-    close(fd);
 }
 
 void child_masked_paths(const struct child_plan *plan)
 {
     for (const char **path = plan->masked_paths; path && *path; path++)
-        mask(plan->rootfs, *path);
+        mask(plan, *path);
 }
 
 static void make_symlink(const char *root, const char *source, const char *target)
 {
     const char *name;
-    int parent = child_path_parent(root, target, &name);
+    int own = child_own_directory(target, &name);
+    int parent = own >= 0 ? own : child_path_parent(root, target, &name);
     if (parent < 0 || symlinkat(source, parent, name) < 0)
         child_fail(errno, "link %s to %s", target, source);
-    close(parent);
+    if (parent != own)
+        close(parent);
 }
 
 static void move(const char *root, const char *source, const char *target)
@@ -289,6 +338,7 @@ static void move(const char *root, const char *source, const char *target)
     close(from);
     close(to);
     child_path_forget();
+    child_own_forget();
 }
 
 static void make_directory(const char *root, const char *target, bool recursive)
@@ -326,4 +376,5 @@ void child_file_operations(const struct child_plan *plan)
     }
     child_mounts_done();
     child_path_forget();
+    child_own_forget();
 }
