@@ -57,8 +57,8 @@ bool linux_enters_later(struct host *host, pid_t pid);
 
 void linux_flights_free(struct host_linux *host);
 
-/* plan.c: a sealed memory file with the plan as the helper reads it. */
-int linux_plan_file(struct host *host, const struct plan *plan, int *ret_fd, struct err *err);
+/* plan.c: the plan as the helper reads it, its length before it; malloc'ed. */
+void *linux_plan_encode(struct host *host, const struct plan *plan, size_t *ret_length);
 /* CLONE_NEW… for a mask of NS_BIT, without that of the cgroup namespace: the helper unshares it
  * when it is in its cgroups. */
 uint64_t linux_clone_flags(unsigned mask);

@@ -323,7 +323,7 @@ int linux_sealed_file(const char *name, const void *data, size_t length)
     return TAKE_FD(fd);
 }
 
-int linux_plan_file(struct host *host, const struct plan *plan, int *ret_fd, struct err *err)
+void *linux_plan_encode(struct host *host, const struct plan *plan, size_t *ret_length)
 {
     struct builder builder = {.host = host, .plan = plan};
     builder.wire.runtime_directory = plan->runtime_directory;
@@ -342,12 +342,7 @@ int linux_plan_file(struct host *host, const struct plan *plan, int *ret_fd, str
     if (builder.plan_error.message)
         builder.wire.plan_error = builder.plan_error.message;
 
-    size_t length;
-    _cleanup_free_ void *bytes = child_wire_encode(&builder.wire, &length);
+    void *bytes = child_wire_encode(&builder.wire, ret_length);
     builder_release(&builder);
-    int fd = linux_sealed_file("seatrial-plan", bytes, length);
-    if (fd < 0)
-        return err_errno(err, fd, "make the plan's file");
-    *ret_fd = fd;
-    return 0;
+    return bytes;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Spawning a plan: descriptors for its stdio, its gate and its plan, namespaces to be entered, then
- * the clone (clone.h). A nested container's process is made by the helper itself, inside
- * the namespaces that it entered, and reports its pid (launchers/child_enter.c).
+ * Spawning a plan: descriptors for its stdio and its gate, namespaces to be entered, then the clone
+ * (clone.h), and the plan through the gate, while the new process is on its way to the helper. A
+ * nested container's process is made by the helper itself, inside the namespaces that it entered,
+ * and reports its pid (launchers/child_enter.c).
  */
 #include "reference/host_linux/internal.h"
 
@@ -144,9 +145,7 @@ static int prepare(struct host *host, struct spawn *spawn, struct err *err)
         return err_errno(err, -errno, "make the gate");
     spawn->fds[CHILD_FD_GATE] = gate[0];
     spawn->gate = gate[1];
-    int result = linux_plan_file(host, spawn->plan, &spawn->fds[CHILD_FD_PLAN], err);
-    if (result == 0)
-        result = open_report(spawn, err);
+    int result = open_report(spawn, err);
     if (result == 0)
         result = open_namespaces(spawn, err);
     if (result == 0 && spawn->plan->into_cgroup && host_linux_of(host)->has_clone3) {
@@ -347,19 +346,59 @@ bool linux_enters_later(struct host *base, pid_t pid)
            (u64map_get(host->watched, key) || u64map_get(host->children, key));
 }
 
+/* -EPIPE when the other end is closed: the process has gone, which its watch will tell. */
+static int gate_write(int gate, const char *data, size_t length)
+{
+    sigset_t pipe_signal;
+    sigset_t saved;
+    int result = 0;
+    sigemptyset(&pipe_signal);
+    sigaddset(&pipe_signal, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_signal, &saved);
+    while (result == 0 && length > 0) {
+        ssize_t written = write(gate, data, length);
+        if (written < 0 && errno != EINTR)
+            result = -errno;
+        data += written > 0 ? written : 0;
+        length -= written > 0 ? (size_t)written : 0;
+    }
+    if (result == -EPIPE)
+        sigtimedwait(&pipe_signal, NULL, &(struct timespec){0, 0});
+    pthread_sigmask(SIG_SETMASK, &saved, NULL);
+    return result;
+}
+
+/* Its end of the gate is its own from here on, so that a plan longer than a pipe holds is not
+ * waited with for one that has gone. */
+static int send_plan(struct host *host, struct spawn *spawn, struct err *err)
+{
+    size_t length = 0;
+    close(spawn->fds[CHILD_FD_GATE]);
+    spawn->fds[CHILD_FD_GATE] = -1;
+    _cleanup_free_ char *bytes = linux_plan_encode(host, spawn->plan, &length);
+    const uint64_t before = length;
+    int result = gate_write(spawn->gate, (const char *)&before, sizeof(before));
+    if (result == 0)
+        result = gate_write(spawn->gate, bytes, length);
+    return result < 0 && result != -EPIPE ? err_errno(err, result, "send the plan") : 0;
+}
+
 /* The process of a nested container is another than that which was cloned. */
-static int fly(struct flight *flight, struct spawn *spawn, struct err *err)
+static int fly(struct host *host, struct flight *flight, struct spawn *spawn, struct err *err)
 {
     pid_t pid = linux_clone(&flight->request);
     flight->pid = pid;
     if (pid < 0)
         return err_errno(err, pid, "%s", flight->request.stage);
-    if (!spawn->plan->enter_and_clone)
+    int result = send_plan(host, spawn, err);
+    if (result < 0)
+        kill(pid, SIGKILL); /* it would wait for the rest */
+    if (result == 0 && !spawn->plan->enter_and_clone)
         return 0;
-    int result = flight_wait(flight, err);
-    if (result < 0) {
+    int executed = flight_wait(flight, result == 0 ? err : NULL);
+    if (result < 0 || executed < 0) {
         reap(pid);
-        return result;
+        return result < 0 ? result : executed;
     }
     /* Our copy of the helper's end must go, or its death would not be seen. */
     close(spawn->fds[CHILD_FD_REPORT]);
@@ -378,7 +417,7 @@ int linux_spawn(
     int result = prepare(host, &spawn, err);
     if (result == 0) {
         struct flight *flight = flight_new(linux_host, &spawn);
-        result = fly(flight, &spawn, err);
+        result = fly(host, flight, &spawn, err);
         *ret_pid = flight->pid;
         if (result == 0)
             list_append(&linux_host->flights, &flight->node);
@@ -390,24 +429,6 @@ int linux_spawn(
         *ret_gate = TAKE_FD(spawn.gate);
     }
     spawn_close(&spawn);
-    return result;
-}
-
-/* The orders, and the word to go, in one write: they are fewer bytes than a pipe holds. */
-static int gate_write(int gate, struct strbuf *orders)
-{
-    strbuf_add(orders, "g");
-    /* Its other end may be closed: then the process has gone, which its watch will tell. */
-    sigset_t pipe_signal;
-    sigset_t saved;
-    sigemptyset(&pipe_signal);
-    sigaddset(&pipe_signal, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe_signal, &saved);
-    ssize_t written = write(gate, orders->text, orders->length);
-    int result = written == (ssize_t)orders->length ? 0 : -errno;
-    if (result == -EPIPE)
-        sigtimedwait(&pipe_signal, NULL, &(struct timespec){0, 0});
-    pthread_sigmask(SIG_SETMASK, &saved, NULL);
     return result;
 }
 
@@ -428,9 +449,11 @@ int linux_gate_release(struct host *base, int gate, struct err *err)
     struct flight *flight = flight_at(host, gate, 0);
     assert(flight);
     bool ordered = flight->orders.length > 0;
-    /* It need not be at the gate yet: then it finds the word there, and neither waits for the
-     * other. Whether it could execute the helper is told afterwards. */
-    int written = gate_write(gate, &flight->orders);
+    /* The orders, and the word to go, in one write: they are fewer bytes than a pipe holds. It need
+     * not be at the gate yet: then it finds them there, and neither waits for the other. Whether it
+     * could execute the helper is told afterwards. */
+    strbuf_add(&flight->orders, "g");
+    int written = gate_write(gate, flight->orders.text, flight->orders.length);
     int result = written == 0 && ordered ? gate_pass(gate, err) : 0;
     if (result == 0)
         result = flight_wait(flight, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the agent tells the init helper: a plan with everything computed, flattened into one buffer
- * that the helper reads from a sealed memory file. Both sides are built from the same sources; a
+ * that the helper reads from the pipe of its gate. Both sides are built from the same sources; a
  * helper of other ones is refused by its version, when the agent starts. Needs nothing but libc:
  * the helper is static.
  *
@@ -21,14 +21,14 @@
  * carries the text, where the agent looks for it (host_linux.c): one of another version might wait
  * for what is not said any more.
  */
-#define CHILD_WIRE_VERSION "3"
+#define CHILD_WIRE_VERSION "4"
 #define CHILD_WIRE_MARK "seatrial-init speaks version "
 
 /* Descriptors of the helper when it starts; everything above is closed. */
-enum child_fd { CHILD_FD_GATE = 3, CHILD_FD_PLAN = 4, CHILD_FD_REPORT = 5, CHILD_FD_FIRST_NS = 6 };
+enum child_fd { CHILD_FD_GATE = 3, CHILD_FD_REPORT = 4, CHILD_FD_FIRST_NS = 5 };
 
-/* What comes through the gate, at most: files of cgroups to be entered by, each with a NUL, and the
- * 'g' that lets the process go on. */
+/* Through the gate comes the plan, its length (a uint64_t) before it; then, at most so much: files
+ * of cgroups to be entered by, each with a NUL, and the 'g' that lets the process go on. */
 #define CHILD_ORDERS_BYTES 32768
 
 #define CHILD_MOUNT_STRINGS 6
