@@ -21,9 +21,9 @@
 #define SETTABLE (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 /*
- * Mounts are made from the directory that is mounted on, or, on a file, from that of the names of our
- * own descriptors. On an older kernel, which takes a source by its name there too, from this one
- * alone: a plan may move /proc away (namespaces/pid does when a nested container shares its
+ * Mounts are made from the directory that is mounted on, or, on a file, from that of the names of
+ * our own descriptors. On an older kernel, which takes a source by its name there too, from this
+ * one alone: a plan may move /proc away (namespaces/pid does when a nested container shares its
  * parent's), and where we are goes with it.
  */
 static int before = -1; /* the working directory to return to; -1: we are there */

@@ -58,8 +58,8 @@ void child_mount(const struct child_plan *plan, const char *const *entry)
     if (flags & MS_BIND && !(flags & MS_REMOUNT))
         child_bind(plan, entry, fd, flags);
     else if (!child_own_mount(plan, entry, fd, flags) &&
-             child_mount_at(plan, fd, or_null(entry[MOUNT_SOURCE]), or_null(entry[MOUNT_TYPE]), flags,
-                 or_null(entry[MOUNT_OPTIONS])) < 0)
+             child_mount_at(plan, fd, or_null(entry[MOUNT_SOURCE]), or_null(entry[MOUNT_TYPE]),
+                 flags, or_null(entry[MOUNT_OPTIONS])) < 0)
         child_fail(errno, "mount %s at %s", entry[MOUNT_SOURCE], entry[MOUNT_TARGET]);
     close(fd);
     const char *below = child_path_below(root, entry[MOUNT_TARGET]);

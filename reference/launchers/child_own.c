@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * File systems of our own: mounted by us, and never seen by anybody else. A name directly in one of
- * them leads where this program or the kernel says, so that it may be used as it is: one call, where
- * a path below somebody's root takes a lookup, a descriptor and a check (child_path.c). Such a mount
- * is ours for sure when it was made as a descriptor (fsmount, Linux 5.2) before it was put into its
- * place; a path that is looked up again may lead elsewhere by now. Older kernels know none.
+ * them leads where this program or the kernel says, so that it may be used as it is: one call,
+ * where a path below somebody's root takes a lookup, a descriptor and a check (child_path.c). Such
+ * a mount is ours for sure when it was made as a descriptor (fsmount, Linux 5.2) before it was put
+ * into its place; a path that is looked up again may lead elsewhere by now. Older kernels know
+ * none.
  */
 #include "reference/launchers/child.h"
 
