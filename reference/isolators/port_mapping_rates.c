@@ -60,14 +60,6 @@ void port_rates_release(struct port_rates *rates)
 
 /* --- what they come to --- */
 
-static int rate_compare(const void *a, const void *b)
-{
-    const double left = *(const double *)a;
-    const double right = *(const double *)b;
-
-    return (left > right) - (left < right);
-}
-
 /* Between two of the sorted values by how near it is to each. */
 static double rate_percentile(const double *sorted, size_t count, double part)
 {
@@ -91,7 +83,7 @@ static json_t *rates_sum_up(const struct port_rates *rates, size_t way, size_t c
 
     for (size_t i = 0; i < rates->count; i++)
         sorted[i] = rates->samples[i].rates[way][counted];
-    qsort(sorted, rates->count, sizeof(*sorted), rate_compare);
+    qsort(sorted, rates->count, sizeof(*sorted), port_double_compare);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         json_object_set_new(sum, rows[i].name,
             json_real(rate_percentile(sorted, rates->count, rows[i].part)));

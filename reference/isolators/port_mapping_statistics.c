@@ -131,7 +131,7 @@ void port_statistics_snmp(struct statistics *statistics, const char *text)
     statistics->net_snmp_statistics = groups;
 }
 
-static int double_compare(const void *a, const void *b)
+int port_double_compare(const void *a, const void *b)
 {
     const double left = *(const double *)a;
     const double right = *(const double *)b;
@@ -163,7 +163,7 @@ void port_statistics_rtt(struct statistics *statistics, const char *text)
     }
     if (count == 0)
         return;
-    qsort(times, count, sizeof(*times), double_compare);
+    qsort(times, count, sizeof(*times), port_double_compare);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         *rows[i].into = (struct opt_double){true, times[count * rows[i].percent / 100]};
 }

@@ -17,6 +17,9 @@ struct port_traffic {
 int port_traffic_read(
     struct host *host, pid_t pid, struct port_traffic *ret_traffic, struct err *err);
 
+/* For qsort. */
+int port_double_compare(const void *a, const void *b);
+
 /* port_mapping_statistics.c: texts of the kernel and of tools into statistics. */
 /* `tc -s -j qdisc show`: entries "<prefix>bw_limit" of HTB, "<prefix>bloat_reduction" of
  * fq_codel. */
