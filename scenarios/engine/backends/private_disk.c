@@ -11,14 +11,15 @@
 
 #define DISK_BYTES (320 << 20) /* mkfs.xfs makes none below 300 MiB */
 /* Again when two ask for a loop device, or for the module, at once. */
-#define MOUNT(file, directory)                                                                     \
-    "i=0; until mount -t xfs -o loop,prjquota " file " " directory                                 \
-    "; do i=$((i+1)); [ $i -lt 5 ]; sleep 0.3; done\n"
+#define MOUNT(options, tries, file, directory)                                                     \
+    "i=0; until mount -t xfs -o " options " " file " " directory                                   \
+    "; do i=$((i+1)); [ $i -lt " tries " ]; sleep 0.3; done\n"
 
 int private_disk_mount(const char *file, const char *directory, struct err *err)
 {
     _cleanup_free_ char *script =
-        str_printf("mkfs.xfs -q -f '%s'\n" MOUNT("'%s'", "'%s'"), file, file, directory);
+        str_printf("mkfs.xfs -q -f '%s'\n" MOUNT("loop,prjquota", "10", "'%s'", "'%s'"), file,
+            file, directory);
     _cleanup_close_ int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
     if (fd < 0 || ftruncate(fd, DISK_BYTES) < 0)
@@ -26,7 +27,8 @@ int private_disk_mount(const char *file, const char *directory, struct err *err)
     return script_run("mount an XFS", script, err);
 }
 
-/* Only the kernel that is asked to mount one tells whether it was built with quotas. */
+/* Only the kernel that is asked to mount one tells whether it was built with quotas; it is asked
+ * once it has XFS, so that nobody waits for what never comes. */
 static bool disk_ask(void)
 {
     return script_works(CLONE_NEWNS, "type mkfs.xfs xfs_quota xfs_io\n"
@@ -34,8 +36,9 @@ static bool disk_ask(void)
                                      "mkdir /tmp/d\n"
                                      "truncate -s 320M /tmp/f\n"
                                      "mkfs.xfs -q /tmp/f\n"
-                                     MOUNT("/tmp/f", "/tmp/d")
-                                     "umount /tmp/d\n");
+                                     MOUNT("loop", "20", "/tmp/f", "/tmp/d")
+                                     "umount /tmp/d\n"
+                                     MOUNT("loop,prjquota", "3", "/tmp/f", "/tmp/d"));
 }
 
 bool private_disk_works(void)
