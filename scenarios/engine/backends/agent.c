@@ -96,6 +96,9 @@ static int agent_world_agent(struct world *world, struct host *host, const struc
 {
     struct kernel_world *kernel = kernel_of(world);
     _cleanup_free_ char *socket = str_printf("%s/agent.sock", kernel->directory);
+    /* Somebody listens at the old one as long as a child of the last agent has not come to its
+     * exec, and hangs up then. */
+    unlink(socket);
     int r = agent_spawn(kernel, flags, err);
 
     for (unsigned i = 0; r == 0 && i < CONNECT_TRIES; i++) {
