@@ -13,6 +13,7 @@ if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
         echo "+$c" >/sys/fs/cgroup/cgroup.subtree_control
     done
 fi
+[ -e /dev/loop0 ] || mknod /dev/loop0 b 7 0
 dd if=/dev/zero of=/tmp/disk bs=1M count=4 2>/dev/null && losetup /dev/loop0 /tmp/disk
 '
 readonly FUZZ_OPERATIONS=2000

@@ -51,7 +51,8 @@ says '^said$'
 guest "a panic" 125 'echo c >/proc/sysrq-trigger; sleep 60'
 says 'panic: Kernel panic|Kernel panic - not syncing: sysrq triggered crash'
 says "the console's last lines"
-guest "a guest without memory" 137 'exec seatrial-workload alloc:4GiB' --memory 512
+guest "a guest without memory" 137 \
+    'exec seatrial-workload alloc:250MiB alloc:250MiB alloc:250MiB' --memory 512
 says 'the guest ran out of memory; the console.s last lines'
 says '    .*Out of memory: Killed process'
 guest "a guest that hangs" 125 'echo begun; exec sleep 1000' --limit "$LIMIT"
