@@ -26,6 +26,7 @@ static inline void world_cgroup_init(
     one->cgroup.self.cgroup = &one->cgroup;
     one->cgroup.self.parent = above ? &above->cgroup.self : NULL;
     one->set.subsys[config.identity_css] = &one->cgroup.self;
+    one->set.dfl_cgrp = &one->cgroup;
 }
 
 static inline void world_task_init(struct world_task *one, int pid, struct world_cgroup *cgroup)
@@ -39,7 +40,7 @@ static inline void world_task_init(struct world_task *one, int pid, struct world
 
 static inline void world_publish(struct world_cgroup *cgroup, unsigned slot, unsigned parent)
 {
-    struct cgroup_key key = {cgroup->node.id, HIERARCHY, 0};
+    struct cgroup_key key = {cgroup->node.id, config.identity_hierarchy, 0};
     struct gauge gauge = {.parent = parent};
     bpf_map_update_elem(&containers, &key, &slot, BPF_ANY);
     bpf_map_update_elem(&gauges, &slot, &gauge, BPF_ANY);

@@ -159,7 +159,30 @@ static inline unsigned long long bpf_sk_cgroup_id(const struct bpf_sock *socket)
     return shim.socket_cgroup;
 }
 
+/* --- the task that runs --- */
+
 static inline unsigned long long bpf_get_current_task(void)
 {
     return (uintptr_t)shim.current;
+}
+
+static inline unsigned long long bpf_get_current_pid_tgid(void)
+{
+    return (unsigned long long)(unsigned)shim.current->tgid << 32 | (unsigned)shim.current->pid;
+}
+
+static inline unsigned long long bpf_get_current_cgroup_id(void)
+{
+    return shim.current->cgroups->dfl_cgrp->kn->id;
+}
+
+/* Of its cgroups from the root (level 0) to its own; 0 beyond. */
+static inline unsigned long long bpf_get_current_ancestor_cgroup_id(int level)
+{
+    struct cgroup *path[SHIM_KEYS];
+    int depth = 0;
+    struct cgroup *at = shim.current->cgroups->dfl_cgrp;
+    for (; at && depth < SHIM_KEYS; at = at->self.parent ? at->self.parent->cgroup : NULL)
+        path[depth++] = at;
+    return level < depth ? path[depth - 1 - level]->kn->id : 0;
 }

@@ -237,7 +237,7 @@ static void test_unified(void **state)
     struct world_pair *w = *state;
     config.identity_css = -1;
     config.identity_hierarchy = 0;
-    w->one.task.cgroups->dfl_cgrp = &w->b.cgroup;
+    w->one.task.cgroups->dfl_cgrp = &w->b.cgroup; /* not where it is in the other hierarchy */
     struct cgroup_key key = {200, 0, 0};
     unsigned slot = 3;
     bpf_map_update_elem(&containers, &key, &slot, BPF_ANY);
