@@ -387,10 +387,13 @@ static void pairs(struct report *report, const struct settings *settings, const 
         progress(&settings->output, "%s: pair %zu of %zu", cost->what, i + 1, settings->pairs);
         const enum attached first = on_first ? cost->attached : NOTHING;
         const enum attached second = on_first ? NOTHING : cost->attached;
-        if (cost->sample(first, on_first ? on : off) && cost->sample(second, on_first ? off : on))
-            series_add(ratios, added(on, had_on) / added(off, had_off));
+        if (!cost->sample(first, on_first ? on : off) || !cost->sample(second, on_first ? off : on))
+            break;
+        series_add(ratios, added(on, had_on) / added(off, had_off));
     }
     load_cgroup_remove(LOAD);
+    if (ratios->count == 0 && !interrupted())
+        report_missing(report, name, "the load does not run here");
     report_ratio(report, name, ratios, &same, cost->goal, false);
 }
 

@@ -86,8 +86,10 @@ static bool parse(const struct file_source *source, const char *text, uint64_t *
         *ret_value = sum_after(text, source->key, '=');
         return true;
     case FORM_BLKIO:
+        /* Counted only once a limit is set on the device, or only what that holds up (seen on 6.1
+         * and 6.12): none is no answer. */
         *ret_value = sum_after(text, source->key, ' ');
-        return true;
+        return *ret_value != 0;
     }
     return false;
 }

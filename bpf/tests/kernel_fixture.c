@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -26,6 +27,15 @@ static void fail(const char *what)
     abort();
 }
 
+/* Cgroups and files of the tests have one name each: who comes second waits until the first has
+ * ended, whichever tree it was built in. */
+static void wait_for_others(void)
+{
+    int fd = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || flock(fd, LOCK_EX) < 0)
+        fail("lock /sys/fs/cgroup");
+}
+
 void kernel_need(void)
 {
     struct hierarchy_list list = {0};
@@ -34,8 +44,10 @@ void kernel_need(void)
     const char *why = geteuid() != 0 ? "not root" : some ? NULL : "no cgroup hierarchy is mounted";
     if (!why && access("/sys/kernel/btf/vmlinux", R_OK) != 0)
         why = "the kernel has no BTF";
-    if (!why)
+    if (!why) {
+        wait_for_others();
         return;
+    }
     fprintf(stderr, "skipped: %s\n", why);
     exit(SKIPPED);
 }

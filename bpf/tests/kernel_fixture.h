@@ -8,7 +8,8 @@
 
 #include "bpf/stats.h"
 
-/* Exits 77 with the reason when there is no root or no cgroup hierarchy. */
+/* Exits 77 with the reason when there is no root or no cgroup hierarchy. Else waits until no other
+ * such test runs on this machine. */
 void kernel_need(void);
 
 /* A reading of the only container under that id. */

@@ -329,7 +329,7 @@ static void test_resting(void **state)
     uint64_t faults = (uint64_t)(unseen.after.ru_minflt - unseen.before.ru_minflt);
     const struct stats_container *a = kernel_read(stats, "a");
     assert_int_equal(a->values[FIELD_RUN_QUEUE].count, 0);
-    assert_in_range(a->values[FIELD_SWITCHES_VOLUNTARY].value, NAPS, left + 1);
+    assert_in_range(a->values[FIELD_SWITCHES_VOLUNTARY].value, left - 2, left + 1);
     assert_in_range(a->values[FIELD_FAULTS_MINOR].value, PAGES, faults);
     assert_true(a->values[FIELD_RUN_QUEUE_TIME].valid);
     assert_true(stats_read(stats)->switches_watched < 1);
@@ -338,8 +338,9 @@ static void test_resting(void **state)
     const struct kernel_child seen = nap_in_a();
     left += (uint64_t)(seen.after.ru_nvcsw - seen.before.ru_nvcsw);
     a = kernel_read(stats, "a");
-    assert_in_range(a->values[FIELD_RUN_QUEUE].count, NAPS, left);
-    assert_in_range(a->values[FIELD_SWITCHES_VOLUNTARY].value, 2 * NAPS, left + 2);
+    assert_in_range(a->values[FIELD_RUN_QUEUE].count, NAPS / 2,
+        left + (uint64_t)seen.after.ru_nivcsw);
+    assert_in_range(a->values[FIELD_SWITCHES_VOLUNTARY].value, left - 3, left + 2);
     assert_true(a->values[FIELD_RUN_QUEUE].value <= a->values[FIELD_RUN_QUEUE_TIME].value);
     assert_true(stats_read(stats)->switches_watched > 0);
     close_both(stats);
