@@ -100,8 +100,9 @@ guest_root() {
     ln -s ../run "$root/var/run"
     cp -L "$(type -P busybox)" "$root/bin/busybox"
     cp "$LAB/guest/init" "$root/init"
-    cp "$LAB/guest/main" "$LAB/guest/play" "$LAB/guest/features" "$root/lab/"
-    chmod 0755 "$root/init" "$root"/lab/{main,play,features}
+    cp "$LAB/guest/main" "$LAB/guest/play" "$LAB/guest/features" \
+        "$LAB/guest/modprobe" "$root/lab/"
+    chmod 0755 "$root/init" "$root"/lab/{main,play,features,modprobe}
     printf '%s\n' root:x:0:0:root:/root:/bin/sh daemon:x:1:1:daemon:/:/bin/sh \
         nobody:x:65534:65534:nobody:/:/bin/sh >"$root/etc/passwd"
     printf '%s\n' root:x:0: daemon:x:1: nogroup:x:65534: >"$root/etc/group"

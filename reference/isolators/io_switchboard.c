@@ -146,8 +146,18 @@ static void limitation_tell(struct io_server_process *server)
             ? str_printf("'IOSwitchboard' terminated with signal %d", WTERMSIG(server->status))
             : str_printf("'IOSwitchboard' exited with status %d", WEXITSTATUS(server->status));
     limitation.reason = str_dup("REASON_IO_SWITCHBOARD_EXITED");
+    limitation.ends_init = true; /* by a hang-up or SIGPIPE */
     done_ok(server->watch, &limitation);
     json_type_release(&limitation_json, &limitation);
+}
+
+/* From here on its end says nothing of the container. */
+static void watch_cancel(struct io_server_process *server)
+{
+    if (!server->watched)
+        return;
+    server->watched = false;
+    done_fail(server->watch, -ECANCELED, NULL);
 }
 
 static void prepare_fail(struct io_server_process *server, int result, const char *why)
@@ -170,13 +180,16 @@ static void server_exited(void *arg, int result, bool status_known, int wait_sta
     server->exited = true;
     server->status_known = status_known;
     server->status = wait_status;
+    const bool ending = server->ending;
     if (server->preparing)
         prepare_fail(server, result < 0 ? result : -EIO,
             "the I/O switchboard server ended before it was ready");
-    else if (server->ending)
-        server_bury(server, result);
     else if (result == 0)
-        limitation_tell(server);
+        limitation_tell(server); /* which may clean up at once, unless that is under way */
+    if (ending) {
+        watch_cancel(server);
+        server_bury(server, result);
+    }
 }
 
 static void server_watch(struct io_server_process *server)
@@ -202,6 +215,7 @@ static void term_due(void *arg, int result)
     server->timer = NULL;
     if (result < 0)
         return;
+    watch_cancel(server);
     host_signal(host, server->pid, SIGTERM, NULL);
     server->timer = host_timer(host, KILL_AFTER_NS, kill_due, server);
 }
@@ -427,16 +441,14 @@ static void switchboard_cleanup(struct isolator *isolator, const char *id, struc
         done_ok(done, NULL);
         return;
     }
-    if (server->watched) {
-        server->watched = false;
-        done_fail(server->watch, -ECANCELED, NULL);
-    }
     server->ending = true;
     server->ended = done;
-    if (server->exited)
+    if (server->exited) {
+        watch_cancel(server);
         server_bury(server, 0);
-    else
+    } else { /* its terminal hangs up before its own end is heard */
         server->timer = host_timer(isolator->host, switchboard->grace_ns, term_due, server);
+    }
 }
 
 static void switchboard_free(struct isolator *isolator)

@@ -123,6 +123,7 @@ enum destroy_step {
 struct destroy {
     const enum destroy_step *path; /* the step under way; the rest follow */
     enum container_phase from;     /* the phase in which it came */
+    bool by_exit;                  /* of the container's own init */
     bool asked;                    /* what the step asks for was asked for */
     bool pending;                  /* and has not answered */
     int result;                    /* the answer */

@@ -355,6 +355,7 @@ static void begin(struct container *container, const struct termination *details
     struct destroy *destroy = mem_alloc(sizeof(*destroy));
     destroy->from = (enum container_phase)container->phase;
     destroy->path = paths[destroy->from];
+    destroy->by_exit = container->exited;
     if (details)
         json_type_copy(&termination_json, &destroy->termination, details);
     container->destroy = destroy;

@@ -27,7 +27,18 @@ static void limited(struct watch *watch, const struct limitation *limitation)
     trace_event(container->mesos->host->trace, "agent", "container.limitation", 0,
         "id=%s isolator=%s reason=%s message=%s", container->id, watch->isolator->name,
         limitation->reason, limitation->message);
-    container_destroy(container, &details);
+    if (container->phase == CONTAINER_DESTROYING)
+        json_type_copy(&termination_json, &container->destroy->termination, &details);
+    else
+        container_destroy(container, &details);
+}
+
+/* While it is destroyed only what made its init end matters, of which the exit was heard first. */
+static bool matters(const struct container *container, const struct limitation *limitation)
+{
+    const struct destroy *destroy = container->destroy;
+    return container->phase != CONTAINER_DESTROYING ||
+           (limitation->ends_init && destroy->by_exit && !destroy->termination.state);
 }
 
 static void watch_ended(void *arg, int result, const void *value, const struct err *err)
@@ -36,10 +47,10 @@ static void watch_ended(void *arg, int result, const void *value, const struct e
     struct container *container = watch->container;
     bool heard = container && mesos_alive(container->mesos) && result != -ESHUTDOWN;
     list_remove(&watch->node);
-    if (heard && container->phase == CONTAINER_DESTROYING) {
-        sometimes("a watch of limits ended after destroy began");
-    } else if (heard && result == 0 && value) {
+    if (heard && result == 0 && value && matters(container, value)) {
         limited(watch, value);
+    } else if (heard && container->phase == CONTAINER_DESTROYING) {
+        sometimes("a watch of limits ended after destroy began");
     } else if (heard) {
         log_warning("limits of %s: isolator %s: %s", container->id, watch->isolator->name,
             err ? err_text(err) : err_name(result));

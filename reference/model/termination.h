@@ -9,7 +9,8 @@
 struct limitation {
     struct resources resources;
     char *message;
-    char *reason; /* REASON_… or NULL */
+    char *reason;   /* REASON_… or NULL */
+    bool ends_init; /* what happened makes the init end, maybe before it is heard of; not in JSON */
 };
 
 struct termination {
