@@ -133,8 +133,9 @@ int load_run(const char *cgroup, load_fn fn, void *arg, struct load_result *ret_
     pid_t pid = fork();
     if (pid == 0) {
         char byte = 0;
-        close(gate[1]);
-        _exit(read(gate[0], &byte, 1) == 1 ? fn(arg) : 1);
+        dup2(gate[0], STDIN_FILENO);
+        close_range(STDERR_FILENO + 1, ~0U, 0); /* a program is detached when no process has it */
+        _exit(read(STDIN_FILENO, &byte, 1) == 1 ? fn(arg) : 1);
     }
     close(gate[0]);
     struct proc_counts before = {0};
