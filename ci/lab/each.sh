@@ -3,18 +3,23 @@
 # One command in a guest of each kernel and hierarchy, one after the other: recorded traces and the
 # fuzzer of the fake cgroupfs, and benchmarks.
 
-# What a booted distribution does: cgroup2 as systemd mounts it, and every controller for the root's
-# children. And a disk, for the controllers of I/O.
+# What a booted distribution does: cgroup2 as systemd mounts it. And a disk, for the controllers of
+# I/O.
 # shellcheck disable=SC2016 # it expands in the guest
 readonly EACH_MACHINE='
 if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
     mount -o remount,nsdelegate,memory_recursiveprot cgroup2 /sys/fs/cgroup
-    for c in $(cat /sys/fs/cgroup/cgroup.controllers); do
-        echo "+$c" >/sys/fs/cgroup/cgroup.subtree_control
-    done
+    echo -memory >/sys/fs/cgroup/cgroup.subtree_control # which the features asked for
 fi
 [ -e /dev/loop0 ] || mknod /dev/loop0 b 7 0
 dd if=/dev/zero of=/tmp/disk bs=1M count=4 2>/dev/null && losetup /dev/loop0 /tmp/disk
+'
+# And every controller for the root's children, which a trace does by itself.
+# shellcheck disable=SC2016
+readonly EACH_CONTROLLERS='
+for c in $(cat /sys/fs/cgroup/cgroup.controllers 2>/dev/null); do
+    echo "+$c" >/sys/fs/cgroup/cgroup.subtree_control
+done
 '
 readonly FUZZ_OPERATIONS=2000
 readonly BENCH_SAMPLES=50
@@ -35,7 +40,7 @@ trace_fits() {
 each_replay() {
     local path
     FILES=()
-    COMMAND=(seatrial replay --on-kernel /sys/fs/cgroup)
+    COMMAND=(seatrial replay --whole-machine --on-kernel /sys/fs/cgroup)
     for path in "${PATHS[@]}"; do
         [[ -r $path ]] || die 2 "cannot read the trace $path"
         trace_fits "$path" "$1" "$2" || continue
@@ -94,7 +99,8 @@ each_command() {
 
 # each_cell WHAT INDEX HIERARCHY
 each_cell() {
-    local kernel=${KERNELS[$2]} status=0
+    local kernel=${KERNELS[$2]} machine=$EACH_MACHINE status=0
+    [[ $1 == replay ]] || machine+=$EACH_CONTROLLERS
     printf '== %s %s%s\n' "${kernel#file:}" "$3" \
         "$([[ $ACCELERATOR == kvm ]] || echo " (emulated: compare verdicts and ratios, not times)")"
     if ! "each_$1" "$kernel" "$3"; then
@@ -102,7 +108,7 @@ each_cell() {
         return
     fi
     # shellcheck disable=SC2016 # it expands in the guest
-    guest_command "$WORK/base.cpio" "$WORK/base" sh -c "$EACH_MACHINE"'exec "$@"' sh "${COMMAND[@]}"
+    guest_command "$WORK/base.cpio" "$WORK/base" sh -c "$machine"'exec "$@"' sh "${COMMAND[@]}"
     rm -rf "$WORK/base"
     cat "$WORK/base.cpio" "$WORK/kernel-$2/modules.cpio" >"$WORK/kernel-$2/initrd"
     exec_cell "$2" "$3" >"$WORK/told" || status=$?

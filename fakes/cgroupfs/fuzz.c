@@ -94,7 +94,7 @@ static int pair_start(const struct fuzz *fuzz, struct pair *pair, struct err *er
         return result;
     result = replay_world_start(&pair->kernel, &fuzz->header, err);
     if (!result)
-        result = replay_real_start(&pair->real, &pair->kernel, fuzz->directory, "fuzz", err);
+        result = replay_real_start(&pair->real, &pair->kernel, fuzz->directory, "fuzz", false, err);
     pair->real.files.stay = true;
     if (fuzz->enabled && !result)
         result = cgroup_file_write(cgroup_root_find(pair->model.kernel, ""), "",

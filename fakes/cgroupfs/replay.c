@@ -23,6 +23,8 @@ static const char usage[] =
     "                        system calls there; what FUSE cannot do is skipped and counted\n"
     "  --on-kernel DIRECTORY on real cgroups below it (v1: where the hierarchies are), in cgroups\n"
     "                        and with processes of its own; what is above is not touched\n"
+    "  --whole-machine       the machine is the trace's own, as a guest is: it may write the\n"
+    "                        cgroup.subtree_control of the root\n"
     "  --record FILE         writes a trace there: the script's operations with the results that\n"
     "                        they have on this kernel; nothing is compared\n"
     "exit status: 0 no mismatch, 1 mismatches, 2 bad usage or a bad file\n";
@@ -195,6 +197,7 @@ struct target {
     const char *mount_point;
     const char *real;
     const char *record;
+    bool whole;
 };
 
 /* What differs because the machine offers other controllers is told before. */
@@ -258,7 +261,8 @@ static int replay_file(
     if (target->mount_point)
         result = replay_fuse_start(&run.fuse, &run.world, target->mount_point, err);
     else if (target->real)
-        result = replay_real_start(&run.real, &run.world, target->real, "replay", err);
+        result = replay_real_start(
+            &run.real, &run.world, target->real, "replay", target->whole, err);
     if (!result && target->real && trace.header.v2 && !target->record)
         compare_controllers(&run);
     if (!result)
@@ -314,6 +318,10 @@ int replay_main(int argc, char **argv)
         return argc < 2 ? 2 : 0;
     }
     for (; at < argc && argv[at][0] == '-'; at++) {
+        if (!strcmp(argv[at], "--whole-machine")) {
+            target.whole = true;
+            continue;
+        }
         const char **value = !strcmp(argv[at], "--through-fuse") ? &target.mount_point
                              : !strcmp(argv[at], "--on-kernel")  ? &target.real
                              : !strcmp(argv[at], "--record")     ? &target.record
@@ -328,6 +336,10 @@ int replay_main(int argc, char **argv)
     if (at == argc || (target.mount_point && target.real)) {
         fprintf(stderr, "seatrial replay: %s\n%s",
             at == argc ? "a trace is missing" : "--through-fuse or --on-kernel, not both", usage);
+        return 2;
+    }
+    if (target.whole && !target.real) {
+        fprintf(stderr, "seatrial replay: --whole-machine goes with --on-kernel\n%s", usage);
         return 2;
     }
     if (target.record && (!target.real || argc - at != 1)) {

@@ -15,6 +15,7 @@ struct replay_files {
     const char *directory; /* the v2 hierarchy, or where those of v1 are */
     const char *base;      /* the cgroup that stands for the recorder's base */
     bool real;             /* a real kernel: time passes by itself */
+    bool whole;            /* and a machine of our own: the root's controllers are ours, too */
     bool stay;             /* we ourselves are not moved */
     /* Gives the model to the server of the mount, takes it back, waits for its notices. */
     void (*let)(void *arg);

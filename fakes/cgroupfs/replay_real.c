@@ -515,7 +515,6 @@ const char *replay_real_forbidden(const struct replay_world *world, const struct
 {
     static const char *const harmless[] = {"read", "keys", "get", "range", "list", "modes", "stat",
         "access", "exists", "getxattr", "listxattr"};
-    (void)world;
     bool above = *replay_text(op, "path") == '^' || *replay_text(op, "path2") == '^';
     if (!above)
         return NULL;
@@ -525,7 +524,9 @@ const char *replay_real_forbidden(const struct replay_world *world, const struct
     /* Actors, or we ourselves, who went down before. */
     bool moves = !strcmp(op->op, "write") && replay_is_pid_list(replay_text(op, "path")) &&
         (*replay_text(op, "data") == '$' || !strcmp(replay_text(op, "data"), "0\n"));
-    return moves ? NULL : "it would change what is above our own cgroups";
+    bool enables = world->files->whole && !strcmp(op->op, "write") &&
+        !strcmp(replay_text(op, "path"), "^cgroup.subtree_control");
+    return moves || enables ? NULL : "it would change what is above our own cgroups";
 }
 
 /* ---------------------------------------------------------------------- the base cgroups */
@@ -639,7 +640,7 @@ static void base_thaw(void *arg, const char *path)
 }
 
 int replay_real_start(struct replay_real *real, struct replay_world *world, const char *directory,
-    const char *name, struct err *err)
+    const char *name, bool whole, struct err *err)
 {
     *real = (struct replay_real){0};
     real->base = str_printf("seatrial-%s-%d", name, (int)getpid());
@@ -647,6 +648,7 @@ int replay_real_start(struct replay_real *real, struct replay_world *world, cons
         .directory = directory,
         .base = real->base,
         .real = true,
+        .whole = whole,
     };
     world->files = &real->files;
     replay_symbol_set(world, "SELF", getpid(), false);

@@ -14,10 +14,11 @@ struct replay_real {
 
 /*
  * Makes the base cgroup "seatrial-NAME-PID" in each hierarchy that the header's flags name (v2: in
- * the one hierarchy), and lets the world's file operations go there. -ENOENT with what is missing.
+ * the one hierarchy), and lets the world's file operations go there. With whole the root's
+ * subtree_control is written where the trace says so. -ENOENT with what is missing.
  */
 int replay_real_start(struct replay_real *real, struct replay_world *world, const char *directory,
-    const char *name, struct err *err);
+    const char *name, bool whole, struct err *err);
 /* Kills its processes and removes its cgroups. */
 void replay_real_stop(struct replay_real *real, struct replay_world *world);
 /* "$NAME" of a real pid. */

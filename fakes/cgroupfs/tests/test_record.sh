@@ -39,3 +39,11 @@ do
     grep -qF -- "$line" "$folder/trace" || { echo "missing: $line"; cat "$folder/trace"; exit 1; }
 done
 "$program" "$folder/trace"
+# What is above is written only on a machine of the trace's own, which only a real one can be.
+status=0
+"$program" --whole-machine "$folder/trace" 2>"$folder/said" || status=$?
+if [ "$status" != 2 ] || ! grep -q -- "--whole-machine goes with --on-kernel" "$folder/said"; then
+    echo "--whole-machine on the model: exit $status"
+    cat "$folder/said"
+    exit 1
+fi
