@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The server tells by a pipe which mount is its own; the guard waits for the server's pidfd. The
- * mount's id says whether the mount is still that one, and not one that came after it.
+ * The server tells by a pipe which mount is its own, and in the end that it is gone; the guard
+ * waits for the server's pidfd. The mount's id alone would not do: the next mount gets the same.
  */
 #include "fakes/cgroupfs/guard.h"
 
@@ -67,7 +67,8 @@ _Noreturn static void guard_main(int server, int pipe)
         _exit(1);
     while (poll(&end, 1, -1) < 0 && errno == EINTR)
         ;
-    if (read(pipe, &guarded, sizeof(guarded)) != sizeof(guarded) ||
+    char gone;
+    if (read(pipe, &guarded, sizeof(guarded)) != sizeof(guarded) || read(pipe, &gone, 1) == 1 ||
         !still_mounted(guarded.mount_id) || umount2(guarded.mount_point, MNT_DETACH) == 0)
         _exit(0);
     execlp("fusermount3", "fusermount3", "-u", "-z", "-q", "--", guarded.mount_point, NULL);
@@ -113,6 +114,8 @@ void guard_free(struct guard *guard)
 {
     if (!guard)
         return;
+    ssize_t written = write(guard->pipe, "", 1);
+    (void)written; /* a guard that was killed */
     close(guard->pipe);
     free(guard);
 }

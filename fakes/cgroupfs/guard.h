@@ -15,5 +15,5 @@ struct guard;
 int guard_start(struct guard **ret_guard, struct err *err);
 /* From here on what is mounted at the absolute path goes when this process does. */
 int guard_arm(struct guard *guard, const char *mount_point, struct err *err);
-/* The guard ends once its server has; NULL is fine. Nothing is unmounted here. */
+/* What was mounted is gone, and the guard ends once its server has. NULL is fine. */
 void guard_free(struct guard *guard);

@@ -46,6 +46,10 @@ within_a_minute() {
 unmounted() {
     ! grep -q " $mount " /proc/self/mounts
 }
+# ended SAID
+ended() {
+    ! kill -0 "$(sed 's/^pid \([0-9]*\) .*/\1/' "$1")" 2>/dev/null
+}
 gone() {
     within_a_minute unmounted || fail "$1: still mounted"
 }
@@ -161,6 +165,19 @@ cat real/cgroup.events >/dev/null
 cd "$folder"
 umount "$mount"
 gone "after umount"
+
+# Who mounts at once where another server has just been left keeps the mount, though it has the id
+# of the one before.
+for _ in 1 2 3 4 5; do
+    "$program" cgroupfs --hierarchy v2 "$mount" >"$folder/said"
+    umount "$mount"
+    "$program" cgroupfs --hierarchy v2 "$mount" >"$folder/second"
+    within_a_minute ended "$folder/said" || fail "the first server did not end"
+    sleep 0.1 # for its guard, which would have unmounted
+    unmounted && fail "a server's guard unmounted the next mount"
+    umount "$mount"
+    within_a_minute ended "$folder/second" || fail "the second server did not end"
+done
 
 # A snapshot is the whole state: contents of all files, processes, time.
 "$program" cgroupfs --hierarchy v2 --clock virtual --control "$socket" "$mount" >"$folder/said"
