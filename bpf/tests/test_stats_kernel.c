@@ -492,34 +492,72 @@ static void test_syscalls(void **state)
 #define PAYLOAD 100
 #define HEADERS 28 /* IPv4 and UDP */
 
-struct datagrams {
-    struct sockaddr_in *to; /* shared: the port once there is one */
+/* Of a process that waits and one that comes to it. */
+struct meeting {
+    struct sockaddr_in *at; /* shared: the port once there is one */
 };
+
+static int bind_somewhere(int fd, struct sockaddr_in *ret_address)
+{
+    socklen_t length = sizeof(*ret_address);
+    *ret_address = (struct sockaddr_in){.sin_family = AF_INET};
+    ret_address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return bind(fd, (struct sockaddr *)ret_address, length) < 0
+        ? -1
+        : getsockname(fd, (struct sockaddr *)ret_address, &length);
+}
+
+static struct stats *open_with_network(void)
+{
+    struct stats *stats = open_both(&(struct stats_options){0});
+    if (kernel_read(stats, "a")->values[FIELD_TRANSMIT_BYTES].valid)
+        return stats;
+    close_both(stats);
+    print_message("skipped: no cgroup2 is mounted\n");
+    skip();
+    return NULL;
+}
+
+/* The second starts when the first has told where it is. */
+static void meet(
+    const char *where, int (*wait)(void *), const char *whence, int (*come)(void *))
+{
+    struct meeting meeting = {kernel_shared(PAGE)};
+    struct kernel_child host;
+    struct kernel_child guest;
+    kernel_child_start(&host, where, wait, &meeting);
+    kernel_child_start(&guest, whence, come, &meeting);
+    kernel_child_release(&host);
+    while (*(volatile in_port_t *)&meeting.at->sin_port == 0)
+        sched_yield();
+    kernel_child_release(&guest);
+    kernel_child_wait(&guest);
+    kernel_child_wait(&host);
+    assert_int_equal(guest.status, 0);
+    assert_int_equal(host.status, 0);
+}
 
 static int send_all(void *arg)
 {
-    struct datagrams *datagrams = arg;
+    struct meeting *meeting = arg;
     char payload[PAYLOAD] = {0};
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
     for (int i = 0; i < DATAGRAMS; i++)
-        if (sendto(fd, payload, sizeof(payload), 0, (struct sockaddr *)datagrams->to,
-                sizeof(*datagrams->to)) != PAYLOAD)
+        if (sendto(fd, payload, sizeof(payload), 0, (struct sockaddr *)meeting->at,
+                sizeof(*meeting->at)) != PAYLOAD)
             return 1;
     return 0;
 }
 
 static int receive_all(void *arg)
 {
-    struct datagrams *datagrams = arg;
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof(address);
+    struct meeting *meeting = arg;
+    struct sockaddr_in address;
     char payload[PAYLOAD];
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
-    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &length) < 0)
+    if (bind_somewhere(fd, &address) < 0)
         return 1;
-    memcpy(datagrams->to, &address, sizeof(address));
+    memcpy(meeting->at, &address, sizeof(address));
     __atomic_thread_fence(__ATOMIC_RELEASE);
     for (int i = 0; i < DATAGRAMS; i++)
         if (recv(fd, payload, sizeof(payload), 0) != PAYLOAD)
@@ -530,25 +568,8 @@ static int receive_all(void *arg)
 static void test_network(void **state)
 {
     (void)state;
-    struct stats *stats = open_both(&(struct stats_options){0});
-    if (!kernel_read(stats, "a")->values[FIELD_TRANSMIT_BYTES].valid) {
-        close_both(stats);
-        print_message("skipped: no cgroup2 is mounted\n");
-        skip();
-    }
-    struct datagrams datagrams = {kernel_shared(PAGE)};
-    struct kernel_child sender;
-    struct kernel_child receiver;
-    kernel_child_start(&receiver, B, receive_all, &datagrams);
-    kernel_child_start(&sender, A, send_all, &datagrams);
-    kernel_child_release(&receiver);
-    while (*(volatile in_port_t *)&datagrams.to->sin_port == 0)
-        sched_yield();
-    kernel_child_release(&sender);
-    kernel_child_wait(&sender);
-    kernel_child_wait(&receiver);
-    assert_int_equal(sender.status, 0);
-    assert_int_equal(receiver.status, 0);
+    struct stats *stats = open_with_network();
+    meet(B, receive_all, A, send_all);
     assert_int_equal(kernel_value(stats, "a", FIELD_TRANSMIT_PACKETS), DATAGRAMS);
     assert_int_equal(
         kernel_value(stats, "a", FIELD_TRANSMIT_BYTES), DATAGRAMS * (PAYLOAD + HEADERS));
@@ -564,21 +585,17 @@ static void test_network(void **state)
 
 #define STREAM 30000
 
-/* arg: where the port is told, as above. One connection, to its end. */
+/* One connection, to its end. */
 static int accept_one(void *arg)
 {
-    struct datagrams *told = arg;
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof(address);
+    struct meeting *meeting = arg;
+    struct sockaddr_in address;
     char bytes[PAGE];
     size_t got = 0;
     int listener = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-        listen(listener, 1) < 0 ||
-        getsockname(listener, (struct sockaddr *)&address, &length) < 0)
+    if (bind_somewhere(listener, &address) < 0 || listen(listener, 1) < 0)
         return 1;
-    memcpy(told->to, &address, sizeof(address));
+    memcpy(meeting->at, &address, sizeof(address));
     int fd = accept(listener, NULL, NULL);
     for (ssize_t count = 1; fd >= 0 && count > 0; got += (size_t)count)
         count = read(fd, bytes, sizeof(bytes));
@@ -587,10 +604,10 @@ static int accept_one(void *arg)
 
 static int connect_one(void *arg)
 {
-    struct datagrams *told = arg;
+    struct meeting *meeting = arg;
     static const char bytes[STREAM];
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(fd, (struct sockaddr *)told->to, sizeof(*told->to)) < 0)
+    if (connect(fd, (struct sockaddr *)meeting->at, sizeof(*meeting->at)) < 0)
         return 1;
     for (size_t sent = 0; sent < STREAM;) {
         ssize_t count = write(fd, bytes, STREAM - sent);
@@ -606,25 +623,8 @@ static int connect_one(void *arg)
 static void test_accepted(void **state)
 {
     (void)state;
-    struct stats *stats = open_both(&(struct stats_options){0});
-    if (!kernel_read(stats, "a")->values[FIELD_TRANSMIT_BYTES].valid) {
-        close_both(stats);
-        print_message("skipped: no cgroup2 is mounted\n");
-        skip();
-    }
-    struct datagrams told = {kernel_shared(PAGE)};
-    struct kernel_child server;
-    struct kernel_child client;
-    kernel_child_start(&server, A, accept_one, &told);
-    kernel_child_start(&client, B, connect_one, &told);
-    kernel_child_release(&server);
-    while (*(volatile in_port_t *)&told.to->sin_port == 0)
-        sched_yield();
-    kernel_child_release(&client);
-    kernel_child_wait(&client);
-    kernel_child_wait(&server);
-    assert_int_equal(client.status, 0);
-    assert_int_equal(server.status, 0);
+    struct stats *stats = open_with_network();
+    meet(A, accept_one, B, connect_one);
     assert_in_range(kernel_value(stats, "a", FIELD_RECEIVE_BYTES), STREAM, STREAM * 2);
     assert_in_range(kernel_value(stats, "b", FIELD_TRANSMIT_BYTES), STREAM, STREAM * 2);
     assert_in_range(kernel_value(stats, "a", FIELD_TRANSMIT_BYTES), 1, STREAM / 2);

@@ -9,8 +9,8 @@ set -euo pipefail
 LAB=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 DIR=$(mktemp -d)
 trap 'rm -rf "$DIR"' EXIT
-CASE=
-failures=0
+# shellcheck source=ci/lab/tests/cases.sh
+source "$(dirname "${BASH_SOURCE[0]}")/cases.sh"
 
 # make_tool NAME: an executable of the invented machine, its script on stdin; never through the link
 # to a tool of the real one.
@@ -79,16 +79,6 @@ lab() {
         SEATRIAL_LAB_CACHE="$DIR/cache" SEATRIAL_LAB_SOURCE= SEATRIAL="$DIR/programs/seatrial" \
         SEATRIAL_LIBEXEC="$DIR/programs" bash "$LAB/lab" "$@" >"$DIR/out" 2>"$DIR/err") || status=$?
     ((status == wanted)) || fail "exit $status, expected $wanted"
-}
-
-fail() {
-    printf '%s: %s\n' "$CASE" "$*"
-    sed 's/^/    /' "$DIR/out" "$DIR/err"
-    failures=$((failures + 1))
-}
-
-says() {
-    grep -qaE "$1" "$DIR/out" "$DIR/err" || fail "nothing says: $1"
 }
 
 readonly PASSED='{"file":"a.yaml","name":"a","result":"passed","reason":null,"seconds":1}'

@@ -11,19 +11,13 @@ KERNEL=${SEATRIAL_LAB_TEST_KERNEL:-debian:6.12}
 DIR=$(mktemp -d)
 trap 'rm -rf "$DIR"' EXIT
 export TMPDIR=$DIR
-CASE=
-failures=0
+# shellcheck source=ci/lab/tests/cases.sh
+source "$(dirname "${BASH_SOURCE[0]}")/cases.sh"
 readonly LIMIT=60 # long enough for a boot beside the rest of the tests
 
 skip() {
     echo "$*"
     exit 77
-}
-
-fail() {
-    printf '%s: %s\n' "$CASE" "$*"
-    tail -n 40 "$DIR/out" "$DIR/err" | sed 's/^/    /'
-    failures=$((failures + 1))
 }
 
 # guest CASE STATUS COMMAND [OPTION...]: stdout in $DIR/out, stderr in $DIR/err.
@@ -35,10 +29,6 @@ guest() {
     ((status == $2)) || fail "exit $status, expected $2"
     ((SECONDS - begun < 4 * LIMIT)) || fail "it took $((SECONDS - begun)) s"
     [[ -z $(find "$DIR" -mindepth 1 -maxdepth 1 -name 'seatrial-*') ]] || fail "something is left"
-}
-
-says() {
-    grep -qaE "$1" "$DIR/out" "$DIR/err" || fail "nothing says: $1"
 }
 
 type -P qemu-system-x86_64 cpio busybox >/dev/null || skip "QEMU, cpio or busybox is not installed"

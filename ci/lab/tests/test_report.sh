@@ -8,8 +8,8 @@ set -euo pipefail
 SEATRIAL=$(readlink -f "${1:?usage: test_report.sh SEATRIAL}")
 DIR=$(mktemp -d)
 trap 'rm -rf "$DIR"' EXIT
-CASE=
-failures=0
+# shellcheck source=ci/lab/tests/cases.sh
+source "$(dirname "${BASH_SOURCE[0]}")/cases.sh"
 export SEATRIAL_LAB_KNOWN=$DIR/known
 
 # cell NUMBER KERNEL CGROUPS: what it told comes on stdin, as "NAME VERDICT REASON".
@@ -31,16 +31,6 @@ report() {
     local status=0
     "$SEATRIAL" lab report "$2" "$DIR"/[0-9] >"$DIR/out" 2>"$DIR/err" || status=$?
     [[ $status == "$1" ]] || fail "exit $status, expected $1"
-}
-
-fail() {
-    printf '%s: %s\n' "$CASE" "$*"
-    sed 's/^/    /' "$DIR/out" "$DIR/err"
-    failures=$((failures + 1))
-}
-
-says() {
-    grep -qaE "$1" "$DIR/out" "$DIR/err" || fail "nothing says: $1"
 }
 
 silent() {
