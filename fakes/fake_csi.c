@@ -11,7 +11,7 @@
 #include "fakes/grpc_server.h"
 #include "reference/base/map.h"
 #include "reference/grpc/http2.h"
-#include "reference/isolators/csi_messages.h"
+#include "reference/isolators/volume/csi_messages.h"
 
 struct csi_volume {
     char *id;

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "fakes/sim_world.h"
+#include "fakes/host/sim_world.h"
 #include "fakes/vfs.h"
 
 /* Plays the command; its texts live until the next one. */

@@ -2,7 +2,7 @@
 /*
  * The seam: all that containerizers, launchers and isolators ask of the world. host.c is the front
  * of it: it counts effects, asks the hook about faults, traces, and calls the implementation's
- * table (host_linux.c for the real kernel, fakes/sim_host.c for the simulated one).
+ * table (host_linux.c for the real kernel, fakes/host/sim_host.c for the simulated one).
  *
  * Effects. Every call that changes the world is an effect with a number (from 1) in the trace. The
  * hook may let it fail, lose it, delay it, or crash the agent before or after it. Once the agent

@@ -31,7 +31,7 @@ check() {
 
 bad() {
     mkdir -p reference/base reference/isolators fakes
-    printf '%s\n' '#include <stdio.h>' '#include "fakes/sim_host.h"' >reference/host.h
+    printf '%s\n' '#include <stdio.h>' '#include "fakes/host/sim_host.h"' >reference/host.h
     printf '%s\n' '# include "reference/mesos/mesos.h"' >reference/isolators/a.c
     printf '%s\n' '#include "scenarios/engine/run.h"' >fakes/a.c
 }
@@ -39,13 +39,13 @@ bad() {
 expected() {
     printf '%s\n' \
         'fakes/a.c:1: fakes/ must not include scenarios/engine/run.h' \
-        'reference/host.h:2: reference/ must not include fakes/sim_host.h' \
+        'reference/host.h:2: reference/ must not include fakes/host/sim_host.h' \
         'reference/isolators/a.c:1: reference/isolators/ must not include reference/mesos/mesos.h'
 }
 
 good() {
     mkdir -p reference/mesos/tests reference/isolators fakes
-    printf '%s\n' '#include "fakes/sim_host.h"' >reference/mesos/tests/test_a.c
+    printf '%s\n' '#include "fakes/host/sim_host.h"' >reference/mesos/tests/test_a.c
     printf '%s\n' '/* #include "fakes/a.h" */' '#include "reference/base/err.h"' >reference/isolators/a.c
     printf '%s\n' '#include "reference/host.h"' >fakes/a.c
 }

@@ -6,8 +6,8 @@
 
 #include "fakes/docker/engine.h"
 #include "fakes/docker/program.h"
+#include "fakes/host/sim_host.h"
 #include "fakes/kernel/workload.h"
-#include "fakes/sim_host.h"
 #include "fakes/vfs.h"
 
 /* --- docker run: its options --- */

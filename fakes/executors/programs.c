@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fakes/host/sim_host.h"
 #include "fakes/kernel/process.h"
-#include "fakes/sim_host.h"
 #include "reference/base/mem.h"
 
 #define ANSWER_NS (2 * NS_PER_MS)

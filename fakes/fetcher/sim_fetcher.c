@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "fakes/fetcher/sim_web.h"
+#include "fakes/host/sim_host.h"
+#include "fakes/host/sim_world.h"
 #include "fakes/kernel/process.h"
 #include "fakes/kernel/workload.h"
-#include "fakes/sim_host.h"
-#include "fakes/sim_world.h"
 #include "reference/base/strbuf.h"
 #include "reference/fetcher/place.h"
 #include "reference/fetcher/uri.h"

@@ -58,7 +58,7 @@ struct kernel {
     struct sched *sched;     /* sched.c */
     struct vfs *vfs;         /* files that workloads and agents share: fakes/vfs.h; owned */
     struct strmap *pipes; /* pipe.c: path -> struct pipe *; NULL: there never was one */
-    struct sim_world *world; /* fakes/sim_world.c: mounts, users …; NULL until a host is made */
+    struct sim_world *world; /* host/sim_world.c: mounts, users …; NULL without a host */
     void (*world_close)(struct sim_world *world); /* called by kernel_free while processes live */
     void (*world_free)(struct sim_world *world); /* and when there are none any more */
     uint64_t (*world_digest)(const struct sim_world *world, uint64_t hash); /* by kernel_digest */

@@ -11,7 +11,7 @@
 
 #include "fakes/fake_fetcher.h"
 #include "fakes/faults.h"
-#include "fakes/sim_host.h"
+#include "fakes/host/sim_host.h"
 #include "fakes/sim_loop.h"
 #include "reference/base/strbuf.h"
 

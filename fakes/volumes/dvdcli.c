@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * dvdcli with one driver, "local", that keeps volumes beside the program: the twin of
- * fakes/sim_volumes.h for a real machine. A volume is a directory below local/, bound on mnt/NAME
- * while it is mounted.
+ * fakes/host/sim_volumes.h for a real machine. A volume is a directory below local/, bound on
+ * mnt/NAME while it is mounted.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -23,9 +23,9 @@
 
 #include "fakes/cgroupfs/cgroupfs.h"
 #include "fakes/cgroupfs/faults.h"
-#include "fakes/cgroupfs/replay_real.h"
 #include "fakes/kernel/cgroup.h"
 #include "fakes/kernel/process.h"
+#include "fakes/replay/replay_real.h"
 #include "reference/base/mem.h"
 
 #define EXIT_SKIPPED 77

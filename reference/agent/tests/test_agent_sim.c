@@ -9,8 +9,8 @@
 #include <signal.h>
 #include <string.h>
 
+#include "fakes/host/sim_host.h"
 #include "fakes/kernel/process.h"
-#include "fakes/sim_host.h"
 #include "fakes/sim_loop.h"
 #include "reference/agent/agent.h"
 #include "reference/cgroups/cgroup_fs.h"

@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
+#include "fakes/host/sim_host.h"
 #include "fakes/kernel/cgroup.h"
 #include "fakes/kernel/process.h"
-#include "fakes/sim_host.h"
 #include "fakes/sim_loop.h"
 #include "fakes/vfs.h"
 #include "reference/base/strbuf.h"

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
+#include "fakes/host/sim_host.h"
 #include "fakes/kernel/process.h"
-#include "fakes/sim_host.h"
 #include "fakes/sim_loop.h"
 #include "reference/base/strbuf.h"
 #include "reference/docker/docker_cli.h"

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "fakes/sim_volumes.h"
+#include "fakes/host/sim_volumes.h"
 #include "reference/base/strbuf.h"
 #include "reference/isolators/tests/world.h"
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "reference/isolators/port_mapping.h"
+#include "reference/isolators/network/port_mapping.h"
 
 static char *ranges_text(const struct ranges *ranges)
 {

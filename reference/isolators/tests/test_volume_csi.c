@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "fakes/fake_csi.h"
-#include "reference/isolators/csi_plugin.h"
 #include "reference/isolators/tests/world.h"
+#include "reference/isolators/volume/csi_plugin.h"
 
 #define CONFIGS "/configs"
 

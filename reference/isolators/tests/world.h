@@ -2,8 +2,8 @@
 /* A simulated world with one host, for tests of isolators. */
 #pragma once
 
+#include "fakes/host/sim_host.h"
 #include "fakes/kernel/cgroup.h"
-#include "fakes/sim_host.h"
 #include "fakes/sim_loop.h"
 #include "reference/cgroups/cgroup_fs.h"
 #include "reference/isolators/isolator.h"

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "fakes/faults.h"
+#include "fakes/host/sim_host.h"
 #include "fakes/kernel/cgroup.h"
-#include "fakes/sim_host.h"
 #include "fakes/sim_loop.h"
 #include "reference/cgroups/cgroup_fs.h"
 #include "reference/launchers/launcher.h"

@@ -16,8 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fakes/host/sim_host.h"
 #include "fakes/kernel/cgroup.h"
-#include "fakes/sim_host.h"
 #include "fakes/sim_loop.h"
 #include "reference/base/strbuf.h"
 #include "reference/cgroups/cgroup_fs.h"
