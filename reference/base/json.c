@@ -260,3 +260,59 @@ void json_type_merge(const struct json_type *type, void *into, const void *from)
         if (!json_field_is_absent(&type->fields[i], from))
             field_merge(&type->fields[i], into, from);
 }
+
+/* Arrays of any kind: the items are moved behind those that are there. */
+static void *array_take(void *into, size_t count, void *from, size_t bytes, size_t size)
+{
+    if (!into)
+        return from;
+    char *items = mem_realloc(into, count * size + bytes);
+    memcpy(items + count * size, from, bytes);
+    free(from);
+    return items;
+}
+
+/* False for what is merged by value. */
+static bool field_take(const struct json_field *field, void *into, void *from)
+{
+    switch (field->kind) {
+    case JSON_KIND_STRING:
+        free(JSON_MEMBER(char *, field, into));
+        JSON_MEMBER(char *, field, into) = TAKE_PTR(JSON_MEMBER(char *, field, from));
+        return true;
+    case JSON_KIND_OBJECT_PTR:
+        if (JSON_MEMBER(void *, field, into))
+            return false;
+        JSON_MEMBER(void *, field, into) = TAKE_PTR(JSON_MEMBER(void *, field, from));
+        return true;
+    case JSON_KIND_STRINGS: {
+        char **strings = JSON_MEMBER(char **, field, into);
+        char **added = TAKE_PTR(JSON_MEMBER(char **, field, from));
+        const size_t bytes = (strv_length(added) + 1) * sizeof(*added);
+        JSON_MEMBER(char **, field, into) =
+            array_take(strings, strv_length(strings), added, bytes, sizeof(*added));
+        return true;
+    }
+    case JSON_KIND_OBJECTS: {
+        const size_t size = field->type->size;
+        size_t *count = json_count(field, into);
+        JSON_MEMBER(void *, field, into) = array_take(JSON_MEMBER(void *, field, into), *count,
+            TAKE_PTR(JSON_MEMBER(void *, field, from)), *json_count(field, from) * size, size);
+        *count += *json_count(field, from);
+        *json_count(field, from) = 0;
+        return true;
+    }
+    default:
+        return false;
+    }
+}
+
+void json_type_take(const struct json_type *type, void *into, void *from)
+{
+    assert(into != from);
+    for (size_t i = 0; i < type->field_count; i++) {
+        const struct json_field *field = &type->fields[i];
+        if (!json_field_is_absent(field, from) && !field_take(field, into, from))
+            field_merge(field, into, from);
+    }
+}

@@ -103,5 +103,8 @@ void json_type_release(const struct json_type *type, void *object);
 void json_type_copy(const struct json_type *type, void *to, const void *from);
 /* protobuf's MergeFrom: scalars set in `from` overwrite, repeated append, sub-objects merge. */
 void json_type_merge(const struct json_type *type, void *into, const void *from);
+/* The same, but what `from` owns becomes that of `into`, without a copy where there is none of it
+ * yet. `from` remains to be released. */
+void json_type_take(const struct json_type *type, void *into, void *from);
 /* The nearest of names (NULL-terminated) by edit distance, or NULL when none is near. */
 const char *json_suggest(const char *name, const char *const *names);

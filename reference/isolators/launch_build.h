@@ -30,7 +30,7 @@ void launch_add_pre_exec(struct launch_info *info, const char *const *argv);
 /* <runtime_dir>/containers/<id>[/containers/<nested>...]/<file> (containerizer.md 6.1); owned. */
 char *launch_runtime_file(const char *runtime_dir, const char *id, const char *file);
 
-/* Completes with a copy-free view of info, then releases it. */
+/* Completes with info, of which may be taken, then releases what is left of it. */
 void launch_done(struct done done, struct launch_info *info);
 /* What a prepare ends with: launch_done when result is 0, else a failure with result and err. The
  * info is released in both cases. */

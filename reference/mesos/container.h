@@ -187,8 +187,8 @@ enum step step_isolating(struct container *container);
 enum step step_fetching(struct container *container);
 
 /* --- launch_info.c: what the child is to do (containerizer.md 1.2) --- */
-/* Adds what an isolator asked for. -EINVAL when it may not ask for that. */
-int launch_info_add(struct launch_info *into, const struct launch_info *from,
+/* Adds what an isolator asked for; what is given is taken. -EINVAL when it may not ask for that. */
+int launch_info_add(struct launch_info *into, struct launch_info *from,
     const struct isolator *isolator, bool command_task, struct err *err);
 /* Completes what all isolators asked for from the container's config, parent and launch. */
 int launch_info_complete(struct container *container, struct launch_info *info,

@@ -34,7 +34,7 @@ static bool only_arguments(const struct command_info *command)
            !command->user;
 }
 
-int launch_info_add(struct launch_info *into, const struct launch_info *from,
+int launch_info_add(struct launch_info *into, struct launch_info *from,
     const struct isolator *isolator, bool command_task, struct err *err)
 {
     if (from->rootfs || from->user)
@@ -50,7 +50,10 @@ int launch_info_add(struct launch_info *into, const struct launch_info *from,
             isolator->name);
     if (into->command && from->command)
         log_info("isolator %s: command merged with that of another isolator", isolator->name);
-    json_type_merge(&launch_info_json, into, from);
+    if (from->given)
+        json_type_take(&launch_info_json, into, from);
+    else
+        json_type_merge(&launch_info_json, into, from);
     return 0;
 }
 

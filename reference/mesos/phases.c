@@ -119,7 +119,7 @@ static void prepared(void *arg, int result, const void *value, const struct err 
         isolator = container->mesos->isolators.items[launch->prepared - 1];
     if (result == 0 && value && container) {
         _cleanup_err_ struct err conflict = ERR_INIT;
-        int r = launch_info_add(&launch->info, value, isolator,
+        int r = launch_info_add(&launch->info, (void *)(uintptr_t)value, isolator,
             container_config_is_command_task(container->config), &conflict);
         if (r < 0 && launch->conflict.code == 0)
             err_copy(&launch->conflict, &conflict);

@@ -60,6 +60,7 @@ struct launch_info {
     struct rlimit_info *rlimits;
     char *tty_slave_path;
     struct opt_bool no_new_privileges;
+    bool given; /* not in the JSON: who is answered with this may take what it owns */
 };
 extern const struct json_type mount_entry_json;
 extern const struct json_type file_operation_json;
