@@ -6,6 +6,9 @@
  * it for the next one. child.c walks the stages; each other file is a group of them.
  *
  * A stage that fails says so on stderr, leaves the status of exit code 1, and ends the process.
+ *
+ * Variables begin as zero, so that the program has no page to be copied at its start: among
+ * descriptors of ours, which are above the container's 0 to 2, that is "none".
  */
 #pragma once
 

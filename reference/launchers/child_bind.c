@@ -26,12 +26,12 @@
  * one alone: a plan may move /proc away (namespaces/pid does when a nested container shares its
  * parent's), and where we are goes with it.
  */
-static int before = -1; /* the working directory to return to; -1: we are there */
+static int before; /* the working directory to return to; 0: we are there (child.h) */
 static bool among_names;
 
 static int leave(void)
 {
-    if (before < 0)
+    if (before <= 0)
         before = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     return before < 0 ? -1 : 0;
 }
@@ -56,11 +56,11 @@ int child_mounts_enter(int directory)
 
 void child_mounts_done(void)
 {
-    if (before >= 0 && fchdir(before) < 0)
+    if (before > 0 && fchdir(before) < 0)
         child_fail(errno, "return to the working directory");
-    if (before >= 0)
+    if (before > 0)
         close(before);
-    before = -1;
+    before = 0;
     among_names = false;
 }
 

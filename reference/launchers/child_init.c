@@ -13,7 +13,7 @@
 
 #define COMMAND_STACK_BYTES 32768
 
-static volatile int status_fd = -1;
+static volatile int status_fd; /* 0: none; that is the container's own (child.h) */
 static volatile pid_t command_pid;
 static volatile bool executing; /* about to execute a program, or in a process that is */
 
@@ -31,7 +31,7 @@ void child_status_open(const char *runtime_directory)
 
 void child_status_write(int wait_status)
 {
-    if (status_fd < 0)
+    if (status_fd <= 0)
         return;
     char text[16];
     size_t at = sizeof(text);
@@ -44,7 +44,7 @@ void child_status_write(int wait_status)
         written = write(status_fd, text + at, sizeof(text) - at);
     while (written < 0 && errno == EINTR);
     close(status_fd);
-    status_fd = -1;
+    status_fd = 0;
 }
 
 static void default_action(int signal)

@@ -221,10 +221,12 @@ static bool is_left_behind(const struct child_plan *plan, const char *const *ent
     for (entry += CHILD_MOUNT_STRINGS; *entry; entry += CHILD_MOUNT_STRINGS)
         if (is_used(entry, target))
             return false;
-    for (entry = plan->file_operations; entry && *entry; entry += CHILD_FILE_STRINGS)
-        if (is_at(target, entry[FILE_SOURCE]) || is_at(target, entry[FILE_TARGET]) ||
+    for (entry = plan->file_operations; entry && *entry; entry += CHILD_FILE_STRINGS) {
+        bool link = strcmp(entry[FILE_KIND], "symlink") == 0; /* its source is a mere text */
+        if ((!link && is_at(target, entry[FILE_SOURCE])) || is_at(target, entry[FILE_TARGET]) ||
             is_used(entry + FILE_MOUNT, target))
             return false;
+    }
     return true;
 }
 

@@ -22,6 +22,7 @@
 
 struct own {
     const char *path;
+    size_t length; /* of the path */
     int fd;
     unsigned long flags;
     bool empty;  /* it was: names in it are those that we have made */
@@ -146,7 +147,11 @@ bool child_own_mount(
                       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
         child_fail(errno, "mount %s at %s", entry[MOUNT_SOURCE], path);
     owns[owns_count++] =
-        (struct own){.path = path, .fd = fd, .flags = flags & KEPT, .empty = empty};
+        (struct own){.path = path,
+        .length = strlen(path),
+        .fd = fd,
+        .flags = flags & KEPT,
+        .empty = empty};
     return true;
 }
 
@@ -159,7 +164,7 @@ static struct own *own_of(const char *path, const char **ret_name)
         return NULL;
     *ret_name = slash + 1;
     for (size_t i = 0; i < owns_count; i++)
-        if (strncmp(owns[i].path, path, length) == 0 && !owns[i].path[length])
+        if (owns[i].length == length && strncmp(owns[i].path, path, length) == 0)
             return &owns[i];
     return NULL;
 }
@@ -179,14 +184,28 @@ static int cover_with_itself(const struct own *own, const char *name, unsigned l
     return result;
 }
 
-/* Like the source a directory or a file. */
-static int make_in(const struct own *own, const char *name, const char *source)
+static int make_in(const struct own *own, const char *name, bool directory)
 {
-    struct stat info;
-    bool file = source && stat(source, &info) == 0 && !S_ISDIR(info.st_mode);
-    long result = file ? syscall(SYS_mknodat, own->fd, name, S_IFREG | 0644, 0)
-                       : mkdirat(own->fd, name, 0755);
+    long result = directory ? mkdirat(own->fd, name, 0755)
+                            : syscall(SYS_mknodat, own->fd, name, S_IFREG | 0644, 0);
     return result < 0 && errno != EEXIST ? -1 : 0;
+}
+
+/* At a name that is like the source a directory or a file. What is bound with all below it is a
+ * directory, as a rule, and all else is a device: the kernel says when it is otherwise. */
+static int bind_in(
+    const struct own *own, const char *source, const char *name, unsigned long flags)
+{
+    const bool directory = flags & MS_REC;
+    int result = make_in(own, name, directory);
+    if (result == 0)
+        result = mount_in(own, source, name, NULL, flags, NULL);
+    if (result == 0 || errno != ENOTDIR)
+        return result;
+    if (syscall(SYS_unlinkat, own->fd, name, directory ? AT_REMOVEDIR : 0) < 0 ||
+        make_in(own, name, !directory) < 0)
+        return -1;
+    return mount_in(own, source, name, NULL, flags, NULL);
 }
 
 /* False for a symlink. *ret_error: why there is nothing to be seen. */
@@ -211,11 +230,9 @@ bool child_own_place(const char *const *entry, unsigned long flags)
             return false;
         result = result ? -(result != ENOENT) : cover_with_itself(own, name, flags);
     } else if (own->empty && flags & MS_BIND && !(flags & ~plain) && source[0] == '/') {
-        result = make_in(own, name, source);
-        if (result == 0)
-            result = mount_in(own, source, name, NULL, flags, NULL);
+        result = bind_in(own, source, name, flags);
     } else if (own->empty && entry[MOUNT_TYPE][0] && !(flags & ~(KEPT | MS_STRICTATIME))) {
-        result = make_in(own, name, NULL);
+        result = make_in(own, name, true);
         if (result == 0)
             result = mount_in(own, source, name, entry[MOUNT_TYPE], flags, entry[MOUNT_OPTIONS]);
     } else {

@@ -29,19 +29,19 @@ const char *child_path_below(const char *root, const char *path)
 
 /* The root that was opened last: a plan has one. */
 static char opened_root[PATH_BYTES];
-static int opened_fd = -1;
+static int opened_fd; /* 0: none, see child.h */
 
 void child_path_forget(void)
 {
-    if (opened_fd >= 0)
+    if (opened_fd > 0)
         close(opened_fd);
-    opened_fd = -1;
+    opened_fd = 0;
 }
 
 static int open_root(const char *root)
 {
     size_t size = strlen(root) + 1;
-    if (opened_fd >= 0 && strcmp(root, opened_root) == 0)
+    if (opened_fd > 0 && strcmp(root, opened_root) == 0)
         return opened_fd;
     child_path_forget();
     if (size > sizeof(opened_root)) {

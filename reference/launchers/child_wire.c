@@ -46,16 +46,32 @@ static const struct {
 };
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
 
-/* Writing: everything stands at a multiple of eight bytes. A NULL buffer only measures. */
+/* Writing: everything stands at a multiple of eight bytes. */
+#define WRITER_BYTES 8192 /* most plans are shorter */
+
 struct writer {
     char *buffer;
     size_t length;
+    size_t capacity;
 };
+
+static void writer_reserve(struct writer *writer, size_t more)
+{
+    if (more <= writer->capacity - writer->length)
+        return;
+    if (!writer->capacity)
+        writer->capacity = WRITER_BYTES;
+    while (writer->capacity - writer->length < more)
+        writer->capacity *= 2;
+    writer->buffer = realloc(writer->buffer, writer->capacity);
+    if (!writer->buffer)
+        abort();
+}
 
 static void write_number(struct writer *writer, uint64_t number)
 {
-    if (writer->buffer)
-        memcpy(writer->buffer + writer->length, &number, sizeof(number));
+    writer_reserve(writer, sizeof(number));
+    __builtin_memcpy(writer->buffer + writer->length, &number, sizeof(number));
     writer->length += sizeof(number);
 }
 
@@ -67,10 +83,9 @@ static void write_bytes(struct writer *writer, const void *data, size_t length)
     }
     write_number(writer, length);
     size_t padded = (length + 8) / 8 * 8; /* at least one NUL behind */
-    if (writer->buffer) {
-        memset(writer->buffer + writer->length, 0, padded);
-        memcpy(writer->buffer + writer->length, data, length);
-    }
+    writer_reserve(writer, padded);
+    memcpy(writer->buffer + writer->length, data, length);
+    memset(writer->buffer + writer->length + length, 0, padded - length);
     writer->length += padded;
 }
 
@@ -115,12 +130,7 @@ static void write_plan(struct writer *writer, const struct child_plan *plan)
 
 void *child_wire_encode(const struct child_plan *plan, size_t *ret_length)
 {
-    struct writer writer = {NULL, 0};
-    write_plan(&writer, plan);
-    writer.buffer = malloc(writer.length);
-    if (!writer.buffer)
-        abort();
-    writer.length = 0;
+    struct writer writer = {NULL, 0, 0};
     write_plan(&writer, plan);
     *ret_length = writer.length;
     return writer.buffer;
@@ -141,7 +151,7 @@ static uint64_t read_number(struct reader *reader)
         reader->bad = true;
         return 0;
     }
-    memcpy(&number, reader->buffer + reader->at, sizeof(number));
+    __builtin_memcpy(&number, reader->buffer + reader->at, sizeof(number)); /* no call */
     reader->at += sizeof(number);
     return number;
 }
