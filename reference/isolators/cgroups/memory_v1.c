@@ -24,6 +24,7 @@ struct memory_container {
     bool told;         /* the limitation was told */
     uint64_t kills;    /* of the OOM killer in this very cgroup, when listening began */
     struct cgroup_watch *oom;
+    bool listens; /* for pressure */
     struct pressure pressures[PRESSURE_COUNT];
 };
 
@@ -109,22 +110,26 @@ static void pressure_rose(void *arg, int result, uint64_t count)
         pressure->count += count;
 }
 
-static int listeners_start(struct cgroup_subsystem *subsystem, struct cgroup_container *container,
-    struct memory_container *memory, struct err *err)
+static int oom_listen(struct memory_container *memory, struct err *err)
 {
-    int r = cgroup_listen(subsystem->fs, container->path, "memory.oom_control", "", oom_happened,
-        memory, &memory->oom, err);
+    return cgroup_listen(memory->subsystem->fs, memory->container->path, "memory.oom_control", "",
+        oom_happened, memory, &memory->oom, err);
+}
 
-    for (unsigned i = 0; r == 0 && i < PRESSURE_COUNT; i++) {
+static void pressure_listen(struct memory_container *memory)
+{
+    const struct cgroup_container *container = memory->container;
+
+    memory->listens = true;
+    for (unsigned i = 0; i < PRESSURE_COUNT; i++) {
         _cleanup_err_ struct err ignored = ERR_INIT;
 
         memory->pressures[i].memory = memory;
-        if (cgroup_listen(subsystem->fs, container->path, "memory.pressure_level",
+        if (cgroup_listen(memory->subsystem->fs, container->path, "memory.pressure_level",
                 pressure_names[i], pressure_rose, &memory->pressures[i],
                 &memory->pressures[i].watch, &ignored) < 0)
             log_warning("container %s: %s", container->id, err_text(&ignored));
     }
-    return r;
 }
 
 static struct memory_container *memory_new(
@@ -141,7 +146,7 @@ static struct memory_container *memory_new(
 static int memory_prepare(
     struct cgroup_subsystem *subsystem, struct cgroup_container *container, struct err *err)
 {
-    return listeners_start(subsystem, container, memory_new(subsystem, container), err);
+    return oom_listen(memory_new(subsystem, container), err);
 }
 
 static int memory_recover(
@@ -151,11 +156,12 @@ static int memory_recover(
 
     memory->hard_written = true;
     memory->kills = oom_kills(memory);
-    return listeners_start(subsystem, container, memory, err);
+    pressure_listen(memory);
+    return oom_listen(memory, err);
 }
 
 /* "1000 - 1000 x soft / host memory" for those whose hard limit is above the soft one. */
-static int memory_isolate(struct cgroup_subsystem *subsystem, struct cgroup_container *container,
+static int score_set(struct cgroup_subsystem *subsystem, const struct cgroup_container *container,
     pid_t pid, struct err *err)
 {
     struct host *host = subsystem->object->base.host;
@@ -173,6 +179,15 @@ static int memory_isolate(struct cgroup_subsystem *subsystem, struct cgroup_cont
     score = str_printf("%lld", 1000 - (long long)((__extension__(unsigned __int128) 1000 * soft) /
                                                   host->facts.memory_bytes));
     return host_process_write(host, pid, "oom_score_adj", score, err);
+}
+
+/* Nothing has run in the cgroup yet, so no pressure is missed that it is listened for from here on,
+ * while the new process is on its way to its gate. */
+static int memory_isolate(struct cgroup_subsystem *subsystem, struct cgroup_container *container,
+    pid_t pid, struct err *err)
+{
+    pressure_listen(container->states[subsystem->index]);
+    return score_set(subsystem, container, pid, err);
 }
 
 static int hard_write(struct cgroup_subsystem *subsystem, const char *path, bool first,
@@ -285,7 +300,7 @@ static int memory_usage(struct cgroup_subsystem *subsystem, struct cgroup_contai
     file_usage(subsystem, path, "memory.kmem.usage_in_bytes", &into->mem_kmem_usage_bytes);
     file_usage(subsystem, path, "memory.kmem.tcp.usage_in_bytes", &into->mem_kmem_tcp_usage_bytes);
     for (unsigned i = 0; i < PRESSURE_COUNT; i++) {
-        if (memory->pressures[i].watch)
+        if (memory->pressures[i].watch || !memory->listens)
             *counters[i] = (struct opt_u64)OPT(memory->pressures[i].count);
     }
     return stat_usage(subsystem, path, into, err);
