@@ -9,6 +9,7 @@
 #include "reference/base/strbuf.h"
 
 #define DOUBLE_TEXT_MAX 32
+#define ENCODED_BYTES 1023 /* most texts are shorter, or grow three times */
 
 static void encode_object(const struct json_type *type, const void *object, struct strbuf *text);
 
@@ -207,6 +208,7 @@ char *json_type_encode_text(const struct json_type *type, const void *object)
     assert(type);
     assert(object);
     struct strbuf text = STRBUF_INIT;
+    strbuf_reserve(&text, ENCODED_BYTES);
     encode_object(type, object, &text);
     return strbuf_take(&text);
 }

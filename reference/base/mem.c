@@ -8,6 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Most texts are shorter, and formatted without vasprintf's allocations on the way. */
+#define FORMATTED_BYTES 256
+
 static void *mem_check(void *memory)
 {
     if (!memory)
@@ -66,6 +69,27 @@ char *str_ndup(const char *text, size_t length)
     return copy;
 }
 
+char *str_concat(const char *first, ...)
+{
+    size_t length = 0;
+    va_list list;
+    va_start(list, first);
+    for (const char *text = first; text; text = va_arg(list, const char *))
+        length += strlen(text);
+    va_end(list);
+    char *all = mem_check(malloc(length + 1));
+    size_t done = 0;
+    va_start(list, first);
+    for (const char *text = first; text; text = va_arg(list, const char *)) {
+        size_t part = strlen(text);
+        memcpy(all + done, text, part);
+        done += part;
+    }
+    va_end(list);
+    all[done] = '\0';
+    return all;
+}
+
 char *str_printf(const char *format, ...)
 {
     va_list list;
@@ -77,9 +101,18 @@ char *str_printf(const char *format, ...)
 
 char *str_vprintf(const char *format, va_list list)
 {
+    char buffer[FORMATTED_BYTES];
+    va_list again;
+    va_copy(again, list);
+    int length = vsnprintf(buffer, sizeof(buffer), format, list);
     char *text = NULL;
-    if (vasprintf(&text, format, list) < 0)
+    if (length < 0)
         abort();
+    if ((size_t)length < sizeof(buffer))
+        text = mem_dup(buffer, (size_t)length + 1);
+    else if (vasprintf(&text, format, again) < 0)
+        abort();
+    va_end(again);
     return text;
 }
 

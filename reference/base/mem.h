@@ -42,6 +42,9 @@ void *mem_grow(
 void *mem_dup(const void *memory, size_t size);
 char *str_dup(const char *text);                 /* NULL stays NULL */
 char *str_ndup(const char *text, size_t length);
+/* The texts behind each other; the last is NULL. For paths that many are made of: it is faster than
+ * a format. */
+char *str_concat(const char *first, ...) __attribute__((sentinel));
 char *str_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *str_vprintf(const char *format, va_list list) __attribute__((format(printf, 1, 0)));
 bool str_equal(const char *a, const char *b);    /* NULL equals only NULL */

@@ -9,7 +9,7 @@
 
 #include "reference/base/mem.h"
 
-static void strbuf_reserve(struct strbuf *buf, size_t more)
+void strbuf_reserve(struct strbuf *buf, size_t more)
 {
     assert(more < SIZE_MAX - buf->length);
     size_t wanted = buf->length + more + 1;

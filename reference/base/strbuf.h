@@ -13,6 +13,7 @@ struct strbuf {
 #define STRBUF_INIT {(char *)0, 0, 0}
 #define _cleanup_strbuf_ __attribute__((cleanup(strbuf_release)))
 
+void strbuf_reserve(struct strbuf *buf, size_t more); /* room for so many bytes more */
 void strbuf_add(struct strbuf *buf, const char *text);
 void strbuf_add_bytes(struct strbuf *buf, const void *bytes, size_t length);
 void strbuf_addf(struct strbuf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));

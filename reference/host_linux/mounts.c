@@ -143,7 +143,7 @@ bool linux_may_be_mounted(struct host *base, const char *path)
         if (strchr(" \t\n\\", *path))
             strbuf_addf(&shown, "\\%03o", (unsigned)*path);
         else
-            strbuf_addf(&shown, "%c", *path);
+            strbuf_add_bytes(&shown, path, 1);
     }
     return !text || strstr(text, strbuf_text(&shown));
 }

@@ -125,11 +125,12 @@ char *launch_runtime_file(const char *runtime_dir, const char *id, const char *f
 {
     _cleanup_free_ char *path = container_id_path(id, "containers", CONTAINER_PATH_PREFIX);
 
-    return str_printf("%s/%s/%s", runtime_dir, path, file);
+    return str_concat(runtime_dir, "/", path, "/", file, NULL);
 }
 
 void launch_done(struct done done, struct launch_info *info)
 {
+    info->given = true;
     done_ok(done, info);
     json_type_release(&launch_info_json, info);
 }

@@ -19,7 +19,7 @@
 char *launcher_cgroup(const char *root, const char *id)
 {
     _cleanup_free_ char *joined = container_id_path(id, SEPARATOR, CONTAINER_PATH_JOIN);
-    return str_printf("%s/%s", root, joined);
+    return str_concat(root, "/", joined, NULL);
 }
 
 char *launcher_cgroup_leaf(const char *root, const char *id)

@@ -117,7 +117,8 @@ static int plan_mount_namespace(struct container *container, struct plan *plan, 
 static bool plan_pipes(const struct container *container, struct plan *plan)
 {
     const struct mesos *mesos = container->mesos;
-    for (unsigned fd = 0; fd < ARRAY_SIZE(plan->stdio); fd++)
+    /* They are there together, made by the one server. */
+    for (unsigned fd = 0; fd < ARRAY_SIZE(plan->stdio) && (fd == 0 || plan->stdio[0]); fd++)
         plan->stdio[fd] =
             io_switchboard_pipe(mesos->host, mesos->flags.runtime_dir, container->id, fd);
     return plan->stdio[0];

@@ -25,13 +25,13 @@ static void bind_hierarchy(struct launch_info *info, const struct cgroup_hierarc
     const char *path, const char *rootfs)
 {
     const char *directory = directory_of(hierarchy->fs);
-    _cleanup_free_ char *source = str_printf("%s/%s", hierarchy->fs->mount_point, path);
-    _cleanup_free_ char *target = str_printf("%s" PLACE "/%s", rootfs, directory);
+    _cleanup_free_ char *source = str_concat(hierarchy->fs->mount_point, "/", path, NULL);
+    _cleanup_free_ char *target = str_concat(rootfs, PLACE "/", directory, NULL);
 
     launch_add_mount(info, source, target, NULL, MS_BIND | MS_REC, NULL);
     for (char **name = hierarchy->controllers; name && *name; name++) {
-        _cleanup_free_ char *link = str_printf("%s" PLACE "/%s", rootfs, *name);
-        _cleanup_free_ char *whole = str_printf(PLACE "/%s", directory);
+        _cleanup_free_ char *link = str_concat(rootfs, PLACE "/", *name, NULL);
+        _cleanup_free_ char *whole = str_concat(PLACE "/", directory, NULL);
 
         /* Named hierarchies are no controllers that somebody would look for. */
         if (!str_equal(*name, directory) && !strchr(*name, '='))
@@ -85,8 +85,8 @@ void cgroup_container_mounts(const struct cgroup_container *container,
         _cleanup_free_ char *leaf =
             launcher_cgroup_leaf(object->flags.cgroups_root, container->id);
         const struct cgroup_fs *fs = object->subsystems[0].fs;
-        _cleanup_free_ char *source = str_printf("%s/%s", fs->mount_point, leaf);
-        _cleanup_free_ char *target = str_printf("%s" PLACE, config->rootfs);
+        _cleanup_free_ char *source = str_concat(fs->mount_point, "/", leaf, NULL);
+        _cleanup_free_ char *target = str_concat(config->rootfs, PLACE, NULL);
 
         launch_add_clone(into, NS_CGROUP);
         launch_add_mount(into, source, target, NULL, MS_BIND | MS_REC, NULL);
@@ -95,7 +95,7 @@ void cgroup_container_mounts(const struct cgroup_container *container,
     }
     if (task) {
         _cleanup_free_ char *text = json_type_encode_text(&launch_info_json, &own);
-        _cleanup_free_ char *argument = str_printf("--task_launch_info=%s", text);
+        _cleanup_free_ char *argument = str_concat("--task_launch_info=", text, NULL);
 
         launch_add_argument(info, argument);
         json_type_release(&launch_info_json, &own);

@@ -21,13 +21,6 @@ struct linux_container {
     struct resources resources;
 };
 
-struct filesystem_linux {
-    struct isolator base;
-    struct flags flags;
-    bool has_ipc; /* namespaces/ipc then takes care of /dev/shm */
-    struct strmap *containers;
-};
-
 /* The mounts of a root file system, in order (isolators.md 6.2). */
 static const struct {
     const char *source; /* NULL: the target itself, bound */
@@ -47,6 +40,16 @@ static const struct {
     {"tmpfs", "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC | MS_STRICTATIME, "mode=755"},
     {"devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
         "newinstance,ptmxmode=0666,mode=0620,gid=5"},
+};
+
+#define ROOT_MOUNTS ARRAY_SIZE(root_mounts)
+
+struct filesystem_linux {
+    struct isolator base;
+    struct flags flags;
+    bool has_ipc; /* namespaces/ipc then takes care of /dev/shm */
+    bool lacks[ROOT_MOUNTS]; /* of root_mounts, what this kernel's /proc does not have */
+    struct strmap *containers;
 };
 
 static const char *const device_nodes[] = {"full", "null", "random", "tty", "urandom", "zero"};
@@ -77,25 +80,30 @@ static void container_free(struct linux_container *container)
 
 /* Kernels differ in what /proc has (sysrq-trigger, irq): what is not there can't be covered. A host
  * without a /proc to look at tells nothing. */
-static bool proc_lacks(struct host *host, const char *path)
+static void proc_look(struct filesystem_linux *linux_fs)
 {
-    return !host_file_exists(host, path) && host_file_exists(host, "/proc/version");
+    struct host *host = linux_fs->base.host;
+    const bool told = host_file_exists(host, "/proc/version");
+
+    for (size_t i = 0; told && i < ROOT_MOUNTS; i++)
+        linux_fs->lacks[i] =
+            !root_mounts[i].source && !host_file_exists(host, root_mounts[i].target);
 }
 
 static void special_mounts(
     const struct filesystem_linux *linux_fs, const char *rootfs, struct launch_info *info)
 {
     launch_add_mount(info, rootfs, rootfs, NULL, MS_BIND | MS_REC, NULL);
-    for (size_t i = 0; i < ARRAY_SIZE(root_mounts); i++) {
-        _cleanup_free_ char *target = str_printf("%s%s", rootfs, root_mounts[i].target);
+    for (size_t i = 0; i < ROOT_MOUNTS; i++) {
+        _cleanup_free_ char *target = str_concat(rootfs, root_mounts[i].target, NULL);
 
-        if (!root_mounts[i].source && proc_lacks(linux_fs->base.host, root_mounts[i].target))
+        if (linux_fs->lacks[i])
             continue;
         launch_add_mount(info, root_mounts[i].source ? root_mounts[i].source : target, target,
             root_mounts[i].type, root_mounts[i].flags, root_mounts[i].options);
     }
     if (!linux_fs->has_ipc) {
-        _cleanup_free_ char *target = str_printf("%s/dev/shm", rootfs);
+        _cleanup_free_ char *target = str_concat(rootfs, "/dev/shm", NULL);
 
         launch_add_mount(
             info, "tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV | MS_STRICTATIME, "mode=1777");
@@ -122,9 +130,9 @@ static int devices_make(struct filesystem_linux *linux_fs, const char *id,
         user_info_release(&user);
     }
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(device_nodes); i++) {
-        _cleanup_free_ char *from = str_printf("/dev/%s", device_nodes[i]);
-        _cleanup_free_ char *node = str_printf("%s/%s", directory, device_nodes[i]);
-        _cleanup_free_ char *target = str_printf("%s/dev/%s", config->rootfs, device_nodes[i]);
+        _cleanup_free_ char *from = str_concat("/dev/", device_nodes[i], NULL);
+        _cleanup_free_ char *node = str_concat(directory, "/", device_nodes[i], NULL);
+        _cleanup_free_ char *target = str_concat(config->rootfs, "/dev/", device_nodes[i], NULL);
 
         r = host_node_copy(host, from, node, 0666, err);
         if (r == 0)
@@ -136,7 +144,7 @@ static int devices_make(struct filesystem_linux *linux_fs, const char *id,
 static void device_links_add(const char *rootfs, struct launch_info *info)
 {
     for (size_t i = 0; i < ARRAY_SIZE(device_links); i++) {
-        _cleanup_free_ char *link = str_printf("%s%s", rootfs, device_links[i].link);
+        _cleanup_free_ char *link = str_concat(rootfs, device_links[i].link, NULL);
 
         launch_add_symlink(info, device_links[i].target, link);
     }
@@ -154,7 +162,7 @@ static int rootfs_prepare(struct filesystem_linux *linux_fs, const char *id,
     const struct container_config *config, struct launch_info *info, struct err *err)
 {
     const char *rootfs = config->rootfs;
-    _cleanup_free_ char *sandbox = str_printf("%s%s", rootfs, linux_fs->flags.sandbox_directory);
+    _cleanup_free_ char *sandbox = str_concat(rootfs, linux_fs->flags.sandbox_directory, NULL);
     int r;
 
     special_mounts(linux_fs, rootfs, info);
@@ -168,7 +176,7 @@ static int rootfs_prepare(struct filesystem_linux *linux_fs, const char *id,
     launch_mount_source_root(info, trusted);
     /* Privileged, so not masked: the pid namespace is shared all the way up to the host. */
     for (size_t i = 0; !shares_pid(config) && i < ARRAY_SIZE(masked_paths); i++) {
-        _cleanup_free_ char *path = str_printf("%s%s", rootfs, masked_paths[i]);
+        _cleanup_free_ char *path = str_concat(rootfs, masked_paths[i], NULL);
 
         launch_add_masked(info, path);
     }
@@ -190,7 +198,7 @@ static int volume_mount(struct filesystem_linux *linux_fs, const char *id,
     struct host *host = linux_fs->base.host;
     _cleanup_free_ char *source = persistent_volume_source(linux_fs->flags.work_dir, resource);
     _cleanup_free_ char *target =
-        str_printf("%s/%s", container->directory, resource->disk->container_path);
+        str_concat(container->directory, "/", resource->disk->container_path, NULL);
     struct mount_entry mount = {.target = target, .source = source, .flags = MS_BIND | MS_REC};
     int r;
 
@@ -214,7 +222,7 @@ static int volume_unmount(struct filesystem_linux *linux_fs,
     const struct linux_container *container, const struct resource *resource, struct err *err)
 {
     _cleanup_free_ char *target =
-        str_printf("%s/%s", container->directory, resource->disk->container_path);
+        str_concat(container->directory, "/", resource->disk->container_path, NULL);
     int r = host_unmount(linux_fs->base.host, target, 0, err);
 
     return r < 0 ? r : host_file_remove(linux_fs->base.host, target, err);
@@ -318,7 +326,7 @@ static void linux_update(struct isolator *isolator, const char *id,
 /* Lazily, from the last to the first, all that is mounted in the sandbox; errors are collected. */
 static int sandbox_unmount(struct host *host, const char *directory, struct err *err)
 {
-    _cleanup_free_ char *below = str_printf("%s/", directory);
+    _cleanup_free_ char *below = str_concat(directory, "/", NULL);
     struct mount_info *mounts = NULL;
     size_t count = 0;
     int result;
@@ -480,6 +488,7 @@ int isolator_filesystem_linux_create(
     flags_copy(&linux_fs->flags, context->flags);
     linux_fs->has_ipc = strv_contains(names, "namespaces/ipc");
     linux_fs->containers = strmap_new();
+    proc_look(linux_fs);
     *ret_isolator = &linux_fs->base;
     return 0;
 }

@@ -118,7 +118,8 @@ static int shm_make(struct namespaces_ipc *ipc, const char *id,
 static void shm_bind(
     struct launch_info *info, const struct container_config *config, const char *from)
 {
-    _cleanup_free_ char *target = str_printf("%s/dev/shm", config->rootfs ? config->rootfs : "");
+    _cleanup_free_ char *target =
+        str_concat(config->rootfs ? config->rootfs : "", "/dev/shm", NULL);
 
     launch_add_clone(info, NS_MNT);
     launch_add_mount(info, from, target, NULL, MS_BIND | MS_REC, NULL);
@@ -126,7 +127,7 @@ static void shm_bind(
 
 static void shm_tmpfs(struct launch_info *info, const struct container_config *config)
 {
-    _cleanup_free_ char *target = str_printf("%s/dev/shm", config->rootfs);
+    _cleanup_free_ char *target = str_concat(config->rootfs, "/dev/shm", NULL);
 
     launch_add_mount(
         info, "tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV | MS_STRICTATIME, "mode=1777");
