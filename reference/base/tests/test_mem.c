@@ -37,6 +37,10 @@ static void test_strings(void **state)
     assert_string_equal(short_one, "abc");
     _cleanup_free_ char *printed = str_printf("%s-%d", "a", 7);
     assert_string_equal(printed, "a-7");
+    _cleanup_free_ char *long_one = str_printf("%0999d", 7);
+    assert_int_equal(strlen(long_one), 999);
+    _cleanup_free_ char *joined = str_concat("a", "", "bc", NULL);
+    assert_string_equal(joined, "abc");
     assert_true(str_equal(NULL, NULL));
     assert_false(str_equal("", NULL));
     assert_false(str_equal(NULL, ""));

@@ -178,6 +178,37 @@ static void test_statistics_merge(void **state)
     json_type_release(&statistics_json, &from);
 }
 
+/* Taking says the same as merging, and leaves nothing that is still needed. */
+static void test_launch_info_take(void **state)
+{
+    (void)state;
+    static const char first[] =
+        "{\"environment\":[{\"name\":\"A\",\"value\":\"1\"}],\"clone_namespaces\":[\"mnt\"],"
+        "\"working_directory\":\"/a\",\"command\":{\"value\":\"x\",\"arguments\":[\"1\"]}}";
+    static const char second[] =
+        "{\"environment\":[{\"name\":\"B\",\"value\":\"2\"}],"
+        "\"clone_namespaces\":[\"pid\",\"ipc\"],"
+        "\"working_directory\":\"/b\",\"command\":{\"arguments\":[\"2\"]},"
+        "\"mounts\":[{\"target\":\"/t\"}],\"rlimits\":{\"rlimits\":[{\"type\":\"RLMT_CPU\"}]},"
+        "\"no_new_privileges\":true}";
+    struct launch_info merged = {0};
+    struct launch_info taken = {0};
+    struct launch_info from = {0};
+    json_type_decode_text(&launch_info_json, first, strlen(first), &merged, "", NULL);
+    json_type_decode_text(&launch_info_json, first, strlen(first), &taken, "", NULL);
+    json_type_decode_text(&launch_info_json, second, strlen(second), &from, "", NULL);
+    json_type_merge(&launch_info_json, &merged, &from);
+    json_type_take(&launch_info_json, &taken, &from);
+    assert_null(from.mounts);
+    json_type_release(&launch_info_json, &from);
+    _cleanup_free_ char *expected = json_type_encode_text(&launch_info_json, &merged);
+    _cleanup_free_ char *text = json_type_encode_text(&launch_info_json, &taken);
+    assert_string_equal(text, expected);
+    assert_non_null(strstr(text, "[\"mnt\",\"pid\",\"ipc\"]"));
+    json_type_release(&launch_info_json, &merged);
+    json_type_release(&launch_info_json, &taken);
+}
+
 static void test_agent_state(void **state)
 {
     (void)state;
@@ -214,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_share_cgroups),
         cmocka_unit_test(test_statistics_merge),
+        cmocka_unit_test(test_launch_info_take),
         cmocka_unit_test(test_agent_state),
         cmocka_unit_test(test_namespace_names),
     };
