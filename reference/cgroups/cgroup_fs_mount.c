@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "reference/base/strbuf.h"
 #include "reference/cgroups/cgroup_fs_inotify.h"
 
 struct mount_fs {
@@ -92,22 +93,19 @@ static int mount_read(struct cgroup_fs *fs, const char *path, const char *file, 
     _cleanup_close_ int fd = file_open(fs, path, file, O_RDONLY);
     if (fd < 0)
         return fd;
-    _cleanup_free_ char *text = NULL;
-    size_t capacity = 0;
-    size_t length = 0;
+    _cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
     for (;;) {
-        text = mem_grow(text, &capacity, length + 4096 + 1, 1);
-        ssize_t got = read(fd, text + length, capacity - length - 1);
+        char buffer[4096];
+        ssize_t got = read(fd, buffer, sizeof(buffer));
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return -errno;
         if (got == 0)
             break;
-        length += (size_t)got;
+        strbuf_add_bytes(&text, buffer, (size_t)got);
     }
-    text[length] = '\0';
-    *ret_text = TAKE_PTR(text);
+    *ret_text = strbuf_take(&text);
     return 0;
 }
 

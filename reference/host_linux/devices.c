@@ -25,10 +25,10 @@ int linux_node_copy(
         return err_errno(err, -errno, "device %s", from);
     if (!S_ISCHR(info.st_mode) && !S_ISBLK(info.st_mode))
         return err_set(err, -EINVAL, "%s is not a device", from);
-    if (mknod(to, (info.st_mode & S_IFMT) | mode, info.st_rdev) < 0)
-        return err_errno(err, -errno, "make the device %s", to);
-    /* The umask does not count. */
-    return chmod(to, mode) < 0 ? err_errno(err, -errno, "mode of %s", to) : 0;
+    const mode_t mask = umask(0); /* it does not count */
+    int result = mknod(to, (info.st_mode & S_IFMT) | mode, info.st_rdev) < 0 ? -errno : 0;
+    umask(mask);
+    return result < 0 ? err_errno(err, result, "make the device %s", to) : 0;
 }
 
 static int bpf(int command, union bpf_attr *attr)

@@ -93,7 +93,7 @@ static bool make_empty(const char *path, mode_t mode)
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (fd < 0)
         return false;
-    bool made = fchmod(fd, mode) == 0;
+    bool made = !(mode & 077) || fchmod(fd, mode) == 0; /* as below */
     close(fd);
     return made;
 }
