@@ -81,7 +81,7 @@ void init_fail(struct sim_init *init, const char *format, ...)
 static void init_begin(struct sim_init *init)
 {
     init->state = INIT_BLOCKED;
-    for (int signal = 1; signal < 64; signal++)
+    for (int signal = 1; signal <= 64; signal++)
         if (signal != SIGCHLD && signal != SIGKILL && signal != SIGSTOP)
             init->process->handled_signals |= SIGNAL_BIT(signal);
     if (!init->status_path)

@@ -277,6 +277,25 @@ static void report_capabilities(struct text *out, const char *name, const char *
     text_addf(out, "]");
 }
 
+/* Names without SIG, or numbers of those that have none. */
+static void report_signals(struct text *out, const char *name, const char *hex, bool first)
+{
+    unsigned long long mask = strtoull(hex, NULL, 16);
+    const char *separator = "";
+    text_addf(out, "%s\n    \"%s\": [", first ? "" : ",", name);
+    for (int signal = 1; signal <= 64; signal++) {
+        const char *known = action_signal_name(signal);
+        if ((mask >> (signal - 1) & 1) == 0)
+            continue;
+        if (known)
+            text_addf(out, "%s\"%s\"", separator, known);
+        else
+            text_addf(out, "%s\"%d\"", separator, signal);
+        separator = ", ";
+    }
+    text_addf(out, "]");
+}
+
 /* What follows "KEY:" and its tab in /proc/self/status; NULL when there is no such line. */
 static const char *status_find(const char *status, const char *key)
 {
@@ -293,10 +312,16 @@ static void report_security(struct text *out)
 {
     static const char *const sets[][2] = {{"effective", "CapEff"}, {"permitted", "CapPrm"},
         {"inheritable", "CapInh"}, {"bounding", "CapBnd"}, {"ambient", "CapAmb"}};
+    static const char *const masks[][2] = {{"blocked", "SigBlk"}, {"ignored", "SigIgn"}};
     struct text status = {0};
     if (file_read("/proc/self/status", &status) < 0)
         return;
-    text_addf(out, ",\n  \"capabilities\": {");
+    text_addf(out, ",\n  \"signals\": {");
+    for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
+        const char *hex = status_find(status.bytes, masks[i][1]);
+        report_signals(out, masks[i][0], hex ? hex : "0", i == 0);
+    }
+    text_addf(out, "},\n  \"capabilities\": {");
     for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
         const char *hex = status_find(status.bytes, sets[i][1]);
         report_capabilities(out, sets[i][0], hex ? hex : "0", i == 0);

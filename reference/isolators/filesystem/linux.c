@@ -18,6 +18,7 @@
 struct linux_container {
     char *directory;
     bool new_rootfs; /* of a root container, for the gauge */
+    bool shares_pid; /* wishes its parent's pid namespace, a root container the agent's */
     struct resources resources;
 };
 
@@ -158,6 +159,25 @@ static bool shares_pid(const struct container_config *config)
     return info && info->share_pid_namespace.set && info->share_pid_namespace.value;
 }
 
+/* The pid namespace is shared all the way up to the host (isolators.md 6.2): who shares that of an
+ * unprivileged parent is not privileged. */
+static bool is_privileged(struct filesystem_linux *linux_fs, const char *id)
+{
+    _cleanup_free_ char *current = str_dup(id);
+
+    while (current) {
+        const struct linux_container *container = strmap_get(linux_fs->containers, current);
+        char *parent;
+
+        if (!container || !container->shares_pid)
+            return false;
+        parent = container_id_parent(current);
+        free(current);
+        current = parent;
+    }
+    return true;
+}
+
 static int rootfs_prepare(struct filesystem_linux *linux_fs, const char *id,
     const struct container_config *config, struct launch_info *info, struct err *err)
 {
@@ -174,8 +194,9 @@ static int rootfs_prepare(struct filesystem_linux *linux_fs, const char *id,
 
     launch_add_mount(info, config->directory, sandbox, NULL, MS_BIND | MS_REC, NULL);
     launch_mount_source_root(info, trusted);
-    /* Privileged, so not masked: the pid namespace is shared all the way up to the host. */
-    for (size_t i = 0; !shares_pid(config) && i < ARRAY_SIZE(masked_paths); i++) {
+    const bool masked = !is_privileged(linux_fs, id);
+
+    for (size_t i = 0; masked && i < ARRAY_SIZE(masked_paths); i++) {
         _cleanup_free_ char *path = str_concat(rootfs, masked_paths[i], NULL);
 
         launch_add_masked(info, path);
@@ -282,6 +303,7 @@ static int linux_fill(struct filesystem_linux *linux_fs, const char *id,
     int r = 0;
 
     container->new_rootfs = config->rootfs && !container_id_is_nested(id);
+    container->shares_pid = shares_pid(config);
     if (config->container_class == CONTAINER_CLASS_DEBUG) {
         launch_add_enter(info, NS_MNT);
         return 0;
@@ -396,6 +418,7 @@ static void linux_recover(struct isolator *isolator, const struct container_stat
         resources_copy(&container->resources, &states[i].config->resources);
         container->new_rootfs =
             states[i].config->rootfs && !container_id_is_nested(states[i].id);
+        container->shares_pid = shares_pid(states[i].config);
     }
     for (; orphans && *orphans; orphans++) {
         if (!strmap_get(linux_fs->containers, *orphans))

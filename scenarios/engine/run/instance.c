@@ -5,6 +5,7 @@
 
 #include "reference/base/mem.h"
 #include "scenarios/engine/run/operation.h"
+#include "scenarios/engine/run/place.h"
 #include "scenarios/engine/steps/step.h"
 
 #define DESCRIPTORS_NS (20 * NS_PER_SEC) /* on a loaded machine */
@@ -87,12 +88,17 @@ struct isolator *instance_isolator(struct run *run, const char *name)
     return NULL;
 }
 
-static void fake_set_launch_info(struct isolator *isolator, const struct node *node)
+/* Files in it may be named by place: what is no container's. Any other name stays, for the init to
+ * complain of. */
+static void fake_set_launch_info(
+    struct run *run, struct isolator *isolator, const struct node *node)
 {
     if (!node)
         return;
     struct launch_info info = {0};
     json_t *json = node_json(node);
+    _cleanup_err_ struct err unknown = ERR_INIT;
+    place_json(run, json, &unknown);
     if (json_type_decode(&launch_info_json, json, &info, "launch_info", NULL) == 0)
         fake_isolator_set_launch_info(isolator, &info);
     json_type_release(&launch_info_json, &info);
@@ -107,7 +113,7 @@ static struct isolator **make_fakes(struct run *run, size_t *ret_count)
     for (size_t i = 0; i < *ret_count; i++) {
         isolators[i] = fake_isolator_new(run->instance.host, node_text(fakes[i], "name"),
             node_bool(fakes[i], "nesting", true), node_bool(fakes[i], "standalone", true));
-        fake_set_launch_info(isolators[i], node_get(fakes[i], "launch_info"));
+        fake_set_launch_info(run, isolators[i], node_get(fakes[i], "launch_info"));
         instance_add_isolator(&run->instance, isolators[i]);
     }
     return isolators;

@@ -51,6 +51,8 @@ static const struct {
     {"an operator who destroys by id",
         "who ends the orphan first is the next agent's own timing: v1 waits for its freezer"},
     {"roots after a reboot", "the same"},
+    {"an agent killed while it destroys",
+        "a crash still meets the destroy or not by the launcher's own timing: v1 freezes first"},
     {"that stays busy for ever",
         "v1 gives up after a time, v2 after 5,000 attempts (launchers.md 3.5)"},
     {"usage of shared",

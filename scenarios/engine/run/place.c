@@ -93,8 +93,10 @@ char *place_file(struct run *run, const char *path, struct err *err)
     if (str_starts(path, "rootfs:"))
         return rootfs_file(run, strchr(path, ':') + 1, err);
     for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
-        if (str_starts(path, prefixes[i].prefix))
-            return str_printf("%s/%s", prefixes[i].directory, path + strlen(prefixes[i].prefix));
+        if (!str_starts(path, prefixes[i].prefix))
+            continue;
+        const char *below = path + strlen(prefixes[i].prefix);
+        return str_printf("%s%s%s", prefixes[i].directory, *below ? "/" : "", below);
     }
     if (path[0] == '/')
         return str_dup(path);
