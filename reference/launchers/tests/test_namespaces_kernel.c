@@ -324,6 +324,39 @@ static void roots(void **state)
     plan_release(&plan);
 }
 
+static void add_mount_below(struct plan *plan, const char *source, const char *target,
+    const char *type, unsigned long flags)
+{
+    _cleanup_free_ char *path = str_printf("%s%s", plan->info.rootfs, target);
+    add_mount(plan, source, path, type, flags, NULL);
+}
+
+/* In a file system that the helper has made: files and directories, bound with all below them or
+ * not. */
+static void binds_of_each_kind(void **state)
+{
+    struct world *world = *state;
+    struct plan plan;
+    world_plan(world, &plan, "c1",
+        "cd /own; for name in *; do test -d $name && echo $name d || echo $name f; done");
+    plan_root(world, &plan);
+    add_mount_below(&plan, "tmpfs", "/own", "tmpfs", 0);
+    add_mount_below(&plan, "/dev/null", "/own/device", NULL, MS_BIND);
+    add_mount_below(&plan, "/dev/null", "/own/device-all", NULL, MS_BIND | MS_REC);
+    add_mount_below(&plan, world->directory, "/own/place", NULL, MS_BIND);
+    add_mount_below(&plan, world->directory, "/own/place-all", NULL, MS_BIND | MS_REC);
+    world_wait(world, world_start(world, &plan));
+    expect_stdout(world, "c1", "device f\ndevice-all f\nplace d\nplace-all d\n");
+    plan_release(&plan);
+
+    world_plan(world, &plan, "c2", "true");
+    plan_root(world, &plan);
+    add_mount_below(&plan, "tmpfs", "/own", "tmpfs", 0);
+    add_mount_below(&plan, "/dev/null/none", "/own/none", NULL, MS_BIND);
+    expect_failure(world, &plan, "Not a directory");
+    plan_release(&plan);
+}
+
 /* An image whose own symlinks lead to the host. */
 static void roots_that_lead_out(void **state)
 {
@@ -495,6 +528,7 @@ int main(void)
         TEST(mounts_that_are_refused),
         TEST(bidirectional_volumes),
         TEST(roots),
+        TEST(binds_of_each_kind),
         TEST(roots_that_lead_out),
         TEST(debug_enters_the_mount_namespace),
         TEST(privileges),
