@@ -106,9 +106,11 @@ void floor_root_free(struct floor_root *root)
 int floor_root_make(const struct floor_root *root)
 {
     int r = mkdir(root->devices, 0700);
+    const mode_t mask = umask(0); /* everybody in the container may use them */
 
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(nodes); i++)
         r = mknod(root->device_paths[i], S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor));
+    umask(mask);
     return r;
 }
 
