@@ -149,13 +149,22 @@ guest_ports() {
     done
 }
 
+# cpu_option: emulated, what takes a byte at a time (erms) is slower than what it replaces.
+cpu_option() {
+    if [[ $ACCELERATOR == tcg ]]; then
+        printf 'max,-erms,-fsrm'
+    else
+        printf 'max'
+    fi
+}
+
 # guest_qemu DIRECTORY KERNEL INITRD OPTIONS: QEMU takes the place of the caller's process.
 guest_qemu() {
     local -a DEVICES
     guest_ports "$1"
     printf '%d\n' "$BASHPID" >"$1/pid"
-    exec qemu-system-x86_64 -machine pc -accel "$(accelerator_option)" -cpu max -smp "$GUEST_CPUS" \
-        -m "$GUEST_MEMORY_MIB" -nodefaults -no-reboot -display none -monitor none \
+    exec qemu-system-x86_64 -machine pc -accel "$(accelerator_option)" -cpu "$(cpu_option)" \
+        -smp "$GUEST_CPUS" -m "$GUEST_MEMORY_MIB" -nodefaults -no-reboot -display none -monitor none \
         "${DEVICES[@]}" \
         -kernel "$2" -initrd "$3" -append "console=ttyS0 loglevel=5 panic=-1 mitigations=off $4" \
         2>"$1/qemu" </dev/null
@@ -187,13 +196,14 @@ guest_state() {
     fi
 }
 
-# emulated_clock KHZ: for the kernel's command line. What it would measure at boot it is told, as on a
-# busy machine it measures wrong: the frequency of its counter; the loops of a delay, which are as many
-# as ticks of the counter in a 250th of a second, Debian's jiffy (measuring takes the second CPU a
-# second); and that its timer works, for which it waits so short a time that it panics when there is
-# load.
-emulated_clock() {
-    printf 'tsc=reliable no_timer_check%s' "${1:+ tsc_early_khz=$1 lpj=$(($1 * 4))}"
+# emulated_options KHZ: for the kernel's command line. Programs stand at the same addresses each time:
+# code that stands elsewhere is translated anew, and to start a program took five times as long. What
+# the kernel would measure at boot it is told, as on a busy machine it measures wrong: the frequency of
+# its counter; the loops of a delay, which are as many as ticks of the counter in a 250th of a second,
+# Debian's jiffy (measuring takes the second CPU a second); and that its timer works, for which it waits
+# so short a time that it panics when there is load.
+emulated_options() {
+    printf 'norandmaps tsc=reliable no_timer_check%s' "${1:+ tsc_early_khz=$1 lpj=$(($1 * 4))}"
 }
 
 # guest_boot DIRECTORY KERNEL INITRD CGROUPS: leaves console, results, boot and state there.
@@ -201,7 +211,7 @@ guest_boot() {
     local directory=$1 options="seatrial.cgroups=$4" khz
     if [[ $ACCELERATOR != kvm ]]; then
         khz=$("$SEATRIAL" lab tsc || true)
-        options+=" $(emulated_clock "$khz") seatrial.patience=$EMULATED_PATIENCE"
+        options+=" $(emulated_options "$khz") seatrial.patience=$EMULATED_PATIENCE"
     fi
     (guest_qemu "$directory" "$2" "$3" "$options") | guest_follow "$directory" || true
     touch "$directory/console"

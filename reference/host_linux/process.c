@@ -58,6 +58,7 @@ static int read_stat(const struct host *host, int proc, const char *pid, struct 
 int linux_process_info(struct host *host, pid_t pid, struct process_info *ret_info)
 {
     char path[32];
+    linux_abandoned_reap();
     snprintf(path, sizeof(path), "/proc/%d", (int)pid);
     return read_stat(host, AT_FDCWD, path, ret_info);
 }

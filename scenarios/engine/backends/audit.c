@@ -55,13 +55,9 @@ void audit_runtime(struct world *world, char ***lines)
 
 void audit_processes(struct world *world, char ***lines)
 {
-    _cleanup_free_ struct process_info *list = NULL;
     size_t count = 0;
-    if (host_process_list(world->observer, &list, &count, NULL) < 0)
-        return;
-    for (size_t i = 0; i < count; i++) {
-        if (world->ops->is_ours(world, &list[i]))
-            strv_add_owned(lines, str_printf("process %d (%c), child of %d", (int)list[i].pid,
-                                      list[i].state, (int)list[i].ppid));
-    }
+    _cleanup_free_ struct process_info *list = world->ops->processes(world, &count);
+    for (size_t i = 0; i < count; i++)
+        strv_add_owned(lines, str_printf("process %d (%c), child of %d", (int)list[i].pid,
+                                  list[i].state, (int)list[i].ppid));
 }

@@ -49,8 +49,9 @@ struct world_ops {
     void (*knobs_off)(struct world *world); /* the kernel behaves again; NULL: it always did */
     /* The next process of the machine gets this number, if it is free. */
     int (*next_pid)(struct world *world, pid_t pid, struct err *err);
-    /* Did the scenario bring it forth (neither the agent, nor the engine, nor there before)? */
-    bool (*is_ours)(struct world *world, const struct process_info *process);
+    /* The processes that the scenario brought forth (neither the agent, nor the engine, nor those
+     * that were there before), by pid; owned, none when they cannot be listed. */
+    struct process_info *(*processes)(struct world *world, size_t *ret_count);
     /* What is left behind, one line each; an empty list is good. Owned. `final`: the agent has
      * stopped, so descriptors count too. */
     char **(*audit)(struct world *world, bool final);

@@ -85,10 +85,17 @@ void kernel_flags(struct world *world, struct flags *flags)
 
 /* Zombies are this process' own: an agent reaps those that it watches, init those of an agent that
  * has crashed; here supervisor_reap does. */
-bool kernel_is_ours(struct world *world, const struct process_info *process)
+struct process_info *kernel_processes(struct world *world, size_t *ret_count)
 {
-    return process->state != 'Z' && process->pid != kernel_of(world)->agent_pid &&
-           supervisor_has(process->pid);
+    size_t count = 0;
+    size_t kept = 0;
+    struct process_info *list = supervisor_processes(world->observer, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].state != 'Z' && list[i].pid != kernel_of(world)->agent_pid)
+            list[kept++] = list[i];
+    }
+    *ret_count = kept;
+    return list;
 }
 
 /* Or, when others make some too, one behind it. */
@@ -188,13 +195,9 @@ static void describe_cgroups(struct world *world, char ***lines)
 char **kernel_describe(struct world *world)
 {
     char **lines = NULL;
-    _cleanup_free_ struct process_info *list = NULL;
     size_t count = 0;
-    if (host_process_list(world->observer, &list, &count, NULL) < 0)
-        return NULL;
+    _cleanup_free_ struct process_info *list = kernel_processes(world, &count);
     for (size_t i = 0; i < count; i++) {
-        if (!kernel_is_ours(world, &list[i]))
-            continue;
         _cleanup_free_ char *command = proc_text(list[i].pid, "cmdline");
         _cleanup_free_ char *stack = proc_text(list[i].pid, "stack");
         _cleanup_free_ char *cgroups = proc_text(list[i].pid, "cgroup");
@@ -248,7 +251,7 @@ static const struct world_ops kernel_world_ops = {.host_new = kernel_agent_host,
     .flags = kernel_flags,
     .descriptors = kernel_descriptors,
     .next_pid = kernel_next_pid,
-    .is_ours = kernel_is_ours,
+    .processes = kernel_processes,
     .audit = kernel_audit,
     .describe = kernel_describe,
     .free = kernel_free_world};
@@ -371,7 +374,6 @@ int kernel_world_make(const struct world_options *options, const struct backend 
     }
     if (result == 0) {
         world->observer_pid = getpid();
-        observer_set(world->observer);
         result = take_docker(kernel, options->agent, err);
         if (result == 0)
             result = take_volumes(kernel, options->agent, err);

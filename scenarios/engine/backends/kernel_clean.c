@@ -8,6 +8,7 @@
 #include <glob.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -18,11 +19,13 @@
 
 #include "reference/base/mem.h"
 #include "reference/cgroups/cgroup_fs.h"
+#include "scenarios/engine/backends/descendants.h"
 
 #define CLEAN_ROUNDS 200
 #define CLEAN_PAUSE_NS 5000000
 
 #define NAME_MAX_BYTES 128
+#define DEPTH_MAX 256 /* of a chain of parents */
 
 /* The world that is open in the process below, for the supervisor to see when that one dies. */
 struct open_world {
@@ -157,32 +160,59 @@ void supervisor_start(void)
     prctl(PR_SET_CHILD_SUBREAPER, 0L);
 }
 
-static pid_t parent_of(struct host *host, pid_t pid)
+static bool is_below(struct host *host, pid_t pid)
 {
     struct process_info info;
-    return host_process_info(host, pid, &info) == 0 ? info.ppid : 0;
-}
-
-static bool is_below(struct host *host, pid_t pid, pid_t above)
-{
-    for (unsigned depth = 0; pid > 1 && depth < 256; depth++) {
-        if (pid == above)
+    for (unsigned depth = 0; pid > 1 && depth < DEPTH_MAX; depth++) {
+        if (pid == supervisor)
             return true;
-        pid = parent_of(host, pid);
+        pid = host_process_info(host, pid, &info) == 0 ? info.ppid : 0;
     }
     return false;
 }
 
-static struct host *observer_of_all;
-
-void observer_set(struct host *observer)
+/* For kernels that do not tell a process' children. */
+static struct process_info *search_processes(struct host *observer, size_t *ret_count)
 {
-    observer_of_all = observer;
+    struct process_info *list = NULL;
+    size_t count = 0;
+    size_t kept = 0;
+    if (host_process_list(observer, &list, &count, NULL) < 0)
+        count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].pid != supervisor && is_below(observer, list[i].pid))
+            list[kept++] = list[i];
+    }
+    *ret_count = kept;
+    return list;
 }
 
-bool supervisor_has(pid_t pid)
+static struct process_info *descended_processes(struct host *observer, size_t *ret_count)
 {
-    return pid != getpid() && pid != supervisor && is_below(observer_of_all, pid, supervisor);
+    _cleanup_free_ pid_t *pids = NULL;
+    size_t count = 0;
+    size_t kept = 0;
+    if (descendants_list(supervisor, &pids, &count) < 0)
+        return search_processes(observer, ret_count);
+    struct process_info *list = mem_alloc((count + 1) * sizeof(*list));
+    for (size_t i = 0; i < count; i++)
+        kept += host_process_info(observer, pids[i], &list[kept]) == 0;
+    *ret_count = kept;
+    return list;
+}
+
+struct process_info *supervisor_processes(struct host *observer, size_t *ret_count)
+{
+    const pid_t self = getpid();
+    size_t count = 0;
+    size_t kept = 0;
+    struct process_info *list = descended_processes(observer, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].pid != self)
+            list[kept++] = list[i];
+    }
+    *ret_count = kept;
+    return list;
 }
 
 void supervisor_reap(void)
@@ -200,18 +230,11 @@ static void pause_briefly(void)
 /* One round: SIGKILL to all that are left; how many there were. */
 static size_t kill_round(struct world *world)
 {
-    _cleanup_free_ struct process_info *list = NULL;
     size_t count = 0;
-    size_t left = 0;
-    if (host_process_list(world->observer, &list, &count, NULL) < 0)
-        return 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!world->ops->is_ours(world, &list[i]))
-            continue;
+    _cleanup_free_ struct process_info *list = world->ops->processes(world, &count);
+    for (size_t i = 0; i < count; i++)
         kill(list[i].pid, SIGKILL);
-        left++;
-    }
-    return left;
+    return count;
 }
 
 void supervisor_clean(struct world *world)

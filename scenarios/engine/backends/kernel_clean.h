@@ -15,10 +15,9 @@
 void supervisor_start(void);
 /* What the supervisor removes when this process dies over a scenario. */
 void supervisor_note(const char *directory, const char *cgroups_root);
-/* The host whose eyes supervisor_has looks through. */
-void observer_set(struct host *observer);
-/* Is it a descendant of the supervisor, but not this process? */
-bool supervisor_has(pid_t pid);
+/* The descendants of the supervisor, without this process, by pid, as `observer` sees them; owned,
+ * none when they cannot be listed. */
+struct process_info *supervisor_processes(struct host *observer, size_t *ret_count);
 /* Reaps this process' children, as init does for an agent that is gone. Not while one runs. */
 void supervisor_reap(void);
 /* Kills and reaps all of those. */

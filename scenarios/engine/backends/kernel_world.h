@@ -29,7 +29,7 @@ static inline struct kernel_world *kernel_of(struct world *world)
 struct host *kernel_agent_host(struct world *world);
 void kernel_flags(struct world *world, struct flags *flags);
 int kernel_next_pid(struct world *world, pid_t pid, struct err *err);
-bool kernel_is_ours(struct world *world, const struct process_info *process);
+struct process_info *kernel_processes(struct world *world, size_t *ret_count);
 char **kernel_audit(struct world *world, bool final);
 char **kernel_descriptors(struct world *world, struct host *host);
 char **kernel_describe(struct world *world);

@@ -100,6 +100,21 @@ static bool sim_is_ours(struct world *world, const struct process_info *process)
     return !found || !found->kernel_thread;
 }
 
+static struct process_info *sim_processes(struct world *world, size_t *ret_count)
+{
+    struct process_info *list = NULL;
+    size_t count = 0;
+    size_t kept = 0;
+    if (host_process_list(world->observer, &list, &count, NULL) < 0)
+        count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (sim_is_ours(world, &list[i]))
+            list[kept++] = list[i];
+    }
+    *ret_count = kept;
+    return list;
+}
+
 static void audit_mounts(struct world *world, char ***lines)
 {
     _cleanup_strv_ char **targets = sim_host_mount_targets(sim_of(world)->kernel);
@@ -328,7 +343,7 @@ static const struct world_ops sim_ops = {.host_new = sim_agent_host,
     .knob = sim_knob,
     .knobs_off = sim_knobs_off,
     .next_pid = sim_next_pid,
-    .is_ours = sim_is_ours,
+    .processes = sim_processes,
     .audit = sim_audit,
     .describe = sim_describe,
     .free = sim_free};

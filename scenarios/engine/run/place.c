@@ -206,22 +206,32 @@ static bool is_spawned(const struct run *run, pid_t pid)
     return false;
 }
 
-size_t place_processes(struct run *run, const char *id)
+static size_t processes_below(struct run *run, pid_t init)
 {
     _cleanup_free_ struct process_info *list = NULL;
     size_t count = 0;
+    size_t found = 0;
     if (host_process_list(run->world->observer, &list, &count, NULL) < 0)
         return 0;
-    pid_t init = id ? place_init(run, id) : 0;
-    if (is_spawned(run, init))
-        init = 0;
-    size_t found = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (list[i].state == 'Z')
-            continue;
-        bool ours = id ? init && belongs_to(list, count, &list[i], init)
-                       : run->world->ops->is_ours(run->world, &list[i]);
-        found += ours;
-    }
+    for (size_t i = 0; i < count; i++)
+        found += list[i].state != 'Z' && belongs_to(list, count, &list[i], init);
     return found;
+}
+
+static size_t processes_of_scenario(struct world *world)
+{
+    size_t count = 0;
+    size_t found = 0;
+    _cleanup_free_ struct process_info *list = world->ops->processes(world, &count);
+    for (size_t i = 0; i < count; i++)
+        found += list[i].state != 'Z';
+    return found;
+}
+
+size_t place_processes(struct run *run, const char *id)
+{
+    if (!id)
+        return processes_of_scenario(run->world);
+    pid_t init = place_init(run, id);
+    return init && !is_spawned(run, init) ? processes_below(run, init) : 0;
 }

@@ -18,6 +18,7 @@
 
 #include "reference/base/mem.h"
 #include "reference/base/strbuf.h"
+#include "scenarios/engine/backends/descendants.h"
 
 #define CLI "scenarios/engine/tests/cli"
 
@@ -135,9 +136,50 @@ static void test_killed(void **state)
     assert_true(is_gone(container));
 }
 
+static void wait_for_byte(int fd)
+{
+    char byte;
+    assert_int_equal(read(fd, &byte, 1), 1);
+}
+
+/* A child and what it starts are below; who has ended and is reaped is not. */
+static void test_descendants(void **state)
+{
+    (void)state;
+    int ready[2];
+    pid_t *pids = NULL;
+    size_t count = 0;
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        pid_t grandchild = fork();
+        if (grandchild > 0)
+            (void)!write(ready[1], "x", 1);
+        pause();
+        _exit(0);
+    }
+    wait_for_byte(ready[0]);
+    assert_int_equal(descendants_list(getpid(), &pids, &count), 0);
+    assert_int_equal(count, 2);
+    assert_true(pids[0] == child || pids[1] == child);
+    pid_t grandchild = pids[0] == child ? pids[1] : pids[0];
+    free(pids);
+    kill(grandchild, SIGKILL);
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_int_equal(descendants_list(getpid(), &pids, &count), 0);
+    assert_int_equal(count, 0);
+    free(pids);
+    assert_int_equal(descendants_list(child, &pids, &count), -ENOENT);
+    close(ready[0]);
+    close(ready[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_outcomes), cmocka_unit_test(test_killed)};
+        cmocka_unit_test(test_outcomes), cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_descendants)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
