@@ -13,6 +13,10 @@
 
 #include "reference/base/err.h"
 
+/* A pipe in the server's directory that it alone has open, as long as it lives: by it an agent that
+ * comes later knows whether the number that it finds is still the server's. */
+#define IO_ALIVE "alive"
+
 struct io_options {
     char *directory; /* of the pipes, and of the file `tty` with the path of the terminal */
     char *socket;

@@ -34,6 +34,7 @@ struct ports_linux {
     const struct io_ports_events *events;
     void *arg;
     bool tty;
+    int alive; /* the pipe by which an agent knows us again, whatever our number */
     int input; /* the terminal's master is the first stream's descriptor as well */
     struct stream streams[STREAMS];
 };
@@ -110,6 +111,10 @@ static int linux_open(struct io_ports *io, const struct io_options *options,
         if (ports->streams[i].log < 0)
             return err_errno(err, -errno, "open %s", options->logs[i]);
     }
+    int r = make_pipe(options->directory, IO_ALIVE, O_RDWR, &ports->alive, err);
+
+    if (r < 0)
+        return r;
     return options->tty ? terminal_open(ports, options, err)
                         : pipes_open(ports, options->directory, err);
 }
@@ -217,6 +222,8 @@ static void linux_free(struct io_ports *io)
     struct ports_linux *ports = linux_of(io);
 
     linux_close_input(io);
+    if (ports->alive >= 0)
+        close(ports->alive);
     for (size_t i = 0; i < STREAMS; i++) {
         loop_fd_stop(ports->loop, ports->streams[i].watch);
         if (ports->streams[i].fd >= 0)
@@ -236,6 +243,7 @@ struct io_ports *io_ports_linux_new(struct loop *loop)
 
     ports->base.ops = &linux_ops;
     ports->loop = loop;
+    ports->alive = -1;
     ports->input = -1;
     for (int i = 0; i < STREAMS; i++)
         ports->streams[i] =

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "reference/base/map.h"
+#include "reference/io_switchboard/ports.h"
 #include "reference/isolators/isolator.h"
 #include "reference/isolators/launch_build.h"
 
@@ -386,6 +387,15 @@ static void switchboard_prepare(struct isolator *isolator, const char *id,
     server->timer = host_timer(isolator->host, POLL_NS, poll_due, server);
 }
 
+/* False for a process that only has the number: the server holds a pipe as long as it lives. Where
+ * there is no such pipe the number is all that is known. */
+static bool is_server(const struct io_switchboard *switchboard, const char *id, pid_t pid)
+{
+    _cleanup_free_ char *alive = server_file(switchboard->runtime_dir, id, IO_ALIVE);
+
+    return host_process_holds(switchboard->base.host, pid, alive) != 0;
+}
+
 static void server_recover(struct io_switchboard *switchboard, const char *id)
 {
     struct host *host = switchboard->base.host;
@@ -398,7 +408,7 @@ static void server_recover(struct io_switchboard *switchboard, const char *id)
     server = server_new(switchboard, id);
     server->socket = socket;
     server->pid = pid ? (pid_t)strtol(pid, NULL, 10) : 0;
-    server->exited = server->pid <= 0;
+    server->exited = server->pid <= 0 || !is_server(switchboard, id, server->pid);
     if (!server->exited)
         server_watch(server);
 }

@@ -56,6 +56,8 @@ static const struct key spawn_keys[] = {
     {"into", VALUE_ID, 0, NULL, NULL, NULL, "moved into the cgroups of this container"},
     {"number_of", VALUE_ID, 0, NULL, NULL, NULL,
         "with the pid that the init of this container had, which has ended"},
+    {"number_of_switchboard", VALUE_ID, 0, NULL, NULL, NULL,
+        "or with that of its I/O switchboard's server"},
     {"output", VALUE_TEXT, 0, NULL, NULL, NULL, "where its stdout goes: such a path as of files"},
 };
 static const struct schema spawn_schema = SCHEMA("spawn", spawn_keys, NULL);
@@ -243,14 +245,18 @@ static int spawn_run(struct run *run, const struct step *step, struct err *err)
     pid_t pid = 0;
     int gate = -1;
     const char *number_of = node_text(step->args, "number_of");
+    const char *server_of = node_text(step->args, "number_of_switchboard");
     const char *output = node_text(step->args, "output");
     if (output)
         plan.stdio[1] = place_file(run, output, err);
     int result;
     if (output && !plan.stdio[1])
         result = err->code;
-    else if (number_of)
-        result = spawn_numbered(run, &plan, place_pid(run, number_of, "pid"), &pid, &gate, err);
+    else if (number_of || server_of)
+        result = spawn_numbered(run, &plan,
+            number_of ? place_pid(run, number_of, "pid")
+                      : place_pid(run, server_of, "io_switchboard/pid"),
+            &pid, &gate, err);
     else
         result = host_spawn(run->world->observer, &plan, &pid, &gate, err);
     plan_release(&plan);
