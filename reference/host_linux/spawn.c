@@ -22,6 +22,7 @@
 
 #include "reference/base/strbuf.h"
 #include "reference/host_linux/clone.h"
+#include "reference/host_linux/stdio.h"
 #include "reference/launchers/child_wire.h"
 
 #define REPORT_TIMEOUT_MS 10000 /* the entering and cloning take a few system calls */
@@ -47,49 +48,6 @@ static void spawn_close(struct spawn *spawn)
     for (size_t i = 0; i < ARRAY_SIZE(own); i++)
         if (own[i] >= 0)
             close(own[i]);
-}
-
-/* The directory of the path, when it stands below one whose links are not to be followed; the path
- * is shortened to its last component then. AT_FDCWD otherwise; -errno. */
-static int open_stdio_place(const struct plan *plan, const char **path)
-{
-    size_t length = plan->stdio_below ? strlen(plan->stdio_below) : 0;
-    if (length == 0 || strncmp(*path, plan->stdio_below, length) != 0 || (*path)[length] != '/')
-        return AT_FDCWD;
-    const char *name = strrchr(*path, '/') + 1;
-    _cleanup_free_ char *between = str_ndup(*path + length, (size_t)(name - *path) - length);
-    *path = name;
-    return linux_open_below(plan->stdio_below, between, false, 0);
-}
-
-/* Sandboxes belong to the container's user, so no symlink is followed there: it would lead the
- * agent to write wherever the user likes. */
-static int open_stdio(struct spawn *spawn, unsigned i, struct err *err)
-{
-    const struct plan *plan = spawn->plan;
-    if (plan->stdio_fds[i] >= 0) {
-        spawn->fds[i] = plan->stdio_fds[i];
-        spawn->borrowed[i] = true;
-        return 0;
-    }
-    const char *path = plan->stdio[i] ? plan->stdio[i] : "/dev/null";
-    const char *name = path;
-    const int flags = O_CLOEXEC | O_NOCTTY | O_NOFOLLOW;
-    _cleanup_close_ int place = open_stdio_place(plan, &name);
-    if (place < 0 && place != AT_FDCWD)
-        return err_errno(err, place, "open %s", path);
-    if (i == STDIN_FILENO) {
-        spawn->fds[i] = openat(place, name, O_RDONLY | flags);
-    } else {
-        const int write_flags = O_WRONLY | O_APPEND | flags;
-        spawn->fds[i] = openat(place, name, write_flags | O_CREAT | O_EXCL, 0644);
-        if (spawn->fds[i] >= 0 && plan->stdio_uid != (uid_t)-1 &&
-            fchown(spawn->fds[i], plan->stdio_uid, plan->stdio_gid) < 0)
-            return err_errno(err, -errno, "chown %s", path);
-        if (spawn->fds[i] < 0 && errno == EEXIST)
-            spawn->fds[i] = openat(place, name, write_flags);
-    }
-    return spawn->fds[i] < 0 ? err_errno(err, -errno, "open %s", path) : 0;
 }
 
 static int open_namespace(struct spawn *spawn, pid_t pid, enum namespace_kind kind, struct err *err)
@@ -136,9 +94,10 @@ static int open_report(struct spawn *spawn, struct err *err)
 static int prepare(struct host *host, struct spawn *spawn, struct err *err)
 {
     for (unsigned i = 0; i <= STDERR_FILENO; i++) {
-        int result = open_stdio(spawn, i, err);
-        if (result < 0)
-            return result;
+        spawn->borrowed[i] = spawn->plan->stdio_fds[i] >= 0;
+        spawn->fds[i] = linux_stdio_open(spawn->plan, i, err);
+        if (spawn->fds[i] < 0)
+            return spawn->fds[i];
     }
     int gate[2];
     if (pipe2(gate, O_CLOEXEC) < 0)

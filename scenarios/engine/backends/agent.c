@@ -169,5 +169,5 @@ static bool agent_has(enum capability capability, const char **ret_reason)
 }
 
 const struct backend backend_agent = {"agent",
-    "the kernel that this runs on, with the agent as a process", agent_has, machine_lacks,
-    agent_world_new};
+    "the kernel that this runs on, with the agent as a process", "kernel", 0, agent_has,
+    machine_lacks, agent_world_new};

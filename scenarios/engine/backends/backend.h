@@ -55,6 +55,9 @@ struct world_ops {
     /* What is left behind, one line each; an empty list is good. Owned. `final`: the agent has
      * stopped, so descriptors count too. */
     char **(*audit)(struct world *world, bool final);
+    /* What the scenario came to ask for that this world has no way to do, whoever is to blame: its
+     * failure is a skip then. NULL, or an answer of NULL: nothing. */
+    const char *(*beyond)(struct world *world);
     /* "pid 12 seatrial-workload D cgroup …": for the watchdog; owned. */
     char **(*describe)(struct world *world);
     /* Removes whatever is left, so that the next scenario starts clean. */
@@ -85,6 +88,9 @@ struct world {
 struct backend {
     const char *name;
     const char *help;
+    /* Another backend whose scenarios it plays too: it runs on the same machine. NULL: none. */
+    const char *like;
+    uint64_t timeout_ns; /* that a scenario waits for what it expects; 0: as long as usual */
     /* Does it have the capability? If not, why not (static or owned by the backend). */
     bool (*has)(enum capability capability, const char **ret_reason);
     /* What else the isolation of `asks` (the agent itself, or a restart of it) needs of the world
@@ -99,6 +105,10 @@ extern const struct backend backend_sim;
 extern const struct backend backend_kernel;
 extern const struct backend backend_agent;
 extern const struct backend *const backends[]; /* NULL-terminated */
+/* "oci:RUNTIME", or "oci" for the first one that is installed; NULL when it is not, or the name is
+ * another's. The one that was found last, when asked with NULL. */
+const struct backend *backend_oci(const char *name);
+/* By its name; NULL: there is none. */
 const struct backend *backend_find(const char *name);
 
 /* The keys of a scenario's `agent`: the agent, and the machine that a world makes for it. */

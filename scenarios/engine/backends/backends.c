@@ -29,5 +29,5 @@ const struct backend *backend_find(const char *name)
         if (strcmp(backends[i]->name, name) == 0)
             return backends[i];
     }
-    return NULL;
+    return backend_oci(name);
 }

@@ -472,4 +472,4 @@ bool kernel_has(enum capability capability, const char **ret_reason)
 }
 
 const struct backend backend_kernel = {
-    "kernel", "the kernel that this runs on", kernel_has, machine_lacks, kernel_world_new};
+    "kernel", "the kernel that this runs on", NULL, 0, kernel_has, machine_lacks, kernel_world_new};

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <glob.h>
 #include <signal.h>
@@ -60,15 +61,32 @@ static int remove_cgroup(const char *path, const struct stat *info, int kind, st
     return 0;
 }
 
-static void remove_cgroups(const char *pattern, const char *root)
+/* Who is frozen does not die. */
+static int thaw_cgroup(const char *path, const struct stat *info, int kind, struct FTW *ftw)
+{
+    (void)info, (void)kind;
+    if (strcmp(path + ftw->base, "freezer.state") == 0) {
+        _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+        (void)!write(fd, "THAWED", strlen("THAWED"));
+    }
+    return 0;
+}
+
+static void walk_cgroups(const char *pattern, const char *root, __nftw_func_t visit, int flags)
 {
     _cleanup_free_ char *name = str_printf(pattern, root);
     glob_t found;
     if (glob(name, 0, NULL, &found) == 0) {
         for (size_t i = 0; i < found.gl_pathc; i++)
-            nftw(found.gl_pathv[i], remove_cgroup, 16, FTW_DEPTH | FTW_PHYS);
+            nftw(found.gl_pathv[i], visit, 16, flags | FTW_PHYS);
         globfree(&found);
     }
+}
+
+void cgroups_remove(const char *root)
+{
+    walk_cgroups("/sys/fs/cgroup/%s*", root, remove_cgroup, FTW_DEPTH);
+    walk_cgroups("/sys/fs/cgroup/*/%s*", root, remove_cgroup, FTW_DEPTH);
 }
 
 /* All children, the adopted ones too: whatever the dead process and its containers left. */
@@ -95,9 +113,9 @@ static void clean_after_death(void)
 {
     if (!open_world->directory[0])
         return;
+    walk_cgroups("/sys/fs/cgroup/freezer/%s*", open_world->cgroups_root, thaw_cgroup, 0);
     kill_children();
-    remove_cgroups("/sys/fs/cgroup/%s", open_world->cgroups_root);
-    remove_cgroups("/sys/fs/cgroup/*/%s", open_world->cgroups_root);
+    cgroups_remove(open_world->cgroups_root);
     nftw(open_world->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 

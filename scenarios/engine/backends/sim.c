@@ -492,4 +492,4 @@ static bool sim_has(enum capability capability, const char **ret_reason)
 }
 
 const struct backend backend_sim = {
-    "sim", "the simulated kernel, in virtual time", sim_has, NULL, sim_world_new};
+    "sim", "the simulated kernel, in virtual time", NULL, 0, sim_has, NULL, sim_world_new};

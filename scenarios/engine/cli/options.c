@@ -160,8 +160,9 @@ static bool take_help(struct run_arguments *arguments, const char *value)
 }
 
 static const struct option_row options[] = {
-    {"backend", "B", "where they run: sim (default) or kernel", take_backend,
-        "sim, kernel or agent"},
+    {"backend", "B",
+        "where they run: sim (default), kernel, agent (as a process), or oci:RUNTIME", take_backend,
+        "sim, kernel, agent, or oci:RUNTIME such as oci:crun that is installed"},
     {"seed", "N|A..B", "root of all chance (default 1), or each of a range", take_seed,
         "a number such as 7, or a range such as 1..20"},
     {"jobs", "N", "so many workers (default 1); 0: in this process, for a debugger", take_jobs,

@@ -306,6 +306,9 @@ void instance_stop(struct run *run)
     if (run->world->ops->agent_end)
         run->world->ops->agent_end(run->world, false);
     agent_free(agent);
+    /* Its parts were the agent's: nobody is to ask them what they hold. */
+    instance->isolators_count = 0;
+    instance->launcher = NULL;
     size_t requests = 0;
     list_for_each(node, &instance->host->requests) requests++;
     if (requests)

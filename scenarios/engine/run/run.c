@@ -139,12 +139,20 @@ static uint64_t timeout_of(const struct run *run, uint64_t asked_ns)
         return own;
     if (run->options->timeout_ns)
         return run->options->timeout_ns;
+    if (run->world->backend->timeout_ns)
+        return run->world->backend->timeout_ns;
     return run->world->virtual_time ? VIRTUAL_TIMEOUT_NS : REAL_TIMEOUT_NS;
 }
 
 static uint64_t run_timeout(const struct run *run, uint64_t asked_ns)
 {
     return timeout_of(run, asked_ns) * patience(run);
+}
+
+const char *run_beyond(const struct run *run)
+{
+    const struct world_ops *ops = run->world ? run->world->ops : NULL;
+    return ops && ops->beyond ? ops->beyond(run->world) : NULL;
 }
 
 static void deadline_passed(void *arg)
@@ -207,6 +215,8 @@ int run_until(struct run *run, run_condition done, void *arg, uint64_t timeout_n
         steps++;
         if (late)
             why = "it did not come in time";
+        else if (!run->ending && run_beyond(run))
+            why = "the world can't do all that it was asked for";
         else if (steps > LOOP_STEPS_MAX || (steps % 4096 == 0 && wall_seconds() > wall_end))
             why = "the world turns in circles";
     }

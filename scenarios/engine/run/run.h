@@ -81,6 +81,7 @@ struct run {
     const struct scenario *scenario;
     const struct run_options *options;
     struct world *world;
+    bool ending; /* the steps are over: what is left is destroyed */
     struct instance instance;
     struct flags flags; /* of the next start */
     struct fault_plan faults;
@@ -155,8 +156,12 @@ void run_close(struct run *run);
 /* Destroys what is left through the containerizer, stops the agent, audits. */
 int run_teardown(struct run *run, bool failed, struct err *err);
 
+/* What the scenario came to ask for that its world can't do; NULL: nothing so far. */
+const char *run_beyond(const struct run *run);
+
 /* Waits until done(arg) holds: steps the loop, notices the end of the agent. -ETIMEDOUT with the
- * watchdog's dump. `what` is what is waited for. */
+ * watchdog's dump; at once when the world can't do what it was asked for. `what` is what is waited
+ * for. */
 typedef bool (*run_condition)(struct run *run, void *arg);
 int run_until(struct run *run, run_condition done, void *arg, uint64_t timeout_ns, const char *what,
     struct err *err);

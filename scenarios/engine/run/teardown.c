@@ -266,6 +266,7 @@ static int clean_by_recovery(struct run *run, struct err *err)
 int run_teardown(struct run *run, bool failed, struct err *err)
 {
     _cleanup_err_ struct err own = ERR_INIT;
+    run->ending = true;
     int result = end_containers(run, &own);
     settle_background(run);
     instance_stop(run);

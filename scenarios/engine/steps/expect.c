@@ -450,12 +450,19 @@ static bool looks_wrong(struct run *run, void *arg)
     return !looks_right(run, arg);
 }
 
+static uint64_t within_ns(const struct world *world)
+{
+    if (world->backend->timeout_ns)
+        return world->backend->timeout_ns;
+    return world->virtual_time ? WITHIN_VIRTUAL_NS : WITHIN_REAL_NS;
+}
+
 static int expect_run(struct run *run, const struct step *step, struct err *err)
 {
     struct looking looking = {step->args, NULL};
     bool along = node_get(step->args, "for") != NULL;
-    uint64_t time_ns = node_amount(step->args, along ? "for" : "within",
-        run->world->virtual_time ? WITHIN_VIRTUAL_NS : WITHIN_REAL_NS);
+    uint64_t time_ns =
+        node_amount(step->args, along ? "for" : "within", within_ns(run->world));
     _cleanup_err_ struct err ignored = ERR_INIT;
     bool right;
     if (time_ns == 0)

@@ -53,7 +53,7 @@ static void test_exit_statuses(void **state)
         {"run --format xml " CLI "/passes.yaml", 2,
             "--format is \"xml\", expected pretty, tap, junit, json or jsonl"},
         {"run --seed 5..1 " CLI "/passes.yaml", 2, "--seed is \"5..1\", expected a number"},
-        {"run --backend vm " CLI "/passes.yaml", 2, "expected sim, kernel or agent"},
+        {"run --backend vm " CLI "/passes.yaml", 2, "expected sim, kernel, agent, or oci:RUNTIME"},
         {"run --layouts v1 " CLI "/passes.yaml", 2, "expected two or three of v1, v2 and hybrid"},
         {"run --layouts v1,v2,hybrid scenarios/catalogue/operations", 0, " same, 0 differ"},
         {"run --jobs", 2, "--jobs has no value"},
