@@ -274,8 +274,9 @@ int bundle_config(struct host *host, const struct plan *plan, const struct bundl
     const struct launch_info *info = &plan->info;
     json_t *process = NULL;
     json_t *mounts = NULL;
-    json_t *linux_part = json_pack("{ss so so ss}", "cgroupsPath", place->cgroups, "namespaces",
-        make_namespaces(plan), "maskedPaths", masked_paths(info), "rootfsPropagation", "rslave");
+    json_t *linux_part = json_pack("{ss so so so ss}", "cgroupsPath", place->cgroups, "namespaces",
+        make_namespaces(plan), "maskedPaths", masked_paths(info), "readonlyPaths",
+        bundle_read_only_paths(info), "rootfsPropagation", "rslave");
     int result = refuse_wordless(plan, err);
     if (result == 0)
         result = add_seccomp(info, linux_part, err);

@@ -51,6 +51,24 @@ bool bundle_root_is_read_only(const struct launch_info *info)
     return read_only;
 }
 
+/* Bound on itself to be read: a bundle has a list of such paths. */
+static bool is_read_only_path(const struct mount_entry *entry)
+{
+    return (entry->flags & MS_BIND) && (entry->flags & MS_RDONLY) &&
+           str_equal(entry->source, entry->target);
+}
+
+json_t *bundle_read_only_paths(const struct launch_info *info)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < info->mounts_count; i++) {
+        const char *inside = bundle_path_inside(info, info->mounts[i].target);
+        if (inside && is_read_only_path(&info->mounts[i]))
+            json_array_append_new(list, json_string(inside));
+    }
+    return list;
+}
+
 static void add_option(json_t *options, const char *option)
 {
     json_array_append_new(options, json_string(option));
@@ -108,7 +126,7 @@ static void add_mount(
     const unsigned long flags = (unsigned long)entry->flags;
     const char *destination = bundle_path_inside(info, entry->target);
     const char *propagation = propagation_of(flags);
-    if (!destination || strcmp(destination, "/") == 0)
+    if (!destination || strcmp(destination, "/") == 0 || is_read_only_path(entry))
         return;
     json_t *options = flags & MS_REMOUNT || propagation ? options_at(mounts, destination) : NULL;
     if (options && propagation)

@@ -18,5 +18,8 @@ int bundle_mounts(const struct launch_info *info, const char *writable, json_t *
 /* The plan has a root of its own, and makes it read-only. */
 bool bundle_root_is_read_only(const struct launch_info *info);
 
+/* Paths that the plan binds on themselves to be read, as the container sees them; the caller's. */
+json_t *bundle_read_only_paths(const struct launch_info *info);
+
 /* The path as the container sees it; NULL when it is outside of its root. Points into path. */
 const char *bundle_path_inside(const struct launch_info *info, const char *path);

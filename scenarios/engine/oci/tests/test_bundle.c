@@ -91,6 +91,8 @@ static void test_mounts_in_a_root(void **state)
     launch_add_mount(&plan.info, NULL, "/root/t/r", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL);
     launch_add_symlink(&plan.info, "/proc/self/fd", "/root/dev/fd");
     launch_add_masked(&plan.info, "/root/proc/keys");
+    launch_add_mount(
+        &plan.info, "/root/proc/bus", "/root/proc/bus", NULL, MS_BIND | MS_RDONLY, NULL);
     assert_json(config_of(&plan, "mounts"),
         "[{\"destination\":\"/t\",\"options\":[\"nosuid\",\"mode=1777\",\"size=4096\"],"
         "\"source\":\"tmpfs\",\"type\":\"tmpfs\"},"
@@ -100,6 +102,7 @@ static void test_mounts_in_a_root(void **state)
         "\"type\":\"bind\"}]");
     assert_json(config_of(&plan, "root"), "{\"path\":\"/root\",\"readonly\":false}");
     assert_json(json_object_get(config_of(&plan, "linux"), "maskedPaths"), "[\"/proc/keys\"]");
+    assert_json(json_object_get(config_of(&plan, "linux"), "readonlyPaths"), "[\"/proc/bus\"]");
     launch_add_mount(&plan.info, NULL, "/root", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL);
     assert_json(config_of(&plan, "root"), "{\"path\":\"/root\",\"readonly\":true}");
     launch_add_rename(&plan.info, "/root/a", "/root/b");
