@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "reference/base/list.h"
@@ -196,6 +197,14 @@ static int bundle_make(
     return result < 0 ? result : file_write(path, text, err);
 }
 
+/* Its runtime has ended, so a container's process is a child of ours: we adopt orphans. */
+static bool is_our_child(pid_t pid)
+{
+    siginfo_t info;
+    return pid > 1 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+/* One that has joined a pid namespace may tell the number there, which is a stranger's here. */
 static int read_pid(const struct box *box, pid_t *ret_pid, struct err *err)
 {
     _cleanup_free_ char *path = str_printf("%s/pid", box->bundle);
@@ -206,6 +215,9 @@ static int read_pid(const struct box *box, pid_t *ret_pid, struct err *err)
             pid = 0;
         fclose(file);
     }
+    if (pid > 0 && !is_our_child(pid))
+        return err_set(
+            err, -EOPNOTSUPP, "the number of a process that joined a pid namespace, as seen here");
     *ret_pid = pid;
     return pid > 0 ? 0 : err_set(err, -ECHILD, "the runtime tells no pid in %s", path);
 }
