@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Scenes in which something else is there: live containers, a large agent, a container around. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "bench/bench.h"
@@ -12,6 +14,7 @@
 #include "reference/base/mem.h"
 
 #define AGENT_BLOCKS 10
+#define DESCRIPTORS_SPARE 500
 #define SAMPLES_MOST 100 /* in each of the situations */
 
 static size_t some_samples(const struct run *run)
@@ -25,8 +28,42 @@ struct crowd {
     struct entrant *entrant;
     struct container *places;
     size_t count;
-    size_t capacity;
+    size_t descriptors; /* open before the first */
 };
+
+static size_t descriptors_open(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    size_t count = 0;
+
+    while (directory && readdir(directory))
+        count++;
+    if (directory)
+        closedir(directory);
+    return count;
+}
+
+/* An agent keeps some descriptors for each: whether there may be as many as that many need, with
+ * some to spare for what is measured among them. What is too much is told. */
+static bool crowd_fits(struct run *run, const struct crowd *crowd, size_t wanted)
+{
+    struct rlimit limit;
+
+    if (crowd->count == 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return true;
+    const size_t now = descriptors_open();
+    const size_t each = (now - crowd->descriptors) / crowd->count + 1;
+    const size_t needed = crowd->descriptors + each * wanted + DESCRIPTORS_SPARE;
+
+    if (needed <= limit.rlim_cur)
+        return true;
+    _cleanup_free_ char *what = str_printf("%zu live containers", wanted);
+    _cleanup_free_ char *why =
+        str_printf("the agent would need some %zu descriptors, and may have %llu", needed,
+            (unsigned long long)limit.rlim_cur);
+    report_missing(run->report, what, why);
+    return false;
+}
 
 static int crowd_grow(struct run *run, struct crowd *crowd, size_t wanted, struct err *err)
 {
@@ -76,7 +113,8 @@ int scene_live(struct run *run, struct err *err)
     const struct option_counts *live = &run->settings->live;
     struct entrant *entrants[ENTRANTS_MAX];
     const size_t count = run_select(run, names, entrants);
-    struct crowd crowd = {.entrant = run_entrant(run, "linux-rootfs")};
+    struct crowd crowd = {
+        .entrant = run_entrant(run, "linux-rootfs"), .descriptors = descriptors_open()};
     int r = 0;
 
     if (!crowd.entrant)
@@ -86,6 +124,8 @@ int scene_live(struct run *run, struct err *err)
         const double before = bench_resident_bytes();
         const size_t had = crowd.count;
 
+        if (!crowd_fits(run, &crowd, live->items[i]))
+            continue;
         r = crowd_grow(run, &crowd, live->items[i], err);
         if (r == 0 && crowd.count >= had + 100)
             series_add(
