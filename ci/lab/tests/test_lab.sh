@@ -37,7 +37,7 @@ same "an expired entry" "$(splats "$DIR/log" "$DIR/expired" 2>/dev/null)" "$warn
 
 printf '[1.0] Kernel panic - not syncing: x\r\n' >"$DIR/console"
 same "a panic" "$(console_state "$DIR/console")" $'panic\tKernel panic - not syncing: x'
-same "an emulated clock" "$(emulated_clock 2000)" \
-    "tsc=reliable no_timer_check tsc_early_khz=2000 lpj=8000"
-same "an unknown clock" "$(emulated_clock "")" "tsc=reliable no_timer_check"
+same "options of an emulated guest" "$(emulated_options 2000)" \
+    "norandmaps tsc=reliable no_timer_check tsc_early_khz=2000 lpj=8000"
+same "with an unknown clock" "$(emulated_options "")" "norandmaps tsc=reliable no_timer_check"
 ((failures == 0)) && echo "all cases hold"
