@@ -51,9 +51,10 @@ static int add_user(
     json_t *groups = json_array();
     for (size_t i = 0; i < user.groups_count; i++)
         json_array_append_new(groups, json_integer((json_int_t)user.groups[i]));
-    for (size_t i = 0; info->supplementary_groups && info->supplementary_groups[i]; i++)
-        json_array_append_new(
-            groups, json_integer(strtoll(info->supplementary_groups[i], NULL, 10)));
+    /* They are taken with a user, and not by who stays the agent's. */
+    char *const *more = info->user ? info->supplementary_groups : NULL;
+    for (size_t i = 0; more && more[i]; i++)
+        json_array_append_new(groups, json_integer(strtoll(more[i], NULL, 10)));
     json_object_set_new(process, "user",
         json_pack("{sI sI so}", "uid", (json_int_t)user.uid, "gid", (json_int_t)user.gid,
             "additionalGids", groups));

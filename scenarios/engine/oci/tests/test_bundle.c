@@ -126,6 +126,17 @@ static void test_devices_without_a_root(void **state)
     plan_release(&plan);
 }
 
+static void test_groups_without_a_user(void **state)
+{
+    (void)state;
+    struct plan plan;
+    plan_begin(&plan);
+    strv_add(&plan.info.supplementary_groups, "4242");
+    assert_json(json_object_get(config_of(&plan, "process"), "user"),
+        "{\"additionalGids\":[],\"gid\":0.0,\"uid\":0.0}");
+    plan_release(&plan);
+}
+
 static struct capability_info *capabilities(const char *name)
 {
     struct capability_info *info = mem_alloc(sizeof(*info));
@@ -191,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_namespaces),
         cmocka_unit_test(test_mounts_in_a_root),
         cmocka_unit_test(test_devices_without_a_root),
+        cmocka_unit_test(test_groups_without_a_user),
         cmocka_unit_test(test_capabilities),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_wordless),
