@@ -109,11 +109,16 @@ static void kill_children(void)
     }
 }
 
+void cgroups_thaw(const char *root)
+{
+    walk_cgroups("/sys/fs/cgroup/freezer/%s*", root, thaw_cgroup, 0);
+}
+
 static void clean_after_death(void)
 {
     if (!open_world->directory[0])
         return;
-    walk_cgroups("/sys/fs/cgroup/freezer/%s*", open_world->cgroups_root, thaw_cgroup, 0);
+    cgroups_thaw(open_world->cgroups_root);
     kill_children();
     cgroups_remove(open_world->cgroups_root);
     nftw(open_world->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);

@@ -24,6 +24,8 @@ void supervisor_reap(void);
 void supervisor_clean(struct world *world);
 /* Removes the cgroups below the world's root, and mounts and files below its directory. */
 void world_clean(struct world *world, const char *directory);
+/* Thaws cgroups of version 1 whose names begin so, with all below: what is frozen does not die. */
+void cgroups_thaw(const char *root);
 /* Removes the cgroups whose names begin so, and all below them, in every hierarchy here. */
 void cgroups_remove(const char *root);
 /* The open descriptors of this process, each "number -> what"; owned. */

@@ -55,9 +55,11 @@ static const char *oci_beyond(struct world *world)
 
 static void oci_free(struct world *world)
 {
+    _cleanup_free_ char *root = str_dup(world->cgroups_root);
     oci_world_free(TAKE_PTR(containers));
-    cgroups_remove(world->cgroups_root);
+    cgroups_thaw(root);
     kernel_free_world(world);
+    cgroups_remove(root);
 }
 
 static const struct world_ops oci_world_ops = {
