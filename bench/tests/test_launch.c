@@ -309,6 +309,15 @@ static void test_full_tmp(void **state)
     }
 }
 
+/* More live containers than there can be descriptors for are told, and the rest is measured. */
+static void test_few_descriptors(void **state)
+{
+    (void)state;
+    assert_clean("ulimit -n 700; " LAUNCH
+                 "--samples 2 --warmup 0 --scenes live --live 2,1000 --only linux-rootfs",
+        0, "1000 live containers: the agent would need some");
+}
+
 /* Who is not installed is named, and the others run. */
 static void test_missing_runtime(void **state)
 {
@@ -326,7 +335,8 @@ int main(void)
         cmocka_unit_test(test_not_root), cmocka_unit_test(test_failure_in_mid_run),
         cmocka_unit_test(test_interrupt), cmocka_unit_test(test_interrupt_crowds),
         cmocka_unit_test(test_runtime_fails), cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_full_tmp), cmocka_unit_test(test_missing_runtime)};
+        cmocka_unit_test(test_full_tmp), cmocka_unit_test(test_few_descriptors),
+        cmocka_unit_test(test_missing_runtime)};
 
     if (geteuid() != 0 || access("/sys/fs/cgroup/freezer", F_OK) < 0) {
         printf("needs root and v1 cgroups\n");

@@ -114,16 +114,14 @@ static bool is_gone(pid_t pid)
 }
 
 /* Killed in the middle of a scenario, the program takes its containers along. */
-static void test_killed(void **state)
+static void assert_takes_along(const char *scenario)
 {
-    (void)state;
     pid_t program = fork();
     assert_true(program >= 0);
     if (program == 0) {
         if (!freopen("/dev/null", "w", stdout))
             _exit(1);
-        execl(SEATRIAL_PROGRAM, "seatrial", "run", "--backend", "kernel", CLI "/hangs-really.yaml",
-            (char *)NULL);
+        execl(SEATRIAL_PROGRAM, "seatrial", "run", "--backend", "kernel", scenario, (char *)NULL);
         _exit(127);
     }
     pid_t supervisor = wait_for_child(program);
@@ -134,6 +132,14 @@ static void test_killed(void **state)
     assert_true(is_gone(supervisor));
     assert_true(is_gone(engine));
     assert_true(is_gone(container));
+}
+
+static void test_killed(void **state)
+{
+    (void)state;
+    assert_takes_along(CLI "/hangs-really.yaml");
+    if (access("/sys/fs/cgroup/freezer", F_OK) == 0 && geteuid() == 0)
+        assert_takes_along(CLI "/hangs-frozen.yaml");
 }
 
 static void wait_for_byte(int fd)
