@@ -194,22 +194,11 @@ static struct poll_wait wait_for(
 static void run_poll(
     struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
 {
-    static const struct {
-        short bit;
-        const char *name;
-    } names[] = {{POLLIN, "IN "}, {POLLPRI, "PRI "}, {POLLOUT, "OUT "}, {POLLERR, "ERR "},
-        {POLLHUP, "HUP "}};
-    const char *letters = replay_text(op, "events");
-    short events = (short)((strchr(letters, 'i') ? POLLIN : 0) |
-                           (strchr(letters, 'p') ? POLLPRI : 0) |
-                           (strchr(letters, 'o') ? POLLOUT : 0));
     const struct files_handle *handle = handle_find(world, replay_text(op, "h"));
-    struct poll_wait wait = wait_for(world, op, events);
+    struct poll_wait wait = wait_for(world, op, replay_poll_events(replay_text(op, "events")));
     outcome->result = handle && handle->fd < 0 ? 1 : wait.result; /* POLLNVAL, as recorded */
     outcome->has_out = true;
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-        if (wait.fd.revents & names[i].bit)
-            strbuf_add(&outcome->out, names[i].name);
+    replay_poll_print(wait.fd.revents, &outcome->out);
 }
 
 static void run_eventfd(

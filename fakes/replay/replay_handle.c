@@ -290,6 +290,24 @@ int replay_open_flags(const char *letters)
     return result;
 }
 
+short replay_poll_events(const char *letters)
+{
+    return (short)((strchr(letters, 'i') ? POLLIN : 0) | (strchr(letters, 'p') ? POLLPRI : 0) |
+                   (strchr(letters, 'o') ? POLLOUT : 0));
+}
+
+void replay_poll_print(int events, struct strbuf *out)
+{
+    static const struct {
+        int event;
+        const char *name;
+    } names[] = {{POLLIN, "IN "}, {POLLPRI, "PRI "}, {POLLOUT, "OUT "}, {POLLERR, "ERR "},
+        {POLLHUP, "HUP "}};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (events & names[i].event)
+            strbuf_add(out, names[i].name);
+}
+
 static void run_open(
     struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
 {
@@ -437,25 +455,16 @@ static bool poll_ready(void *arg)
 static void run_poll(
     struct replay_world *world, const struct replay_op *op, struct replay_outcome *outcome)
 {
-    static const struct {
-        unsigned bit;
-        const char *name;
-    } names[] = {{POLLIN, "IN "}, {POLLPRI, "PRI "}, {POLLOUT, "OUT "}, {POLLERR, "ERR "},
-        {POLLHUP, "HUP "}};
-    const char *letters = replay_text(op, "events");
     struct poll_wait wait = {.handle = replay_handle_find(world, replay_text(op, "h"))};
     outcome->has_out = true;
     if (!wait.handle || wait.handle->kind == HANDLE_NONE || wait.handle->flags & O_PATH) {
         outcome->result = wait.handle != NULL; /* POLLNVAL; a negative descriptor is ignored */
         return;
     }
-    wait.events = (strchr(letters, 'i') ? POLLIN : 0u) | (strchr(letters, 'p') ? POLLPRI : 0u) |
-                  (strchr(letters, 'o') ? POLLOUT : 0u);
+    wait.events = (unsigned)replay_poll_events(replay_text(op, "events"));
     outcome->result =
         replay_wait(world, (uint64_t)replay_number(op, "ms"), poll_ready, &wait) ? 1 : 0;
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-        if (wait.revents & names[i].bit)
-            strbuf_add(&outcome->out, names[i].name);
+    replay_poll_print((int)wait.revents, &outcome->out);
 }
 
 const struct replay_operation replay_handle_ops[] = {

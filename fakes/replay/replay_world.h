@@ -122,6 +122,9 @@ void replay_inotify_print(uint32_t mask, const char *name, struct strbuf *out);
 void replay_inotify_name(
     struct replay_world *world, struct cgroup *directory, const char *name, uint32_t mask);
 int replay_open_flags(const char *letters);
+/* POLLIN … of the recorded letters, and the names of those that came, as they are recorded. */
+short replay_poll_events(const char *letters);
+void replay_poll_print(int events, struct strbuf *out);
 /* open(2) of a recorded path, with its inotify events. */
 int replay_open(struct replay_world *world, const char *recorded, int flags,
     const struct cgroup_caller *caller, struct cgroup_open **ret_open);

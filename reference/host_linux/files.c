@@ -87,13 +87,19 @@ static int write_all(int fd, const char *data, size_t length)
     return 0;
 }
 
+/* It leaves the owner's bits alone, and nothing else is in most modes. */
+static bool umask_spares(mode_t mode)
+{
+    return !(mode & 077);
+}
+
 /* A file without content is whole as soon as it is there. */
 static bool make_empty(const char *path, mode_t mode)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (fd < 0)
         return false;
-    bool made = !(mode & 077) || fchmod(fd, mode) == 0; /* as below */
+    bool made = umask_spares(mode) || fchmod(fd, mode) == 0;
     close(fd);
     return made;
 }
@@ -115,8 +121,7 @@ int linux_file_write(struct host *host, const char *path, const void *data, size
     if (fd < 0)
         return err_errno(err, -errno, "write %s", path);
     int result = write_all(fd, data, length);
-    /* The umask leaves the owner's bits alone, and nothing else is in most modes. */
-    if (result == 0 && mode & 077 && fchmod(fd, mode) < 0)
+    if (result == 0 && !umask_spares(mode) && fchmod(fd, mode) < 0)
         result = -errno;
     close(fd);
     if (result == 0 && rename(temporary, path) < 0)

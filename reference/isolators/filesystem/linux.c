@@ -213,7 +213,7 @@ static bool has_persistent_volumes(const struct resources *resources)
     return false;
 }
 
-static int volume_mount(struct filesystem_linux *linux_fs, const char *id,
+static int volume_mount(struct filesystem_linux *linux_fs,
     const struct linux_container *container, const struct resource *resource, struct err *err)
 {
     struct host *host = linux_fs->base.host;
@@ -225,7 +225,6 @@ static int volume_mount(struct filesystem_linux *linux_fs, const char *id,
 
     if (host_is_mounted(host, target))
         return 0;
-    (void)id;
     r = persistent_volume_give(host, container->directory, source, err);
     if (r == 0)
         r = host_mkdir_below(
@@ -249,8 +248,8 @@ static int volume_unmount(struct filesystem_linux *linux_fs,
     return r < 0 ? r : host_file_remove(linux_fs->base.host, target, err);
 }
 
-static int volumes_update(struct filesystem_linux *linux_fs, const char *id,
-    struct linux_container *container, const struct resources *resources, struct err *err)
+static int volumes_update(struct filesystem_linux *linux_fs, struct linux_container *container,
+    const struct resources *resources, struct err *err)
 {
     int r = 0;
 
@@ -263,7 +262,7 @@ static int volumes_update(struct filesystem_linux *linux_fs, const char *id,
     }
     for (size_t i = 0; r == 0 && i < resources->count; i++) {
         if (persistent_volume_is(&resources->items[i]))
-            r = volume_mount(linux_fs, id, container, &resources->items[i], err);
+            r = volume_mount(linux_fs, container, &resources->items[i], err);
     }
     if (r == 0)
         resources_copy(&container->resources, resources);
@@ -312,7 +311,7 @@ static int linux_fill(struct filesystem_linux *linux_fs, const char *id,
     if (config->rootfs)
         r = rootfs_prepare(linux_fs, id, config, info, err);
     if (r == 0 && !container_id_is_nested(id))
-        r = volumes_update(linux_fs, id, container, &config->resources, err);
+        r = volumes_update(linux_fs, container, &config->resources, err);
     return r;
 }
 
@@ -341,7 +340,7 @@ static void linux_update(struct isolator *isolator, const char *id,
     if (!container)
         r = err_set(&err, -ENOENT, "unknown container %s", id);
     else
-        r = volumes_update(linux_fs, id, container, requests, &err);
+        r = volumes_update(linux_fs, container, requests, &err);
     done_result(done, r, &err);
 }
 

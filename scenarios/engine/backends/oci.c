@@ -19,12 +19,13 @@
 
 /* Of this process: the runtime that was chosen, and its containers in the world of the moment. */
 static char *program;
+static char *label; /* the backend's name with it */
 static struct oci_world *containers;
 
 static struct host *oci_host_new(struct world *world)
 {
     struct host *host = kernel_agent_host(world);
-    oci_host_take(host);
+    oci_host_take(host, containers);
     return host;
 }
 
@@ -160,7 +161,8 @@ const struct backend *backend_oci(const char *name)
     program = find_program(name + strlen(NAME));
     if (!program)
         return NULL;
-    free((char *)(uintptr_t)backend.name);
-    backend.name = str_printf(NAME ":%s", strrchr(program, '/') + 1);
+    free(label);
+    label = str_printf(NAME ":%s", strrchr(program, '/') + 1);
+    backend.name = label;
     return &backend;
 }
